@@ -1,0 +1,116 @@
+"""The journal's facts. Every event names what it is about, so that one pass over a journal can judge and tell it.
+
+Events are emitted by the one actor that owns the fact: arrivals, connections and ends by the session, waiting and
+holding by the queue, reservations, presence and capacity by the agent, decisions by the router.
+"""
+
+from __future__ import annotations
+
+from actors.actor import Event
+from actors.address import Address
+from actors.values import EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
+
+
+class InteractionMoved(Event, frozen=True):
+    """Session: the interaction exists, or moved; `reason` is set on `ended` only (I1, I2, I13, I14)."""
+
+    interaction: str
+    channel: str
+    queue: str
+    before: InteractionState | None
+    after: InteractionState
+    leg: int
+    agent: str = ""
+    reservation: str = ""
+    reason: EndReason | None = None
+
+
+class MessageAdded(Event, frozen=True):
+    """Session: one transcript entry was accepted; never its text."""
+
+    interaction: str
+    number: int
+    id: str
+    author: str
+
+
+class WaitingMoved(Event, frozen=True):
+    """Queue: one leg of an interaction entered, is held for an agent, was granted or left."""
+
+    queue: Address
+    interaction: str
+    leg: int
+    before: WaitingState | None
+    after: WaitingState
+    channel: str
+    priority: int
+    enqueued_at: int
+    requirement: Requirement
+    agent: Address = Address("")
+    reservation: str = ""
+    not_agents: tuple[Address, ...] = ()
+
+
+class ReservationMoved(Event, frozen=True):
+    """Agent: one reservation began or moved. `deadline_at` is the offer's on `pending` (I2, I3, I4, I8, I14)."""
+
+    agent: Address
+    reservation: str
+    interaction: str
+    queue: Address
+    channel: str
+    before: ReservationState | None
+    after: ReservationState
+    deadline_at: int = 0
+    disposition: str = ""
+
+
+class PresenceMoved(Event, frozen=True):
+    agent: Address
+    before: PresenceState
+    after: PresenceState
+    reason: str
+
+
+class AgentConfigured(Event, frozen=True):
+    """Agent: what it can do from here on; before the first one it can do nothing."""
+
+    agent: Address
+    version: int
+    skills: tuple[SkillLevel, ...]
+    queues: tuple[Address, ...]
+    capacity: dict[str, int]
+    capacity_total: int
+
+
+class Proposed(Event, frozen=True):
+    """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6)."""
+
+    router: Address
+    interaction: str
+    agent: Address
+    queue: Address
+    priority: int
+    enqueued_at: int
+    waiting: int
+
+
+class TimerTookEffect(Event, frozen=True):
+    """Runtime: a timer fired and its turn was applied (I8)."""
+
+    address: Address
+    name: str
+    due_at: int
+
+
+class DeadLettered(Event, frozen=True):
+    """Runtime: a message failed three times and was set aside."""
+
+    address: Address
+    message_type: str
+    error: str
+
+
+class CentreApplied(Event, frozen=True):
+    version: int
+    author: str

@@ -1,0 +1,96 @@
+"""What an agent is told: by their desk, by queues, and by the sessions that they serve."""
+
+from __future__ import annotations
+
+from actors.actor import Message
+from actors.address import Address
+from actors.messages.centre import AgentConfig
+from actors.values import Customer, PresenceState
+
+
+class ConfigureAgent(Message, frozen=True):
+    version: int
+    config: AgentConfig
+
+
+class RetireAgent(Message, frozen=True):
+    """Taken out of the configuration: signed out once the last interaction is complete."""
+
+    version: int
+
+
+class SignIn(Message, frozen=True):
+    """The agent's desk is at `link`; a later sign-in wins, and a repeated one is told everything again."""
+
+    link: str
+
+
+class SignOut(Message, frozen=True):
+    pass
+
+
+class DeskLost(Message, frozen=True):
+    """The desk's connection broke; the agent has a grace time to come back before being signed out."""
+
+    link: str
+
+
+class SetPresence(Message, frozen=True):
+    state: PresenceState
+    reason: str = ""
+
+
+class Reserve(Message, frozen=True):
+    """The queue holds this interaction for the agent, who says yes by ringing and no by `Released`."""
+
+    reservation: str
+    interaction: str
+    queue: Address
+    session: Address
+    channel: str
+    customer: Customer
+    subject: str
+    waited_ms: int
+    offer_timeout_ms: int
+    wrap_up_ms: int
+
+
+class AcceptOffer(Message, frozen=True):
+    reservation: str
+
+
+class RejectOffer(Message, frozen=True):
+    reservation: str
+    reason: str = ""
+
+
+class Granted(Message, frozen=True):
+    reservation: str
+
+
+class Rescinded(Message, frozen=True):
+    """Somebody else got it, or the queue no longer holds it for this agent."""
+
+    reservation: str
+
+
+class Cancelled(Message, frozen=True):
+    """The customer left while the offer rang."""
+
+    reservation: str
+
+
+class ServiceEnded(Message, frozen=True):
+    """The session is over for this agent (ended or transferred): wrap up."""
+
+    reservation: str
+
+
+class CompleteWrapUp(Message, frozen=True):
+    reservation: str
+    disposition: str
+    note: str = ""
+
+
+class ReportAgent(Message, frozen=True):
+    """The router lost its soft state: tell it everything again."""

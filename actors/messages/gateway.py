@@ -1,0 +1,65 @@
+"""What a gateway actor is told about its one link: by the stream beneath it and by the shards behind it.
+
+The gateway actor holds no durable state. Nothing is lost with it: what an adapter sent stays unacknowledged until a
+shard committed it, and what a shard sent stays in its outbox until the adapter acknowledged it.
+"""
+
+from __future__ import annotations
+
+from actors.actor import Message, Refusal
+from actors.address import Address
+from actors.values import Value
+
+
+class Frame(Value, frozen=True):
+    """One numbered frame of an adapter, already translated: who is to be told what."""
+
+    seq: int
+    to: Address
+    message: Message
+
+
+class LinkOpened(Message, frozen=True):
+    """A stream was accepted. `resume_after` is the last frame that the adapter knows to be acknowledged."""
+
+    incarnation: str
+    resume_after: int
+    window: int
+
+
+class LinkClosed(Message, frozen=True):
+    reason: str = ""
+
+
+class FramesArrived(Message, frozen=True):
+    frames: tuple[Frame, ...]
+
+
+class FrameSettled(Value, frozen=True):
+    """What became of one frame: committed, or refused without any effect."""
+
+    seq: int
+    refusal: Refusal | None = None
+
+
+class FramesSettled(Message, frozen=True):
+    settled: tuple[FrameSettled, ...]
+
+
+class Command(Value, frozen=True):
+    """One message for the adapter from a shard, numbered by that shard for this link; `number` 0 is not resent."""
+
+    source: str
+    number: int
+    message: Message
+
+
+class CommandsArrived(Message, frozen=True):
+    commands: tuple[Command, ...]
+
+
+class CommandsAcknowledged(Message, frozen=True):
+    """The adapter handled every command of `source` up to `number`."""
+
+    source: str
+    number: int

@@ -1,0 +1,131 @@
+"""Commands that leave the cluster over a link: to a channel adapter (`Show…`) or to an agent's desk (`Desk…`).
+
+They are addressed to `gateway/<link>`. The same command may arrive twice after a crash, so each one says what *is*
+rather than what changed, or carries the number that tells it was seen.
+"""
+
+from __future__ import annotations
+
+from actors.actor import Message
+from actors.messages.queue import QueueCounters
+from actors.values import Customer, NoticeKind, PresenceState, ReservationState, TranscriptEntry, Value
+
+
+class ShowEntries(Message, frozen=True):
+    """Entries for the customer to see, in order; numbers already shown are to be skipped."""
+
+    conversation: str
+    entries: tuple[TranscriptEntry, ...]
+
+
+class ShowTyping(Message, frozen=True):
+    conversation: str
+    typing: bool
+    name: str = ""
+
+
+class ShowSaw(Message, frozen=True):
+    """How far the agent's desk received and read the customer's messages; marks never go back."""
+
+    conversation: str
+    delivered: int
+    read: int
+
+
+class ShowNotice(Message, frozen=True):
+    """A state of the conversation; `ahead` is how many wait in front (for `queued`)."""
+
+    conversation: str
+    kind: NoticeKind
+    agent_name: str = ""
+    queue: str = ""
+    ahead: int = 0
+
+
+class DeskReservation(Value, frozen=True):
+    """One reservation as the desk shows it; `ends_at` is the offer's or wrap-up's deadline, 0 for none."""
+
+    reservation: str
+    interaction: str
+    state: ReservationState
+    queue: str
+    channel: str
+    customer: Customer
+    subject: str
+    waited_ms: int
+    started_at: int
+    ends_at: int
+
+
+class DeskState(Message, frozen=True):
+    """All that an agent has: presence and every open reservation. Sent at sign-in and after each change."""
+
+    agent: str
+    name: str
+    presence: PresenceState
+    reason: str
+    since: int
+    reservations: tuple[DeskReservation, ...]
+    now: int
+
+
+class DeskOffer(Message, frozen=True):
+    """Ring: the agent may accept until `reservation.ends_at`."""
+
+    agent: str
+    reservation: DeskReservation
+    now: int
+
+
+class DeskOfferEnded(Message, frozen=True):
+    """Stop ringing, or leave the conversation: the reservation moved to `outcome`."""
+
+    agent: str
+    reservation: str
+    interaction: str
+    outcome: ReservationState
+
+
+class DeskConversation(Message, frozen=True):
+    """The whole conversation, for an agent who begins or comes back to it."""
+
+    agent: str
+    interaction: str
+    reservation: str
+    channel: str
+    customer: Customer
+    entries: tuple[TranscriptEntry, ...]
+    customer_delivered: int
+    customer_read: int
+
+
+class DeskEntries(Message, frozen=True):
+    agent: str
+    interaction: str
+    entries: tuple[TranscriptEntry, ...]
+
+
+class DeskTyping(Message, frozen=True):
+    agent: str
+    interaction: str
+    typing: bool
+
+
+class DeskSaw(Message, frozen=True):
+    """How far the customer's device received and read the agent's messages."""
+
+    agent: str
+    interaction: str
+    delivered: int
+    read: int
+
+
+class DeskSignedOut(Message, frozen=True):
+    """Another desk signed this agent in, or the agent was retired: this desk no longer speaks for them."""
+
+    agent: str
+    reason: str
+
+
+class DeskQueues(Message, frozen=True):
+    queues: tuple[QueueCounters, ...]

@@ -1,0 +1,94 @@
+"""What a queue is told. The queue alone decides who an interaction is held for.
+
+    router            queue                 agent
+      | Propose -------> | Reserve ----------> |  (commits the reservation, offer rings)
+      |                  | <-- Accept          |
+      |                  | Granted ----------> |  exactly one; every other is Rescinded
+      |                  | <-- Released        |  rejected, timed out, logged out, no capacity
+"""
+
+from __future__ import annotations
+
+from actors.actor import Message
+from actors.address import Address
+from actors.messages.centre import QueueConfig
+from actors.values import Customer, Requirement, ReservationState
+
+
+class ConfigureQueue(Message, frozen=True):
+    version: int
+    config: QueueConfig
+
+
+class RetireQueue(Message, frozen=True):
+    """Taken out of the configuration: those waiting are still served, new arrivals are refused."""
+
+    version: int
+
+
+class Enqueue(Message, frozen=True):
+    """Hold this interaction until an agent is granted. `leg` counts the interaction's queueings from 1."""
+
+    interaction: str
+    leg: int
+    session: Address
+    channel: str
+    customer: Customer
+    priority: int
+    requirement: Requirement
+    enqueued_at: int
+    subject: str = ""
+    #: When a requirement for one agent is given up and any agent may serve; 0 means never.
+    fallback_at: int = 0
+
+
+class Withdraw(Message, frozen=True):
+    """The customer is gone, or is needed elsewhere."""
+
+    interaction: str
+    leg: int
+
+
+class Propose(Message, frozen=True):
+    interaction: str
+    agent: Address
+
+
+class Accept(Message, frozen=True):
+    """The agent wants the interaction that it was reserved for."""
+
+    reservation: str
+    interaction: str
+    agent: Address
+    agent_name: str
+    desk: str
+
+
+class Released(Message, frozen=True):
+    """The agent does not take the interaction; `outcome` says how the reservation ended."""
+
+    reservation: str
+    interaction: str
+    agent: Address
+    outcome: ReservationState
+
+
+class ReadQueue(Message, frozen=True):
+    """Ask for the live counters; answered with `QueueCounters`."""
+
+
+class QueueCounters(Message, frozen=True):
+    """Live figures of one queue; `oldest_at` is 0 when nobody waits, and the totals count from the queue's creation."""
+
+    queue: str
+    waiting: int
+    offered: int
+    oldest_at: int
+    entered: int
+    granted: int
+    withdrawn: int
+    granted_in_target: int
+
+
+class ReportQueue(Message, frozen=True):
+    """The router lost its soft state: tell it everything again."""

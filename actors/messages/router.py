@@ -1,0 +1,63 @@
+"""What a router is told. It keeps only soft state, so every message carries the whole truth about its subject."""
+
+from __future__ import annotations
+
+from actors.actor import Message
+from actors.address import Address
+from actors.values import Requirement, SkillLevel
+
+
+class ConfigureRouter(Message, frozen=True):
+    version: int
+    queues: tuple[Address, ...]
+    agents: tuple[Address, ...]
+
+
+class Waiting(Message, frozen=True):
+    """This interaction waits and is held for nobody. `not_agents` lately said no to it."""
+
+    interaction: str
+    queue: Address
+    channel: str
+    priority: int
+    enqueued_at: int
+    requirement: Requirement
+    not_agents: tuple[Address, ...] = ()
+
+
+class NotWaiting(Message, frozen=True):
+    """Reserved, granted or withdrawn: no proposal for it, please."""
+
+    interaction: str
+    queue: Address
+
+
+class AgentProfile(Message, frozen=True):
+    """What an agent can do at all; sent when it changes."""
+
+    agent: Address
+    skills: tuple[SkillLevel, ...]
+    queues: tuple[Address, ...]
+
+
+class AgentStatus(Message, frozen=True):
+    """What an agent can take now. `room` holds the channels with free capacity; empty when not routable."""
+
+    agent: Address
+    room: dict[str, int]
+    load: int
+    idle_since: int
+
+
+class Match(Message, frozen=True):
+    """To itself, once the shard is quiet: propose every pair that can meet."""
+
+
+class ReadRouter(Message, frozen=True):
+    """Ask what the router sees; answered with `RouterView`."""
+
+
+class RouterView(Message, frozen=True):
+    waiting: int
+    routable: int
+    classes: int

@@ -1,0 +1,141 @@
+"""What a session is told: by the customer's channel, by the agent's desk, by queues and agents.
+
+    adapter            session                queue              agent
+       | Arrive ---------> | Enqueue ----------> |                  |
+       |                   | <---------- Queued  |                  |
+       |                   | <--------- Assigned | (grant)          |
+       | CustomerMessage ->| DeskMessage -------------------------> desk
+       | <--- ShowMessage  | <--------------------------- AgentMessage
+       | CustomerLeft ---> | Withdraw / Ended -> |                  |
+"""
+
+from __future__ import annotations
+
+from actors.actor import Message
+from actors.address import Address
+from actors.values import Content, Customer, Requirement
+
+
+class Arrive(Message, frozen=True):
+    """A customer opens a conversation: a need on one channel. `open` is false outside the entry point's hours."""
+
+    conversation: str
+    channel: str
+    link: str
+    customer: Customer
+    queue: str
+    priority: int = 0
+    requirement: Requirement = Requirement()
+    open: bool = True
+    subject: str = ""
+    retention_ms: int = 600_000
+
+
+class CustomerMessage(Message, frozen=True):
+    """The customer wrote; `id` is the channel's own and recognised when it comes again."""
+
+    id: str
+    content: Content
+
+
+class CustomerTyping(Message, frozen=True):
+    typing: bool
+
+
+class CustomerSaw(Message, frozen=True):
+    """Marks move forward only: what reached the customer's device, and what was on screen."""
+
+    delivered: int = 0
+    read: int = 0
+
+
+class CustomerResumed(Message, frozen=True):
+    """The customer's device is back, perhaps over another link: show it all entries after `seen`."""
+
+    link: str
+    seen: int = 0
+
+
+class CustomerLeft(Message, frozen=True):
+    """The customer ended the conversation."""
+
+
+class Queued(Message, frozen=True):
+    interaction: str
+    queue: str
+    ahead: int
+
+
+class Assigned(Message, frozen=True):
+    """The queue granted the interaction to this agent, whose desk is at `desk` (a link name)."""
+
+    interaction: str
+    reservation: str
+    agent: str
+    agent_name: str
+    agent_address: Address
+    desk: str
+
+
+class DeskMoved(Message, frozen=True):
+    """The agent serving this interaction signed in over another link; show the conversation there."""
+
+    interaction: str
+    agent: str
+    desk: str
+
+
+class Withdrawn(Message, frozen=True):
+    interaction: str
+    queue: str
+
+
+class NotQueued(Message, frozen=True):
+    """The queue does not exist or takes nobody; the session must not wait for it."""
+
+    interaction: str
+    queue: str
+
+
+class AgentMessage(Message, frozen=True):
+    agent: str
+    interaction: str
+    id: str
+    content: Content
+
+
+class AgentTyping(Message, frozen=True):
+    agent: str
+    interaction: str
+    typing: bool
+
+
+class AgentSaw(Message, frozen=True):
+    agent: str
+    interaction: str
+    delivered: int = 0
+    read: int = 0
+
+
+class TransferTo(Message, frozen=True):
+    """Blind transfer to a queue, or to an agent (through `queue`, reserved for that agent until `fallback_ms`)."""
+
+    agent: str
+    interaction: str
+    id: str
+    queue: str
+    to_agent: str = ""
+    fallback_ms: int = 60_000
+
+
+class AgentEnds(Message, frozen=True):
+    agent: str
+    interaction: str
+
+
+class ShowConversation(Message, frozen=True):
+    """The agent's desk asks for the whole conversation again."""
+
+    agent: str
+    interaction: str
+    desk: str

@@ -1,0 +1,189 @@
+"""Values that messages and records share: customers, content, requirements, reservations, states."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from actors.transitions import Transitions
+
+
+class Value(msgspec.Struct, frozen=True, array_like=True):
+    """A part of messages and records. Fields are only ever appended, with a default."""
+
+
+class Customer(Value, frozen=True):
+    """The person as the channel knows them."""
+
+    id: str
+    name: str = ""
+    language: str = ""
+    attributes: dict[str, str] = {}
+
+
+class Attachment(Value, frozen=True):
+    """A file that the channel adapter keeps; `url` is where the other side fetches it."""
+
+    id: str
+    name: str
+    media_type: str
+    size_bytes: int
+    url: str
+
+
+class Content(Value, frozen=True):
+    """What one message says."""
+
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Author(StrEnum):
+    """Who wrote a transcript entry."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    BOT = "bot"
+    SYSTEM = "system"
+
+
+class SkillLevel(Value, frozen=True):
+    """A skill and the least proficiency asked for, 1 (basic) to 10 (expert)."""
+
+    skill: str
+    level: int = 1
+
+
+class Requirement(Value, frozen=True):
+    """Who may serve an interaction: every skill at its level; if `agent` is set, only that agent."""
+
+    skills: tuple[SkillLevel, ...] = ()
+    agent: str = ""
+
+
+class PresenceState(StrEnum):
+    """One presence for all channels. Only `AVAILABLE` is routable."""
+
+    OFFLINE = "offline"
+    AVAILABLE = "available"
+    AWAY = "away"
+    NOT_RESPONDING = "not_responding"
+
+
+PRESENCE = Transitions(
+    "presence",
+    [PresenceState.OFFLINE],
+    {
+        PresenceState.OFFLINE: [PresenceState.AVAILABLE, PresenceState.AWAY],
+        PresenceState.AVAILABLE: [PresenceState.OFFLINE, PresenceState.AWAY, PresenceState.NOT_RESPONDING],
+        PresenceState.AWAY: [PresenceState.OFFLINE, PresenceState.AVAILABLE],
+        PresenceState.NOT_RESPONDING: [PresenceState.OFFLINE, PresenceState.AVAILABLE, PresenceState.AWAY],
+    },
+)
+
+
+class ReservationState(StrEnum):
+    """Where one reservation of one agent for one interaction stands."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    RESCINDED = "rescinded"
+    WRAPPING = "wrapping"
+    COMPLETED = "completed"
+
+
+RESERVATION = Transitions(
+    "reservation",
+    [ReservationState.PENDING],
+    {
+        ReservationState.PENDING: [
+            ReservationState.ACCEPTED,
+            ReservationState.REJECTED,
+            ReservationState.TIMED_OUT,
+            ReservationState.CANCELLED,
+            ReservationState.RESCINDED,
+        ],
+        ReservationState.ACCEPTED: [ReservationState.WRAPPING, ReservationState.COMPLETED],
+        ReservationState.WRAPPING: [ReservationState.COMPLETED],
+        ReservationState.REJECTED: [],
+        ReservationState.TIMED_OUT: [],
+        ReservationState.CANCELLED: [],
+        ReservationState.RESCINDED: [],
+        ReservationState.COMPLETED: [],
+    },
+)
+
+
+class InteractionState(StrEnum):
+    """Where one interaction stands, as its session sees it."""
+
+    QUEUED = "queued"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+INTERACTION = Transitions(
+    "interaction",
+    [InteractionState.QUEUED, InteractionState.ENDED],
+    {
+        InteractionState.QUEUED: [InteractionState.CONNECTED, InteractionState.QUEUED, InteractionState.ENDED],
+        InteractionState.CONNECTED: [InteractionState.QUEUED, InteractionState.ENDED],
+        InteractionState.ENDED: [],
+    },
+)
+
+
+class WaitingState(StrEnum):
+    """Where an interaction stands inside one queue."""
+
+    WAITING = "waiting"
+    RESERVED = "reserved"
+    GRANTED = "granted"
+    WITHDRAWN = "withdrawn"
+
+
+WAITING = Transitions(
+    "waiting",
+    [WaitingState.WAITING],
+    {
+        WaitingState.WAITING: [WaitingState.RESERVED, WaitingState.WITHDRAWN],
+        WaitingState.RESERVED: [WaitingState.WAITING, WaitingState.GRANTED, WaitingState.WITHDRAWN],
+        WaitingState.GRANTED: [],
+        WaitingState.WITHDRAWN: [],
+    },
+)
+
+
+class EndReason(StrEnum):
+    """The one terminal outcome of an interaction (I1)."""
+
+    AGENT = "agent"
+    CUSTOMER = "customer"
+    ABANDONED = "abandoned"
+    CLOSED = "closed"
+    NO_SUCH_QUEUE = "no_such_queue"
+
+
+class NoticeKind(StrEnum):
+    """What a customer is told that nobody typed; the channel words it in the customer's language."""
+
+    QUEUED = "queued"
+    CONNECTED = "connected"
+    TRANSFERRED = "transferred"
+    ENDED = "ended"
+    CLOSED = "closed"
+
+
+class TranscriptEntry(Value, frozen=True):
+    """One line of a conversation, numbered from 1 within it; `at` is when it was committed (ms since the epoch)."""
+
+    number: int
+    id: str
+    author: Author
+    author_name: str
+    at: int
+    content: Content

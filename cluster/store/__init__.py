@@ -1,0 +1,1 @@
+"""Where accepted facts are kept: one fenced commit per shard and batch."""
