@@ -63,3 +63,29 @@ class CommandsAcknowledged(Message, frozen=True):
 
     source: str
     number: int
+
+
+class RouteFrames(Message, frozen=True):
+    """To the edge: hand these frames to their actors, in this order."""
+
+    frames: tuple[Frame, ...]
+
+
+class SettleFrames(Message, frozen=True):
+    """To the adapter: every frame up to `acknowledged` is settled; those in `refused` had no effect."""
+
+    acknowledged: int
+    refused: tuple[FrameSettled, ...] = ()
+
+
+class SendCommands(Message, frozen=True):
+    """To the adapter, in this order."""
+
+    commands: tuple[Command, ...]
+
+
+class ForwardAcknowledgement(Message, frozen=True):
+    """To the edge: `source` may forget its commands up to `number`."""
+
+    source: str
+    number: int
