@@ -77,7 +77,8 @@ PRESENCE = Transitions(
     {
         PresenceState.OFFLINE: [PresenceState.AVAILABLE, PresenceState.AWAY],
         PresenceState.AVAILABLE: [PresenceState.OFFLINE, PresenceState.AWAY, PresenceState.NOT_RESPONDING],
-        PresenceState.AWAY: [PresenceState.OFFLINE, PresenceState.AVAILABLE],
+        # Away to away: the reason changed (lunch, then a meeting), which reports tell apart.
+        PresenceState.AWAY: [PresenceState.OFFLINE, PresenceState.AVAILABLE, PresenceState.AWAY],
         PresenceState.NOT_RESPONDING: [PresenceState.OFFLINE, PresenceState.AVAILABLE, PresenceState.AWAY],
     },
 )
@@ -94,6 +95,16 @@ class ReservationState(StrEnum):
     RESCINDED = "rescinded"
     WRAPPING = "wrapping"
     COMPLETED = "completed"
+
+
+def reservation_id(interaction: str, leg: int, attempt: int) -> str:
+    """Name the queue's `attempt`-th try to hand over one leg of an interaction."""
+    return f"{interaction}#{leg}.{attempt}"
+
+
+def leg_of(reservation: str) -> int:
+    """Which leg of its interaction a reservation is for."""
+    return int(reservation.rpartition("#")[2].partition(".")[0])
 
 
 RESERVATION = Transitions(
