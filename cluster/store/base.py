@@ -83,6 +83,10 @@ class StoreUnavailable(ConnectionError):
     """The store did not answer: the outcome is unknown, so try the same call again."""
 
 
+class StoreError(RuntimeError):
+    """The store answered, but not as Trunkline's store should: a defect or foreign data; trying again will not help."""
+
+
 class Fenced(RuntimeError):
     """Another host owns the shard under a higher epoch."""
 
