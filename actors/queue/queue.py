@@ -98,7 +98,8 @@ class Queue(Actor):
                 self._withdraw(place, turn)
             place = Place(
                 message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
-                message.priority, message.requirement, message.enqueued_at, message.fallback_at, turn.now,
+                message.priority, message.requirement.with_skills(setting.config.requires), message.enqueued_at,
+                message.fallback_at, turn.now,
             )  # fmt: skip
             insort(self._order, place.rank)
             self._move(None, place, turn)
