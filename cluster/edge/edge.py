@@ -167,7 +167,7 @@ class Edge:
     @property
     def methods(self) -> dict[str, PeerMethod]:
         """What other processes may call."""
-        return {"push": self.push, "table": self.table}
+        return {"push": self.push, "table": self.table, "ping": self.ping}
 
     def now_ms(self) -> int:
         return self._clock.now_ms()
@@ -247,6 +247,10 @@ class Edge:
     async def table(self, payload: bytes) -> bytes:
         """Take a newer shard table over."""
         self._take_table(payload)
+        return b""
+
+    async def ping(self, _: bytes) -> bytes:
+        """Answer: this process lives. A gateway that Ray restarted builds itself on being called."""
         return b""
 
     # -- state --------------------------------------------------------------------------------------------------------
