@@ -82,8 +82,9 @@ class Scene(Stage):
         return self.tell(agent_at(name), SignOut())
 
     def desk(self, name: str) -> DeskState:
-        """What the agent's desk shows now."""
-        return self.seen(f"desk-{name}", DeskState)[-1]
+        """What the agent's newest desk shows now."""
+        shown = (said for _, said in reversed(self.commands) if isinstance(said, DeskState) and said.agent == name)
+        return next(shown, DeskState(name, "", PresenceState.OFFLINE, "", 0, (), 0))
 
     def offers(self, name: str) -> list[str]:
         """Conversations that were ever offered to the agent."""

@@ -7,7 +7,7 @@ Every message, record and event passes through the wire's codec on its way.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -32,7 +32,8 @@ class Stage:
     def __init__(self, choose: Callable[[int], int] | None = None) -> None:
         self.now = START
         self.events: list[Event] = []
-        self.commands: dict[str, list[Message]] = defaultdict(list)
+        #: Link and command, in the order they left.
+        self.commands: list[tuple[str, Message]] = []
         self.timers: dict[tuple[Address, str], int] = {}
         self.turns = 0
         #: Called after each turn, for rules that must hold at every moment.
@@ -81,14 +82,15 @@ class Stage:
         """Deliver from any channel, or a quiet moment to an actor for whom nothing is on its way."""
         awaited = {receiver for _, receiver in self._channels}
         quiet = [at for at in self._quiet if at not in awaited]
-        choices = [*self._channels, *quiet]
-        if not choices:
+        channels = list(self._channels)
+        if not channels and not quiet:
             return False
-        chosen = choices[choose(len(choices))]
-        if isinstance(chosen, tuple):
-            self._deliver(chosen)
+        chosen = choose(len(channels) + len(quiet))
+        if chosen < len(channels):
+            self._deliver(channels[chosen])
         else:
-            self._turn(chosen, self._quiet.pop(chosen))
+            at = quiet[chosen - len(channels)]
+            self._turn(at, self._quiet.pop(at))
         return True
 
     def _deliver(self, channel: Channel) -> None:
@@ -136,7 +138,7 @@ class Stage:
 
     def seen(self, link: str, command_type: type[M]) -> list[M]:
         """Every command of one type that arrived at a link, oldest first."""
-        return [command for command in self.commands[link] if isinstance(command, command_type)]
+        return [command for to, command in self.commands if to == link and isinstance(command, command_type)]
 
     def journal(self, event_type: type[E]) -> list[E]:
         """Every event of one type, oldest first."""
@@ -169,7 +171,7 @@ class Stage:
                 self.timers[actor.address, name] = due_at
         for sent in turn.sent:
             if kind_of(sent.to) == GATEWAY_KIND:
-                self.commands[name_of(sent.to)].append(sent.message)
+                self.commands.append((name_of(sent.to), sent.message))
             else:
                 channel = ONE_SHARD if self._choose is None else (actor.address, sent.to)
                 self._channels.setdefault(channel, deque()).append((sent.to, sent.message))

@@ -10,6 +10,7 @@ from actors.address import address
 from actors.events import InteractionMoved, PresenceMoved, Proposed, ReservationMoved, WaitingMoved
 from actors.messages.agent import AcceptOffer, DeskLost, SignIn
 from actors.messages.link import DeskEntries, DeskOffer, DeskOfferEnded, DeskSignedOut, ShowEntries, ShowNotice
+from actors.messages.queue import Accept
 from actors.messages.router import ROUTER, ReadRouter, RouterView
 from actors.values import EndReason, InteractionState, NoticeKind, PresenceState, ReservationState
 from tests.unit.actors.scene import (
@@ -43,9 +44,9 @@ def ends(scene: Scene, name: str) -> list[EndReason | None]:
     return [moved.reason for moved in moves if moved.after is InteractionState.ENDED]
 
 
-def serving(*agents: str, **settings: int) -> Scene:
+def serving(*agents: str, chats: int = 1) -> Scene:
     """A scene in which the first agent serves the customer `cy`."""
-    scene = Scene({name: agent(name, "sales", "support", **settings) for name in agents})
+    scene = Scene({name: agent(name, "sales", "support", chats=chats) for name in agents})
     scene.available(agents[0])
     scene.arrive("cy")
     scene.accept(agents[0], "cy")
@@ -375,8 +376,6 @@ def test_queue_takes_the_first_accept_only() -> None:
     scene.available("ann")
     scene.arrive("cy")
     held = scene.has("ann", "cy").reservation
-    from actors.messages.queue import Accept
-
     scene.tell(address("queue", "sales"), Accept(held + "9", interaction("cy"), agent_at("bob"), "Bob", "desk-bob"))
     assert scene.states("ann") == {"cy": S.PENDING}, "it still rings where it is held"
     granted = [moved for moved in scene.journal(WaitingMoved) if moved.after == "granted"]
