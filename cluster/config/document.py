@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -38,13 +39,17 @@ _Loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 @dataclass(slots=True)
 class Node:
-    """One value and where it stands. `size` counts the values in it, aliases expanded."""
+    """One value and where it stands. `size` counts the values in it, aliases expanded.
+
+    `origin` names what set the value when that is not the file: an environment variable or a flag.
+    """
 
     value: Any
     mark: Mark
     size: int = 1
     children: dict[str | int, Node] = field(default_factory=dict)
     key_marks: dict[str, Mark] = field(default_factory=dict)
+    origin: str = ""
 
 
 class Document:
@@ -68,7 +73,8 @@ class Document:
         for step in path:
             child = node.children.get(step)
             if child is None:
-                return at
+                # Text that was taken as a list of one, or as a name in one language, is itself the place.
+                return at if isinstance(node.value, dict | list) else node.mark
             key_mark = node.key_marks.get(step) if isinstance(step, str) else None
             at = key_mark or child.mark
             node = child
@@ -83,7 +89,42 @@ class Document:
 
     def problem(self, path: Path, problem: str, write: str = "", key: bool = False) -> Problem:
         """A problem with what stands at `path`."""
+        origin = self._origin(path)
+        if origin:
+            return Problem(origin, Mark(0, 0), dotted(path), problem, write)
         return Problem(self.file, self.mark(path, key), dotted(path), problem, write)
+
+    def replace(self, path: Path, node: Node) -> None:
+        """Put a value at `path`, which a mapping or list must be able to hold.
+
+        Raises:
+            LookupError: part of the path is neither a mapping nor an item of a list.
+        """
+        holder = self.root
+        for step, following in pairwise(path):
+            empty = isinstance(holder.value, dict) and holder.value.get(step) is None
+            if empty and isinstance(following, str):
+                _put(holder, step, Node({}, node.mark, origin=node.origin))
+            holder = holder.children[step]
+        _put(holder, path[-1], node)
+
+    def _origin(self, path: Path) -> str:
+        node, origin = self.root, ""
+        for step in path:
+            child = node.children.get(step)
+            if child is None:
+                break
+            node, origin = child, child.origin or origin
+        return origin
+
+
+def _put(holder: Node, step: str | int, node: Node) -> None:
+    value = holder.value
+    known = isinstance(value, dict) or (isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value))
+    if not known:
+        raise LookupError(step)
+    value[step] = node.value
+    holder.children[step] = node
 
 
 def parse_scalar(text: str) -> Any:
