@@ -24,33 +24,33 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctrunkline/link/v1/link.proto\x12\x11trunkline.link.v1\"\xba\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0c\n\x04link\x18\x02 \x01(\t\x12\x13\n\x0bincarnation\x18\x03 \x01(\t\x12\x14\n\x0cresume_after\x18\x04 \x01(\x04\x12\x0e\n\x06window\x18\x05 \x01(\r\x12\x16\n\x0e\x63ommand_window\x18\x06 \x01(\r\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12\x10\n\x08software\x18\x08 \x01(\t\x12\x0e\n\x06grants\x18\t \x03(\t\"\xcb\x01\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0f\n\x07gateway\x18\x02 \x01(\t\x12\x14\n\x0c\x61\x63knowledged\x18\x03 \x01(\x04\x12\x0e\n\x06window\x18\x04 \x01(\r\x12\x16\n\x0e\x63ommand_window\x18\x05 \x01(\r\x12)\n\x06limits\x18\x06 \x01(\x0b\x32\x19.trunkline.link.v1.Limits\x12\x16\n\x0eserver_time_at\x18\x07 \x01(\x03\x12\x14\n\x0c\x63\x61pabilities\x18\x08 \x03(\t\"H\n\x06Limits\x12\x13\n\x0b\x66rame_bytes\x18\x01 \x01(\r\x12\x14\n\x0c\x66rame_events\x18\x02 \x01(\r\x12\x13\n\x0b\x65vent_bytes\x18\x03 \x01(\r\"a\n\x07Settled\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x04\x12\x30\n\nrejections\x18\x02 \x03(\x0b\x32\x1c.trunkline.link.v1.Rejection\x12\x0e\n\x06window\x18\x03 \x01(\r\"v\n\tRejection\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12%\n\x04\x63ode\x18\x02 \x01(\x0e\x32\x17.trunkline.link.v1.Code\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x04 \x01(\x03\x12\r\n\x05\x66ield\x18\x05 \x01(\t\",\n\nCommandAck\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\"\x15\n\x04Ping\x12\r\n\x05nonce\x18\x01 \x01(\x04\"\x15\n\x04Pong\x12\r\n\x05nonce\x18\x01 \x01(\x04\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"*\n\x06GoAway\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x10\n\x08grace_ms\x18\x02 \x01(\x03*\x95\x03\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODE_CANCELLED\x10\x01\x12\x10\n\x0c\x43ODE_UNKNOWN\x10\x02\x12\x19\n\x15\x43ODE_INVALID_ARGUMENT\x10\x03\x12\x1a\n\x16\x43ODE_DEADLINE_EXCEEDED\x10\x04\x12\x12\n\x0e\x43ODE_NOT_FOUND\x10\x05\x12\x17\n\x13\x43ODE_ALREADY_EXISTS\x10\x06\x12\x1a\n\x16\x43ODE_PERMISSION_DENIED\x10\x07\x12\x1b\n\x17\x43ODE_RESOURCE_EXHAUSTED\x10\x08\x12\x1c\n\x18\x43ODE_FAILED_PRECONDITION\x10\t\x12\x10\n\x0c\x43ODE_ABORTED\x10\n\x12\x15\n\x11\x43ODE_OUT_OF_RANGE\x10\x0b\x12\x16\n\x12\x43ODE_UNIMPLEMENTED\x10\x0c\x12\x11\n\rCODE_INTERNAL\x10\r\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x0e\x12\x12\n\x0e\x43ODE_DATA_LOSS\x10\x0f\x12\x18\n\x14\x43ODE_UNAUTHENTICATED\x10\x10\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctrunkline/link/v1/link.proto\x12\x11trunkline.link.v1\"\xc8\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0c\n\x04link\x18\x02 \x01(\t\x12\x13\n\x0bincarnation\x18\x03 \x01(\t\x12\x14\n\x0cresume_after\x18\x04 \x01(\x04\x12\x0e\n\x06window\x18\x05 \x01(\r\x12\x16\n\x0e\x63ommand_window\x18\x06 \x01(\r\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12\x10\n\x08software\x18\x08 \x01(\t\x12\x0c\n\x04sent\x18\n \x01(\x04\x12\x0e\n\x06grants\x18\t \x03(\t\"\xcb\x01\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0f\n\x07gateway\x18\x02 \x01(\t\x12\x14\n\x0c\x61\x63knowledged\x18\x03 \x01(\x04\x12\x0e\n\x06window\x18\x04 \x01(\r\x12\x16\n\x0e\x63ommand_window\x18\x05 \x01(\r\x12)\n\x06limits\x18\x06 \x01(\x0b\x32\x19.trunkline.link.v1.Limits\x12\x16\n\x0eserver_time_at\x18\x07 \x01(\x03\x12\x14\n\x0c\x63\x61pabilities\x18\x08 \x03(\t\"H\n\x06Limits\x12\x13\n\x0b\x66rame_bytes\x18\x01 \x01(\r\x12\x14\n\x0c\x66rame_events\x18\x02 \x01(\r\x12\x13\n\x0b\x65vent_bytes\x18\x03 \x01(\r\"a\n\x07Settled\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x04\x12\x30\n\nrejections\x18\x02 \x03(\x0b\x32\x1c.trunkline.link.v1.Rejection\x12\x0e\n\x06window\x18\x03 \x01(\r\"v\n\tRejection\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12%\n\x04\x63ode\x18\x02 \x01(\x0e\x32\x17.trunkline.link.v1.Code\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x04 \x01(\x03\x12\r\n\x05\x66ield\x18\x05 \x01(\t\",\n\nCommandAck\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\"\x15\n\x04Ping\x12\r\n\x05nonce\x18\x01 \x01(\x04\"\x15\n\x04Pong\x12\r\n\x05nonce\x18\x01 \x01(\x04\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"*\n\x06GoAway\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x10\n\x08grace_ms\x18\x02 \x01(\x03*\x95\x03\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODE_CANCELLED\x10\x01\x12\x10\n\x0c\x43ODE_UNKNOWN\x10\x02\x12\x19\n\x15\x43ODE_INVALID_ARGUMENT\x10\x03\x12\x1a\n\x16\x43ODE_DEADLINE_EXCEEDED\x10\x04\x12\x12\n\x0e\x43ODE_NOT_FOUND\x10\x05\x12\x17\n\x13\x43ODE_ALREADY_EXISTS\x10\x06\x12\x1a\n\x16\x43ODE_PERMISSION_DENIED\x10\x07\x12\x1b\n\x17\x43ODE_RESOURCE_EXHAUSTED\x10\x08\x12\x1c\n\x18\x43ODE_FAILED_PRECONDITION\x10\t\x12\x10\n\x0c\x43ODE_ABORTED\x10\n\x12\x15\n\x11\x43ODE_OUT_OF_RANGE\x10\x0b\x12\x16\n\x12\x43ODE_UNIMPLEMENTED\x10\x0c\x12\x11\n\rCODE_INTERNAL\x10\r\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x0e\x12\x12\n\x0e\x43ODE_DATA_LOSS\x10\x0f\x12\x18\n\x14\x43ODE_UNAUTHENTICATED\x10\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'trunkline.link.v1.link_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CODE']._serialized_start=903
-  _globals['_CODE']._serialized_end=1308
+  _globals['_CODE']._serialized_start=917
+  _globals['_CODE']._serialized_end=1322
   _globals['_HELLO']._serialized_start=52
-  _globals['_HELLO']._serialized_end=238
-  _globals['_WELCOME']._serialized_start=241
-  _globals['_WELCOME']._serialized_end=444
-  _globals['_LIMITS']._serialized_start=446
-  _globals['_LIMITS']._serialized_end=518
-  _globals['_SETTLED']._serialized_start=520
-  _globals['_SETTLED']._serialized_end=617
-  _globals['_REJECTION']._serialized_start=619
-  _globals['_REJECTION']._serialized_end=737
-  _globals['_COMMANDACK']._serialized_start=739
-  _globals['_COMMANDACK']._serialized_end=783
-  _globals['_PING']._serialized_start=785
-  _globals['_PING']._serialized_end=806
-  _globals['_PONG']._serialized_start=808
-  _globals['_PONG']._serialized_end=829
-  _globals['_GOODBYE']._serialized_start=831
-  _globals['_GOODBYE']._serialized_end=856
-  _globals['_GOAWAY']._serialized_start=858
-  _globals['_GOAWAY']._serialized_end=900
+  _globals['_HELLO']._serialized_end=252
+  _globals['_WELCOME']._serialized_start=255
+  _globals['_WELCOME']._serialized_end=458
+  _globals['_LIMITS']._serialized_start=460
+  _globals['_LIMITS']._serialized_end=532
+  _globals['_SETTLED']._serialized_start=534
+  _globals['_SETTLED']._serialized_end=631
+  _globals['_REJECTION']._serialized_start=633
+  _globals['_REJECTION']._serialized_end=751
+  _globals['_COMMANDACK']._serialized_start=753
+  _globals['_COMMANDACK']._serialized_end=797
+  _globals['_PING']._serialized_start=799
+  _globals['_PING']._serialized_end=820
+  _globals['_PONG']._serialized_start=822
+  _globals['_PONG']._serialized_end=843
+  _globals['_GOODBYE']._serialized_start=845
+  _globals['_GOODBYE']._serialized_end=870
+  _globals['_GOAWAY']._serialized_start=872
+  _globals['_GOAWAY']._serialized_end=914
 # @@protoc_insertion_point(module_scope)

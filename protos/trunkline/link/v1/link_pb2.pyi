@@ -130,6 +130,7 @@ class Hello(_message.Message):
     COMMAND_WINDOW_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
     GRANTS_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """The version of this protocol that the adapter speaks: 1."""
@@ -147,6 +148,10 @@ class Hello(_message.Message):
     """How many numbered commands the gateway may send before they are acknowledged; 0 leaves it to the gateway."""
     software: _builtins.str
     """The adapter's software and version, for operators to see."""
+    sent: _builtins.int
+    """The highest event number that may have been sent on an earlier stream of this incarnation, 0 on the first. Up to
+    it, an event's outcome is not known yet, so its deadline is not judged again.
+    """
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the commands (fields of `Command.body`) that the adapter carries out, for operators to see."""
@@ -166,11 +171,12 @@ class Hello(_message.Message):
         command_window: _builtins.int = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
         software: _builtins.str = ...,
+        sent: _builtins.int = ...,
         grants: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "command_window", b"command_window", "grants", b"grants", "incarnation", b"incarnation", "link", b"link", "protocol_version", b"protocol_version", "resume_after", b"resume_after", "software", b"software", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "command_window", b"command_window", "grants", b"grants", "incarnation", b"incarnation", "link", b"link", "protocol_version", b"protocol_version", "resume_after", b"resume_after", "sent", b"sent", "software", b"software", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
