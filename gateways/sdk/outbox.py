@@ -77,14 +77,17 @@ class Outbox:
         self._waiting.append(Pending(self._last, event, event.ByteSize(), outcome))
         return outcome
 
-    def rewind(self, acknowledged: int, allowed: int) -> None:
-        """A new stream resumes above `acknowledged`: what was in flight is to be sent again, before all else."""
+    def rewind(self, acknowledged: int, allowed: int, rejections: Iterable[link_pb2.Rejection] = ()) -> None:
+        """A new stream resumes above `acknowledged`: what was in flight is to be sent again, before all else.
+
+        `rejections` are those up to `acknowledged` whose first telling may have been lost with the last stream.
+        """
         self._waiting.extendleft(reversed(self._in_flight))
         self._in_flight.clear()
         self._allowed = allowed
         while self._waiting and self._waiting[0].seq <= acknowledged:
             self._in_flight.append(self._waiting.popleft())
-        self.settle(acknowledged, ())
+        self.settle(acknowledged, rejections)
 
     def ready(self) -> bool:
         """Whether `take` would give something."""

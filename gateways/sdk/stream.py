@@ -83,7 +83,7 @@ class Stream:
         welcome: link_pb2.Welcome = frame.welcome
         self.limits = welcome.limits
         self.welcomed = True
-        self._outbox.rewind(welcome.acknowledged, welcome.window)
+        self._outbox.rewind(welcome.acknowledged, welcome.window, frame.settled.rejections)
         self._take(frame)
         self._wake.set()
         return welcome

@@ -58,6 +58,8 @@ class GatewayServer:
         self._admin = AdminService(options.name, clock(), access, self._links, edge, operations, self.drain)
         self._server: grpc.aio.Server | None = None
         self._drained: asyncio.Task[None] | None = None
+        #: The ports listened on, in the order of `options.listen`.
+        self.ports: tuple[int, ...] = ()
 
     async def start(self) -> tuple[int, ...]:
         """Listen; returns the ports in the order of `options.listen`.
@@ -71,11 +73,11 @@ class GatewayServer:
         admin_pb2_grpc.add_AdminServiceServicer_to_server(self._admin, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        ports = tuple(self._listen(server, address) for address in self._options.listen)
+        self.ports = tuple(self._listen(server, address) for address in self._options.listen)
         await server.start()
         self._server = server
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        return ports
+        return self.ports
 
     def _listen(self, server: grpc.aio.Server, address: str) -> int:
         tls = self._options.tls

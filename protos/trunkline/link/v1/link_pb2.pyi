@@ -202,7 +202,7 @@ class Welcome(_message.Message):
     """Which gateway answers, for operators to see."""
     acknowledged: _builtins.int
     """The resume point: every event up to this number is settled, and all unsettled ones above it must be sent again,
-    in order, before any new one.
+    in order, before any new one. The refused ones up to it are listed in `settled` of the same frame.
     """
     window: _builtins.int
     """How many unsettled events may be in flight; never exceed it."""
