@@ -6,8 +6,11 @@ Knows nothing of what actors mean. Keeps one shard's replayed records, so its me
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
-from actors.address import GATEWAY_KIND, Address, is_pinned, kind_of
+import msgspec
+
+from actors.address import Address
 from cluster.invariants.entries import Entry
 from cluster.invariants.evidence import Evidence
 from cluster.invariants.report import Findings
@@ -15,9 +18,14 @@ from cluster.journal import Change
 from cluster.store.base import Records, ShardImage
 
 
-def is_link(destination: str) -> bool:
-    """Whether messages go out of the cluster: to a link by its name or gateway, not to a numbered or pinned shard."""
-    return kind_of(destination) == GATEWAY_KIND if is_pinned(destination) else not destination.isdecimal()
+def shard_of_stream(stream: str) -> str | None:
+    """The shard that sends under this stream, or is this destination; None for a link's (`l:<link>…`)."""
+    return stream[2:] if stream.startswith("s:") else None
+
+
+#: The record in which an actor's version is stored beside its own records.
+VERSION_RECORD: Final = "@v"
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class ShardState:
@@ -29,18 +37,18 @@ class ShardState:
         "now",
         "number",
         "partial",
-        "pinned",
         "received",
         "records",
         "sent",
         "shard",
+        "stream",
         "trimmed",
         "versions",
     )  # fmt: skip
 
     def __init__(self, shard: str, first: int) -> None:
         self.shard = shard
-        self.pinned = is_pinned(shard)
+        self.stream = f"s:{shard}"
         #: The journal begins after the shard did: what was before is unknown.
         self.trimmed = first > 1
         self.epoch = 0
@@ -122,6 +130,9 @@ class Commits:
     def change(self, state: ShardState, change: Change) -> None:
         """Apply one actor's change to the replay and judge its version (I10)."""
         address, version = change.address, change.version
+        stored = change.puts.get(VERSION_RECORD)
+        if stored is not None and bytes(stored) != _encode(version):
+            self._violated("I10", state, address, state.number, f"version {version} is not the one that it stores")
         last = state.versions.get(address)
         if last is None:
             if version != 1:
@@ -132,10 +143,11 @@ class Commits:
         elif version != last + 1:
             self._violated("I10", state, address, state.number, f"version {version} follows version {last}")
         if change.ended:
-            state.versions.pop(address, None)
             state.records.pop(address, None)
             state.partial.pop(address, None)
-            return
+            if not change.puts:
+                state.versions.pop(address, None)
+                return
         state.versions[address] = version
         records = state.records.get(address)
         if records is None:
@@ -195,16 +207,16 @@ class Commits:
                 self._violated("I10", state, address, state.number, detail)
 
     def ahead(self) -> list[tuple[str, str, int]]:
-        """Messages received whose sending was not read: (source shard, its destination, message number)."""
+        """Messages received whose sending was not read: (sending shard, receiving shard, message number)."""
         found = []
         for state in self.shards.values():
             for stream, mark in state.received.items():
-                source = self.shards.get(stream)
-                if source is None or mark <= source.sent.get(state.shard, 0):
+                source = self.shards.get(shard_of_stream(stream) or "")
+                if source is None or mark <= source.sent.get(state.stream, 0):
                     continue
-                if source.trimmed and state.shard not in source.sent:
-                    continue
-                found.append((stream, state.shard, mark))
+                # A trimmed journal may have begun after the last message to this shard.
+                if state.stream in source.sent or not source.trimmed:
+                    found.append((source.shard, state.shard, mark))
         return found
 
     def in_flight(self) -> list[tuple[str, str]]:
@@ -212,24 +224,25 @@ class Commits:
         found = []
         for state in self.shards.values():
             for destination, number in state.sent.items():
-                if is_link(destination):
+                shard = shard_of_stream(destination)
+                if shard is None:
                     continue
-                target = self.shards.get(destination)
-                if target is None or target.received.get(state.shard, 0) < number:
-                    found.append((state.shard, destination))
+                target = self.shards.get(shard)
+                if target is None or target.received.get(state.stream, 0) < number:
+                    found.append((state.shard, shard))
         return found
 
     def finish(self, evidence: Evidence) -> None:
         """Judge what was received between shards and seen outside against what was committed (I12)."""
-        for source, destination, mark in self.ahead():
-            committed = self.shards[source].sent.get(destination, 0)
+        for source, target, mark in self.ahead():
+            committed = self.shards[source].sent.get(self.shards[target].stream, 0)
             detail = f"message {mark} was received, and only those to {committed} were committed"
-            self.findings.violated("I12", source, 0, f"messages {source} -> {destination}", detail)
+            self.findings.violated("I12", source, 0, f"messages {source} -> {target}", detail)
         for command in evidence.commands:
             if not command.number or evidence.excuses(command.at):
                 continue
-            state = self.shards.get(command.source)
-            highest = 0 if state is None else max(state.sent.get(command.link, 0), state.sent.get(f"gateway/{command.link}", 0))
-            if command.number > highest and not (state is not None and state.trimmed and not highest):
+            sender = self.shards.get(shard_of_stream(command.source) or command.source)
+            highest = 0 if sender is None else sender.sent.get(f"l:{command.link}", 0)
+            if command.number > highest and not (sender is not None and sender.trimmed and not highest):
                 detail = f"the adapter received command {command.number}, and only those to {highest} were committed"
                 self.findings.violated("I12", command.source, 0, f"commands {command.source} -> {command.link}", detail)

@@ -75,11 +75,11 @@ def _judge_answers(findings: Findings, evidence: Evidence) -> None:
 
 def _judge_logs(findings: Findings, evidence: Evidence) -> None:
     if not evidence.logs:
-        findings.judged_in_part("I15", "not judged: no log was given")
+        findings.not_judged("I15", "no log was given")
         return
     texts = [text for text in evidence.customer_texts if len(text) >= SHORTEST_TEXT]
     if not texts:
-        findings.judged_in_part("I15", "not judged: no customer text was given to look for")
+        findings.not_judged("I15", "no customer text was given to look for")
     for index, text in enumerate(texts):
         # A log writer may have escaped what is not ASCII, so both spellings count.
         spellings = {text, text.encode("unicode_escape").decode("ascii")}

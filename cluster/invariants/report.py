@@ -51,7 +51,7 @@ class Report(msgspec.Struct):
     #: Violations beyond the limit that `violations` keeps.
     unlisted: int
     counts: dict[str, int]
-    #: Invariant -> "exact", or how and why it was judged less than exactly.
+    #: Invariant -> "exact", "in part: why" or "not judged: why".
     checked: dict[str, str]
     notes: list[str]
 
@@ -67,7 +67,7 @@ class Report(msgspec.Struct):
         lines += [f"  {violation}" for violation in self.violations]
         if self.unlisted:
             lines.append(f"  … and {self.unlisted} more")
-        lines += [f"  {name} was judged in part: {how}" for name, how in self.checked.items() if how != "exact"]
+        lines += [f"  {name} {how}" for name, how in self.checked.items() if how != "exact"]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
@@ -100,7 +100,11 @@ class Findings:
 
     def judged_in_part(self, invariant: str, why: str) -> None:
         """Say that an invariant was judged less than exactly."""
-        self._limits.setdefault(invariant, {})[why] = None
+        self._limits.setdefault(invariant, {})[f"in part: {why}"] = None
+
+    def not_judged(self, invariant: str, why: str) -> None:
+        """Say that an invariant could not be judged at all."""
+        self._limits.setdefault(invariant, {})[f"not judged: {why}"] = None
 
     def report(self) -> Report:
         """Everything found so far."""

@@ -48,48 +48,44 @@ def may_serve(config: AgentConfigured, queue: str, requirement: Requirement) -> 
 class Wait:
     """One interaction that waits and is held for nobody."""
 
-    __slots__ = ("group", "not_agents", "place", "shard", "since_at", "taken")
+    __slots__ = ("key", "not_agents", "place", "shard", "since_at", "taken")
 
-    def __init__(self, place: Place, group: WaitingClass, not_agents: tuple[str, ...], since_at: int, shard: str) -> None:
+    def __init__(self, place: Place, key: ClassKey, not_agents: tuple[str, ...], since_at: int, shard: str) -> None:
         self.place = place
-        self.group = group
+        self.key = key
         self.not_agents = not_agents
         self.since_at = since_at
         self.taken = False
         self.shard = shard
 
 
-class WaitingClass:
-    """All waits of one class, in the order in which they are to be served."""
-
-    __slots__ = ("key", "line")
-
-    def __init__(self, key: ClassKey) -> None:
-        self.key = key
-        self.line: list[Place] = []
-
-    def add(self, place: Place) -> None:
-        """Put a wait in its place."""
-        insort(self.line, place)
-
-    def remove(self, place: Place) -> None:
-        """Take a wait out."""
-        index = bisect_left(self.line, place)
-        if index < len(self.line) and self.line[index] == place:
-            del self.line[index]
-
-
 class Snapshot:
     """One shard's waiting set, and the marks of the router's turn under way."""
 
-    __slots__ = ("classes", "last_event", "marked_agents", "marks", "waits")
+    __slots__ = ("last_event", "lines", "marked_agents", "marks", "waits")
 
     def __init__(self) -> None:
-        self.classes: dict[ClassKey, WaitingClass] = {}
+        #: All waits of one class that nobody has taken, in the order in which they are to be served.
+        self.lines: dict[ClassKey, list[Place]] = {}
         self.waits: dict[str, Wait] = {}
         self.marks: list[str] = []
         self.marked_agents: list[AgentModel] = []
         self.last_event = -1
+
+    def add(self, wait: Wait) -> None:
+        """Put a wait in its place."""
+        line = self.lines.get(wait.key)
+        if line is None:
+            self.lines[wait.key] = [wait.place]
+        else:
+            insort(line, wait.place)
+
+    def remove(self, wait: Wait) -> None:
+        """Take a wait out of its line; wishes for single agents make many lines, so an empty one goes."""
+        line = self.lines[wait.key]
+        del line[bisect_left(line, wait.place)]
+        if not line:
+            del self.lines[wait.key]
 
     def unmark(self) -> None:
         """The router's turn is over: whatever it led to is in the journal."""
@@ -97,7 +93,7 @@ class Snapshot:
             wait = self.waits.get(interaction)
             if wait is not None and wait.taken:
                 wait.taken = False
-                wait.group.add(wait.place)
+                self.add(wait)
         for model in self.marked_agents:
             model.taken.clear()
         self.marks.clear()
@@ -126,15 +122,12 @@ class Routing:
             snapshot = self.snapshots[state.shard] = Snapshot()
         old = snapshot.waits.pop(event.interaction, None)
         if old is not None and not old.taken:
-            old.group.remove(old.place)
+            snapshot.remove(old)
         if event.after is WaitingState.WAITING:
-            key = (event.queue, event.channel, event.requirement)
-            group = snapshot.classes.get(key)
-            if group is None:
-                group = snapshot.classes[key] = WaitingClass(key)
             place = (-event.priority, event.enqueued_at, event.interaction)
-            group.add(place)
-            snapshot.waits[event.interaction] = Wait(place, group, event.not_agents, state.now, state.shard)
+            key = (event.queue, event.channel, event.requirement)
+            wait = snapshot.waits[event.interaction] = Wait(place, key, event.not_agents, state.now, state.shard)
+            snapshot.add(wait)
         elif event.after is WaitingState.RESERVED:
             self._judge_skills(state, event.interaction, event.agent, event.queue, event.requirement)
 
@@ -166,7 +159,7 @@ class Routing:
             # A proposal for somebody who no longer waits is refused by the queue and does no harm.
             return
         mine = (-event.priority, event.enqueued_at, "")
-        queue, channel, requirement = wait.group.key
+        queue, channel, requirement = wait.key
         if wait.place[:2] != mine[:2]:
             detail = f"was proposed as of priority {event.priority} since {event.enqueued_at}, not as its queue has it"
             self._violated("I5", state, event.interaction, detail)
@@ -177,7 +170,7 @@ class Routing:
         self._judge_order(state, snapshot, event, model, mine, channel)
         if not wait.taken:
             wait.taken = True
-            wait.group.remove(wait.place)
+            snapshot.remove(wait)
             snapshot.marks.append(event.interaction)
             model.taken.append(channel)
             snapshot.marked_agents.append(model)
@@ -186,11 +179,10 @@ class Routing:
         self, state: ShardState, snapshot: Snapshot, event: Proposed, model: AgentModel, mine: Place, channel: str
     ) -> None:
         """Whether this agent should have been given somebody else (I5)."""
-        for group in snapshot.classes.values():
-            line = group.line
-            if not line or line[0] >= mine or not self._eligible(model, group.key):
+        for key, line in snapshot.lines.items():
+            if line[0] >= mine or not self._eligible(model, key):
                 continue
-            other = group.key[1]
+            other = key[1]
             # An agent with an incomplete history has room for the channel proposed; of others nothing is known.
             if other != channel and not (model.complete and model.room(other) > 0):
                 continue
@@ -228,25 +220,23 @@ class Routing:
         if settled:
             self._judge_liveness(now)
         else:
-            self.findings.judged_in_part("I7", "not judged: the centre is not known to be settled")
+            self.findings.not_judged("I7", "the centre is not known to be settled")
 
     def _judge_liveness(self, now: int) -> None:
-        lines = [(snapshot, group) for snapshot in self.snapshots.values() for group in snapshot.classes.values() if group.line]
-        if not lines:
-            return
+        lines = [(snapshot, key) for snapshot in self.snapshots.values() for key in snapshot.lines]
         for model in self.agents.agents.values():
             if model.presence is not PresenceState.AVAILABLE or not model.complete:
                 continue
-            for snapshot, group in lines:
-                if model.room(group.key[1]) > 0 and self._eligible(model, group.key):
-                    self._judge_unmatched(snapshot, group, model, now)
+            for snapshot, key in lines:
+                if model.room(key[1]) > 0 and self._eligible(model, key):
+                    self._judge_unmatched(snapshot, key, model, now)
 
-    def _judge_unmatched(self, snapshot: Snapshot, group: WaitingClass, model: AgentModel, now: int) -> None:
-        for _, _, interaction in group.line:
+    def _judge_unmatched(self, snapshot: Snapshot, key: ClassKey, model: AgentModel, now: int) -> None:
+        for _, _, interaction in snapshot.lines[key]:
             wait = snapshot.waits[interaction]
             together_ms = now - max(wait.since_at, model.changed_at)
             if model.agent not in wait.not_agents and together_ms > self.meeting_bound_ms:
-                detail = f"waits in {group.key[0]} beside {model.agent}, who has had room for {together_ms} ms"
+                detail = f"waits in {key[0]} beside {model.agent}, who has had room for {together_ms} ms"
                 self.findings.violated("I7", wait.shard, 0, interaction, detail)
                 return
 

@@ -140,12 +140,11 @@ async def _catch_up(store: Store, checker: Checker) -> None:
     """Read on where another shard already received what was sent later, until the cut is consistent."""
     stuck: set[tuple[str, str, int]] = set()
     while wanted := [need for need in checker.commits.ahead() if need not in stuck]:
-        for source, destination, mark in wanted:
-            shard = ShardId(source)
-            state = checker.commits.shards[source]
-            while state.sent.get(destination, 0) < mark:
-                contents = await store.journal(shard, state.number, 1)
+        for source, target, mark in wanted:
+            state, stream = checker.commits.shards[source], checker.commits.shards[target].stream
+            while state.sent.get(stream, 0) < mark:
+                contents = await store.journal(ShardId(source), state.number, 1)
                 if not contents:
-                    stuck.add((source, destination, mark))
+                    stuck.add((source, target, mark))
                     break
-                checker.feed(shard, contents[0][1])
+                checker.feed(source, contents[0][1])
