@@ -21,7 +21,7 @@ from cluster.boot.first_centre import apply_first_centre
 from cluster.boot.ports import require_free_ports
 from cluster.boot.programs import Program, ProgramSpec, start_all
 from cluster.boot.run_file import ProgramEntry, RunFile, run_file_path, write_run_file
-from cluster.boot.secrets import Secrets
+from cluster.boot.secrets import Secrets, read_tokens
 from cluster.config.layout import EMBEDDED, MEMORY, LayoutModel, resolve, split_listen
 from cluster.config.layout import Gateway as GatewaySection
 from cluster.config.layout_file import Layout
@@ -115,7 +115,7 @@ async def up(layout: Layout, announce: Announce, ready: Callable[[Running], Awai
 async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -> Running:
     started = time.monotonic()
     settings = layout.settings
-    require_free_ports(settings.listeners())
+    require_free_ports((owner, address) for owner, _, address in settings.listeners())
     layout.run_path.mkdir(parents=True, exist_ok=True)
     secrets = Secrets(layout.run_path)
     secrets.ensure()
@@ -194,8 +194,8 @@ def _gateway_settings(layout: Layout, gateway: GatewaySection, secrets: Secrets)
     tls = gateway.tls
     return {
         "listen": list(gateway.listen),
-        "tokens_file": str(resolve(layout.base, gateway.tokens_file) if gateway.tokens_file else secrets.tokens_file),
-        "signing_key_file": str(secrets.signing_key_file),
+        "tokens": read_tokens(resolve(layout.base, gateway.tokens_file) if gateway.tokens_file else secrets.tokens_file),
+        "signing_key": secrets.signing_key_file.read_text().strip(),
         "tls": None
         if tls is None
         else {

@@ -51,7 +51,7 @@ def _check_listen(text: str) -> str:
 
 def _check_import(text: str) -> str:
     if not _IMPORT.fullmatch(text):
-        raise wrong(f"`{text[:60]}` is not an import path", "write module:name, like gateways.server.on_ray:GatewayActor")
+        raise wrong(f"`{text[:60]}` is not an import path", "write module:name, like gateways.server.factory:open_gateway")
     return text
 
 
@@ -165,10 +165,10 @@ class Gateway(Section):
     """One gateway: where adapters, desks and operators connect."""
 
     name: Id = Field(description="its name; adapters do not need it", examples=["gateway-1"])
-    import_path: ImportPath = Field(
-        default="gateways.server.on_ray:GatewayActor",
+    factory: ImportPath = Field(
+        default="gateways.server.factory:open_gateway",
         description="what is started: module:name",
-        examples=["gateways.server.on_ray:GatewayActor"],
+        examples=["gateways.server.factory:open_gateway"],
     )
     listen: Listens = Field(default=["127.0.0.1:7350"], description="addresses to listen on", examples=["127.0.0.1:7350"])
     tls: Tls | None = Field(

@@ -90,9 +90,9 @@ ERRORS = {
         "write host:port, like 127.0.0.1:7350; port 0 takes a free one",
     ),
     "no import path": (
-        "gateways:\n- {name: g, import_path: gateways.server}",
-        "layout.yaml:4:30: metadata.trunkline.gateways[0].import_path: `gateways.server` is not an import path; "
-        "write module:name, like gateways.server.on_ray:GatewayActor",
+        "gateways:\n- {name: g, factory: gateways.server}",
+        "layout.yaml:4:30: metadata.trunkline.gateways[0].factory: `gateways.server` is not an import path; "
+        "write module:name, like gateways.server.factory:open_gateway",
     ),
     "no module": (
         "programs:\n- {name: w, module: gateways/webchat}",
