@@ -34,6 +34,14 @@ def link_stream(link: str, incarnation: str) -> str:
     return f"l:{link}:{incarnation}"
 
 
+ASKING_LINK = "edge-"
+
+
+def asking_edge(link: str) -> str:
+    """The edge whose own link for asking this is."""
+    return link.removeprefix(ASKING_LINK)
+
+
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
     """One message for one actor; `seq` 0 is ephemeral and not deduplicated."""
 

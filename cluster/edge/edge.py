@@ -40,7 +40,7 @@ from cluster.edge.dispatch import Dispatch, is_arrival
 from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.transport import SUPERVISOR, PeerMethod, Transport
-from cluster.wire import LinkNews, Parcel, PushReceipt, ShardTable, link_stream, push_decoder
+from cluster.wire import ASKING_LINK, LinkNews, Parcel, PushReceipt, ShardTable, link_stream, push_decoder
 
 log = structlog.get_logger("edge")
 
@@ -149,11 +149,11 @@ class Edge:
         # A greater generation is a newer stream, over all gateways: wall time orders them well enough, and the
         # loser of a tie is found out when its stream turns out closed.
         self._last_generation = 0
-        self._ask_link = f"edge-{name}"
+        self._ask_link = ASKING_LINK + name
         self._ask_stream = link_stream(self._ask_link, incarnation)
         self._ask_seq = 0
         self._asked: dict[int, asyncio.Future[Message]] = {}
-        self._generations = {self._ask_link: self._next_generation()}
+        self._generations: dict[str, int] = {}
         self.dispatch = Dispatch(name, transport, placement, self._settled)
         self._hosts_told: dict[str, tuple[str, dict[str, int]]] = {}
         #: The configuration in force as edges need it, and its version; None until it is known.
