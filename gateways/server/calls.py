@@ -7,13 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from cluster.errors import TrunklineError
-from gateways.server.access import Access
 from gateways.server.failures import Failure
 from gateways.server.options import Role
 
 Response = TypeVar("Response")
-
-
 
 
 Method = Callable[[Any, Any, Any], Awaitable[Response]]
