@@ -1,6 +1,6 @@
 """Opens a gateway's server from the settings of a run-time layout.
 
-Secrets come as paths of files, so that no process list, log or layout holds them.
+Kept: a setting that is wrong stops the start with its name; secrets are never part of an error's text.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from cluster.errors import StartupFailed
 from gateways.server.edge import Edge, Operations
 from gateways.server.gateway import GatewayServer
 from gateways.server.options import GatewayOptions, Role, ServerTls, StreamLimits
-
-_TOKENS = TypeAdapter(dict[Role, list[str]])
 
 
 class _Settings(BaseModel):
@@ -31,14 +29,11 @@ class TlsSettings(_Settings):
 
 
 class GatewaySettings(_Settings):
-    """What a layout says about one gateway.
-
-    `tokens_file` is JSON, role to list of tokens. `signing_key_file` is any secret text; gateways of one cluster share it.
-    """
+    """What a layout says about one gateway. `signing_key` is any secret text; gateways of one cluster share it."""
 
     listen: list[str] = Field(default=["127.0.0.1:7350"], min_length=1)
-    tokens_file: Path
-    signing_key_file: Path
+    tokens: dict[Role, list[SecretStr]] = {}
+    signing_key: SecretStr
     sign_in_lifetime_s: float = Field(default=12 * 3600, gt=0)
     tls: TlsSettings | None = None
     window: int = Field(default=4_096, ge=1)
@@ -70,21 +65,12 @@ def options_from(name: str, settings: dict[str, Any]) -> GatewayOptions:
     return GatewayOptions(
         name=name,
         listen=tuple(given.listen),
-        tokens=_read_tokens(given.tokens_file),
-        signing_key=_read(given.signing_key_file).strip(),
+        tokens={role: tuple(token.get_secret_value() for token in tokens) for role, tokens in given.tokens.items()},
+        signing_key=given.signing_key.get_secret_value().encode(),
         sign_in_lifetime_s=given.sign_in_lifetime_s,
         tls=_read_tls(given.tls),
         limits=StreamLimits(window=given.window, grace_s=given.grace_s),
     )
-
-
-def _read_tokens(path: Path) -> dict[Role, tuple[str, ...]]:
-    try:
-        roles = _TOKENS.validate_json(_read(path))
-    except ValidationError:
-        names = ", ".join(Role)
-        raise StartupFailed(f'the tokens file {path} must hold JSON such as {{"gateway": ["…"]}}; roles: {names}') from None
-    return {role: tuple(tokens) for role, tokens in roles.items()}
 
 
 def _read_tls(tls: TlsSettings | None) -> ServerTls | None:
@@ -101,4 +87,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise StartupFailed(f"the file {path} cannot be read: {error.strerror}") from error
+        raise StartupFailed(f"the TLS file {path} cannot be read: {error.strerror}") from error
