@@ -49,7 +49,7 @@ class _Client:
     async def close(self) -> None:
         """Close the connections."""
         for channel in self._channels.values():
-            await channel.close()
+            await channel.close(None)
         self._channels.clear()
 
     async def _ask(
@@ -85,6 +85,18 @@ class DeskClient(_Client):
         answer = await self._ask(lambda channel: desk_pb2_grpc.DeskServiceStub(channel).SignIn, request)
         return SignedIn(agent, answer.name, answer.token, answer.expires_at)
 
+    async def read_directory(self, known_version: int = 0) -> desk_pb2.ReadDirectoryResponse:
+        """What desks offer to choose from; empty but for its version if `known_version` is still current.
+
+        Raises:
+            CallFailed: the gateway cannot be asked.
+        """
+        request = desk_pb2.ReadDirectoryRequest(known_version=known_version)
+        answer: desk_pb2.ReadDirectoryResponse = await self._ask(
+            lambda channel: desk_pb2_grpc.DeskServiceStub(channel).ReadDirectory, request
+        )
+        return answer
+
     async def read_queues(self, queues: Sequence[str]) -> list[desk_pb2.QueueCounters]:
         """The live counters of these queues; those that do not exist are left out.
 
@@ -101,19 +113,29 @@ class AdminClient(_Client):
 
     async def status(self) -> admin_pb2.StatusResponse:
         """What runs, and how it does."""
-        return await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).Status, admin_pb2.StatusRequest())
+        request = admin_pb2.StatusRequest()
+        answer: admin_pb2.StatusResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).Status, request
+        )
+        return answer
 
     async def list_actors(
         self, kind: str = "", prefix: str = "", page_size: int = 0, page_token: str = ""
     ) -> admin_pb2.ListActorsResponse:
         """The addresses of actors that have state."""
         request = admin_pb2.ListActorsRequest(kind=kind, prefix=prefix, page_size=page_size, page_token=page_token)
-        return await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ListActors, request)
+        answer: admin_pb2.ListActorsResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ListActors, request
+        )
+        return answer
 
     async def show_actor(self, address: str) -> admin_pb2.ShowActorResponse:
         """One actor's state."""
         request = admin_pb2.ShowActorRequest(address=address)
-        return await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ShowActor, request)
+        answer: admin_pb2.ShowActorResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ShowActor, request
+        )
+        return answer
 
     async def apply_config(
         self, yaml: str, author: str, comment: str = "", expected_version: int | None = None, dry_run: bool = False
@@ -122,15 +144,16 @@ class AdminClient(_Client):
         request = admin_pb2.ApplyConfigRequest(
             yaml=yaml, author=author, comment=comment, expected_version=expected_version, dry_run=dry_run
         )
-        answer = await self._ask(
-            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ApplyConfig, request, LONG_TIMEOUT_S
-        )
+        answer = await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ApplyConfig, request, LONG_TIMEOUT_S)
         return int(answer.version)
 
     async def get_config(self) -> admin_pb2.GetConfigResponse:
         """The current configuration."""
         request = admin_pb2.GetConfigRequest()
-        return await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).GetConfig, request)
+        answer: admin_pb2.GetConfigResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).GetConfig, request
+        )
+        return answer
 
     async def config_history(self, limit: int = 0) -> list[admin_pb2.ConfigRevision]:
         """The configuration's versions, newest first."""

@@ -71,11 +71,37 @@ class EdgeAgent(Protocol):
     def password_hash(self) -> str: ...
 
 
+class EdgeQueue(Protocol):
+    """A queue as people see it."""
+
+    @property
+    def names(self) -> Mapping[str, str]: ...
+    @property
+    def service_level_s(self) -> float: ...
+
+
+class EdgeChoice(Protocol):
+    """One line of a list to choose from."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def names(self) -> Mapping[str, str]: ...
+
+
 class EdgeCentre(Centre, Protocol):
     """The configuration in force, as far as gateways need it."""
 
     @property
+    def names(self) -> Mapping[str, str]: ...
+    @property
     def agents(self) -> Mapping[str, EdgeAgent]: ...
+    @property
+    def queues(self) -> Mapping[str, EdgeQueue]: ...
+    @property
+    def dispositions(self) -> Sequence[EdgeChoice]: ...
+    @property
+    def presence_reasons(self) -> Sequence[EdgeChoice]: ...
 
 
 class Edge(Protocol):

@@ -72,14 +72,14 @@ class Links:
 
 
 class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
-    """Links of channel adapters."""
+    """Links of channel adapters. `Connect` reads and writes on its context, so it returns nothing to iterate over."""
 
     def __init__(self, links: Links, access: Access) -> None:
         self._links = links
         self.access = access
 
     @guarded(Role.GATEWAY)
-    async def Connect(self, request_iterator: Any, context: Any) -> None:
+    async def Connect(self, request_iterator: Any, context: Any) -> Any:
         """See gateway.proto."""
         await self._links.serve(ChannelDialect(), context)
 
@@ -94,7 +94,7 @@ class DeskService(desk_pb2_grpc.DeskServiceServicer):
         self._sign_ins = sign_ins
 
     @guarded(Role.DESK)
-    async def Connect(self, request_iterator: Any, context: Any) -> None:
+    async def Connect(self, request_iterator: Any, context: Any) -> Any:
         """See desk.proto."""
         await self._links.serve(DeskDialect(self._edge, self._sign_ins), context)
 
@@ -103,6 +103,24 @@ class DeskService(desk_pb2_grpc.DeskServiceServicer):
         """See desk.proto."""
         signed = await self._sign_ins.sign_in(self._edge.centre, request.agent, request.password)
         return desk_pb2.SignInResponse(token=signed.token, expires_at=signed.expires_at, name=signed.name)
+
+    @guarded(Role.DESK)
+    async def ReadDirectory(self, request: desk_pb2.ReadDirectoryRequest, context: Any) -> desk_pb2.ReadDirectoryResponse:
+        """See desk.proto."""
+        centre, version = self._edge.centre, self._edge.centre_version
+        if centre is None or version == request.known_version:
+            return desk_pb2.ReadDirectoryResponse(version=version if centre is not None else 0)
+        return desk_pb2.ReadDirectoryResponse(
+            version=version,
+            names=centre.names,
+            queues=[
+                desk_pb2.QueueInfo(id=id_, names=queue.names, service_level_ms=int(queue.service_level_s * 1000))
+                for id_, queue in centre.queues.items()
+            ],
+            agents=[desk_pb2.AgentInfo(id=id_, name=agent.name) for id_, agent in centre.agents.items()],
+            dispositions=[desk_pb2.Choice(id=choice.id, names=choice.names) for choice in centre.dispositions],
+            presence_reasons=[desk_pb2.Choice(id=choice.id, names=choice.names) for choice in centre.presence_reasons],
+        )
 
     @guarded(Role.DESK)
     async def ReadQueues(self, request: desk_pb2.ReadQueuesRequest, context: Any) -> desk_pb2.ReadQueuesResponse:
