@@ -163,6 +163,8 @@ class HostReport(msgspec.Struct, frozen=True, array_like=True):
     commits: int
     idle: bool
     table_version: int
+    #: Calls that this host made to other processes, for the figure of Ray calls per event.
+    calls: int = 0
 
 
 outbox_decoder = msgspec.msgpack.Decoder(list[OutboxItem])
@@ -174,3 +176,4 @@ push_receipt_decoder = msgspec.msgpack.Decoder(PushReceipt)
 link_news_decoder = msgspec.msgpack.Decoder(LinkNews)
 table_decoder = msgspec.msgpack.Decoder(ShardTable)
 report_decoder = msgspec.msgpack.Decoder(HostReport)
+reports_decoder = msgspec.msgpack.Decoder(list[HostReport])

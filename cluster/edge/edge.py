@@ -40,7 +40,17 @@ from cluster.edge.dispatch import Dispatch, is_arrival
 from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.transport import SUPERVISOR, PeerMethod, Transport
-from cluster.wire import ASKING_LINK, LinkNews, Parcel, PushReceipt, ShardTable, link_stream, push_decoder
+from cluster.wire import (
+    ASKING_LINK,
+    HostReport,
+    LinkNews,
+    Parcel,
+    PushReceipt,
+    ShardTable,
+    link_stream,
+    push_decoder,
+    reports_decoder,
+)
 
 log = structlog.get_logger("edge")
 
@@ -152,6 +162,7 @@ class Edge:
         self._ask_link = ASKING_LINK + name
         self._ask_stream = link_stream(self._ask_link, incarnation)
         self._ask_seq = 0
+        self._reports: dict[str, HostReport] = {}
         self._asked: dict[int, asyncio.Future[Message]] = {}
         self._generations: dict[str, int] = {}
         self.dispatch = Dispatch(name, transport, placement, self._settled)
@@ -265,17 +276,31 @@ class Edge:
         return self.shard_table is not EMPTY_TABLE
 
     def status(self) -> dict[str, object]:
-        """A summary for people: links, pending frames, the shard table's version and hosts."""
+        """A summary for people: hosts and what they do, links, pending frames, the shard table's version."""
         table = self.shard_table
-        shards_by_host: dict[str, int] = dict.fromkeys(table.hosts, 0)
+        shards: dict[str, int] = dict.fromkeys(table.hosts, 0)
         for placed in table.shards.values():
-            shards_by_host[placed.host] = shards_by_host.get(placed.host, 0) + 1
+            shards[placed.host] = shards.get(placed.host, 0) + 1
         return {
             "gateway": self.name,
             "table_version": table.version,
-            "hosts": shards_by_host,
+            "hosts": {name: self._host_status(name, count) for name, count in sorted(shards.items())},
             "links": sorted(self._links),
             "pending_frames": self.dispatch.pending,
+            "calls": self.dispatch.calls,
+        }
+
+    def _host_status(self, name: str, shards: int) -> dict[str, object]:
+        report = self._reports.get(name)
+        if report is None:
+            return {"shards": shards}
+        return {
+            "shards": shards,
+            "actors": report.actors,
+            "pending": report.pending,
+            "turns": report.turns,
+            "commits": report.commits,
+            "calls": report.calls,
         }
 
     async def stop(self) -> None:
@@ -349,8 +374,9 @@ class Edge:
         while True:
             with contextlib.suppress(PeerGone):
                 payload = await self._transport.call(SUPERVISOR, "join", self.name.encode())
-                if payload:
-                    self._take_table(payload)
+                self._take_table(payload)
+                reports = reports_decoder.decode(await self._transport.call(SUPERVISOR, "status", b""))
+                self._reports = {report.host: report for report in reports}
             await asyncio.sleep(REFRESH_EVERY_S if self.is_ready else 0.05)
 
     async def _refresh_centre(self) -> None:

@@ -170,6 +170,7 @@ class Host:
                 commits=self.commits,
                 idle=self._is_idle(),
                 table_version=self.outlets.routes.table.version,
+                calls=self.outlets.calls,
             )
         )
 
