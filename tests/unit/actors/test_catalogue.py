@@ -17,7 +17,7 @@ def descendants(base: type) -> set[type]:
     """Every class of the product under this base, wherever it is defined."""
     for module in pkgutil.walk_packages(actors.__path__, "actors."):
         importlib.import_module(module.name)
-    found = set(base.__subclasses__())
+    found: set[type] = set(base.__subclasses__())
     return {one for one in found if one.__module__.startswith("actors.")}
 
 
