@@ -165,6 +165,14 @@ class HostReport(msgspec.Struct, frozen=True, array_like=True):
     table_version: int
     #: Calls that this host made to other processes, for the figure of Ray calls per event.
     calls: int = 0
+    pid: int = 0
+
+
+class SupervisorReport(msgspec.Struct, frozen=True, array_like=True):
+    """What the supervisor says of the cluster: every living host's last report."""
+
+    pid: int
+    hosts: list[HostReport]
 
 
 outbox_decoder = msgspec.msgpack.Decoder(list[OutboxItem])
@@ -176,4 +184,4 @@ push_receipt_decoder = msgspec.msgpack.Decoder(PushReceipt)
 link_news_decoder = msgspec.msgpack.Decoder(LinkNews)
 table_decoder = msgspec.msgpack.Decoder(ShardTable)
 report_decoder = msgspec.msgpack.Decoder(HostReport)
-reports_decoder = msgspec.msgpack.Decoder(list[HostReport])
+supervisor_report_decoder = msgspec.msgpack.Decoder(SupervisorReport)

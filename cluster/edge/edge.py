@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -47,9 +48,10 @@ from cluster.wire import (
     Parcel,
     PushReceipt,
     ShardTable,
+    SupervisorReport,
     link_stream,
     push_decoder,
-    reports_decoder,
+    supervisor_report_decoder,
 )
 
 log = structlog.get_logger("edge")
@@ -162,7 +164,7 @@ class Edge:
         self._ask_link = ASKING_LINK + name
         self._ask_stream = link_stream(self._ask_link, incarnation)
         self._ask_seq = 0
-        self._reports: dict[str, HostReport] = {}
+        self._report = SupervisorReport(0, [])
         self._asked: dict[int, asyncio.Future[Message]] = {}
         self._generations: dict[str, int] = {}
         self.dispatch = Dispatch(name, transport, placement, self._settled)
@@ -281,26 +283,16 @@ class Edge:
         shards: dict[str, int] = dict.fromkeys(table.hosts, 0)
         for placed in table.shards.values():
             shards[placed.host] = shards.get(placed.host, 0) + 1
+        reports = {report.host: _host_status(report) for report in self._report.hosts}
         return {
             "gateway": self.name,
+            "pid": os.getpid(),
+            "supervisor_pid": self._report.pid,
             "table_version": table.version,
-            "hosts": {name: self._host_status(name, count) for name, count in sorted(shards.items())},
+            "hosts": {name: reports.get(name, {}) | {"shards": count} for name, count in sorted(shards.items())},
             "links": sorted(self._links),
             "pending_frames": self.dispatch.pending,
             "calls": self.dispatch.calls,
-        }
-
-    def _host_status(self, name: str, shards: int) -> dict[str, object]:
-        report = self._reports.get(name)
-        if report is None:
-            return {"shards": shards}
-        return {
-            "shards": shards,
-            "actors": report.actors,
-            "pending": report.pending,
-            "turns": report.turns,
-            "commits": report.commits,
-            "calls": report.calls,
         }
 
     async def stop(self) -> None:
@@ -375,8 +367,8 @@ class Edge:
             with contextlib.suppress(PeerGone):
                 payload = await self._transport.call(SUPERVISOR, "join", self.name.encode())
                 self._take_table(payload)
-                reports = reports_decoder.decode(await self._transport.call(SUPERVISOR, "status", b""))
-                self._reports = {report.host: report for report in reports}
+                answer = await self._transport.call(SUPERVISOR, "status", b"")
+                self._report = supervisor_report_decoder.decode(answer)
             await asyncio.sleep(REFRESH_EVERY_S if self.is_ready else 0.05)
 
     async def _refresh_centre(self) -> None:
@@ -388,3 +380,14 @@ class Edge:
                     self.centre = EdgeCentre.parse(known.edge)
                     self.centre_version = known.version
             await asyncio.sleep(REFRESH_EVERY_S if self.centre else 0.1)
+
+
+def _host_status(report: HostReport) -> dict[str, object]:
+    return {
+        "pid": report.pid,
+        "actors": report.actors,
+        "pending": report.pending,
+        "turns": report.turns,
+        "commits": report.commits,
+        "calls": report.calls,
+    }
