@@ -128,11 +128,21 @@ async def test_live_lists_the_actors_that_have_records(store: Store) -> None:
     await store.commit([batch(1, actors={ALICE: ActorWrite({"a": b"1"}), BOB: ActorWrite({"a": b"1", "b": b"1"})})])
     await store.commit([batch(2, actors={ALICE: ActorWrite(drops=["a"]), BOB: ActorWrite(drops=["a"])})])
     assert (await store.describe(SHARD)).live == [BOB], "dropping the last record ends an actor, another does not"
-    await store.commit([batch(3, actors={BOB: ActorWrite({"c": b"1"}, ["c"], ended=True)})])
-    assert (await store.describe(SHARD)).live == [], "an ended actor is gone, whatever else its write holds"
+    await store.commit([batch(3, actors={BOB: ActorWrite(ended=True)})])
+    assert (await store.describe(SHARD)).live == [], "an ended actor is gone"
     assert await store.load(SHARD, [ALICE, BOB]) == [{}, {}]
     await store.commit([batch(4, actors={ALICE: ActorWrite({"a": b"4"}), BOB: ActorWrite()})])
     assert (await store.describe(SHARD)).live == [ALICE], "an ended actor may begin again; an empty write begins none"
+
+
+async def test_an_actor_may_end_and_begin_anew_in_one_commit(store: Store) -> None:
+    """`ended` deletes first and the puts stand after it, so nothing of the actor's former life shows through."""
+    await store.claim(SHARD, 1)
+    await store.commit([batch(1, actors={ALICE: ActorWrite({"a": b"1", "b": b"1"}), BOB: ActorWrite({"a": b"1"})})])
+    writes = {ALICE: ActorWrite({"b": b"2"}, ended=True), BOB: ActorWrite({"a": b"2"}, ["a"], ended=True)}
+    await store.commit([batch(2, actors=writes)])
+    assert await store.load(SHARD, [ALICE, BOB]) == [{"b": b"2"}, {}]
+    assert (await store.describe(SHARD)).live == [ALICE]
 
 
 async def test_a_repeated_commit_is_applied_once(store: Store) -> None:
