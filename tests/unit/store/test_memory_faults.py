@@ -111,7 +111,11 @@ async def test_losing_the_last_second_restores_the_state_before() -> None:
     await store.write_document("table", b"one", 0)
     kept = [await store.describe(SHARD), await store.load(SHARD, [ALICE, bob]), await store.journal(SHARD)]
     now = 2_000
-    changes = {ALICE: ActorWrite({"a": b"2", "b": b"2"}), bob: ActorWrite(ended=True), Address("agent/new"): ActorWrite({"n": b""})}
+    changes = {
+        ALICE: ActorWrite({"a": b"2", "b": b"2"}),
+        bob: ActorWrite(ended=True),
+        Address("agent/new"): ActorWrite({"n": b""}),
+    }
     second = batch(2, actors=changes, timers={"t": None, "u": 2}, outbox_drops=[1], marks={"m": b"2"}, dead_letters=[b"d"])
     await store.commit([second])
     await store.claim(SHARD, 7)
