@@ -79,8 +79,9 @@ def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def test_modules_are_short() -> None:
     """No module, test or script has more than 500 lines."""
-    long = {name_of(path): count for path in tracked() if path.suffix in {".py", ".ts", ".tsx", ".lua"} and "_pb2" not in path.name
-            if (count := len(path.read_text().splitlines())) > LONGEST_MODULE_LINES}  # fmt: skip
+    written = [path for path in tracked() if path.suffix in {".py", ".ts", ".tsx", ".lua"} and "_pb2" not in path.name]
+    counts = {name_of(path): len(path.read_text().splitlines()) for path in written}
+    long = {name: count for name, count in counts.items() if count > LONGEST_MODULE_LINES}
     assert long == {}, "split these by noun"
 
 

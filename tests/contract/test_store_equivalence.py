@@ -132,4 +132,4 @@ class TwoStores(RuleBasedStateMachine):
 def test_both_stores_answer_alike(store_url: str) -> None:
     """Random calls, valid and not, give equal answers and equal contents in memory and on Redis."""
     TwoStores.url = store_url
-    run_state_machine_as_test(TwoStores, settings=settings(max_examples=40, stateful_step_count=30))  # type: ignore[no-untyped-call]  # untyped in hypothesis
+    run_state_machine_as_test(TwoStores, settings=settings(max_examples=40, stateful_step_count=30))
