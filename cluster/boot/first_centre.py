@@ -29,12 +29,12 @@ async def apply_first_centre(target: str, token: str, source: str, credentials: 
     async with channel:
         admin = admin_pb2_grpc.AdminServiceStub(channel)
         try:
-            current = await admin.GetConfig(
-                admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True
-            )
+            current = await admin.GetConfig(admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True)
             if current.version:
                 return int(current.version)
-            request = admin_pb2.ApplyConfigRequest(yaml=source, author=AUTHOR, comment="first configuration", expected_version=0)
+            request = admin_pb2.ApplyConfigRequest(
+                yaml=source, author=AUTHOR, comment="first configuration", expected_version=0
+            )
             applied = await admin.ApplyConfig(request, metadata=metadata, timeout=30.0)
             return int(applied.version)
         except grpc.aio.AioRpcError as problem:

@@ -81,20 +81,26 @@ def spec_of(settings: LayoutModel, store_url: str) -> ClusterSpec:
     )
 
 
-async def up(layout: Layout, announce: Announce, ready: Callable[[Running], Awaitable[None]] | None = None) -> None:
-    """Run the product until SIGINT or SIGTERM.
+async def up(
+    layout: Layout,
+    announce: Announce,
+    ready: Callable[[Running], Awaitable[None]] | None = None,
+    stopping: asyncio.Event | None = None,
+) -> None:
+    """Run the product until SIGINT or SIGTERM, or until `stopping` is set.
 
     Args:
         announce: is told, in words for people, what happens.
         ready: runs once all is up, for instance to write the URLs.
+        stopping: given by who embeds the product; signals are then theirs to handle.
 
     Raises:
         StartupFailed: something cannot be started; everything that was is taken down again.
     """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+    if stopping is None:
+        stopping = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         starting = asyncio.create_task(_bring_up(layout, announce, stack))
         interrupted = asyncio.create_task(stopping.wait())
@@ -137,9 +143,7 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
     announce(f"starting {settings.hosts.count} hosts and {settings.hosts.spares} spare, {len(gateways)} gateway")
     stack.push_async_callback(_stop_programs, running)
     programs = [_program_of(layout, program.name, secrets) for program in settings.programs if program.enabled]
-    await asyncio.gather(
-        runtime.start(), *gateways, start_all(programs, layout.run_path / "logs", running.programs.append)
-    )
+    await asyncio.gather(runtime.start(), *gateways, start_all(programs, layout.run_path / "logs", running.programs.append))
     running.centre_version = await _first_centre(layout, secrets)
     running.seconds = time.monotonic() - started
     return running
@@ -153,9 +157,7 @@ async def _attach_ray(settings: LayoutModel, announce: Announce, stack: AsyncExi
 
     address = settings.ray.address
     announce("starting Ray" if address == "local" else f"attaching to Ray at {address}")
-    await asyncio.to_thread(
-        start_ray, address, object_store_mb=settings.ray.object_store_mb, dashboard=settings.ray.dashboard
-    )
+    await asyncio.to_thread(start_ray, address, object_store_mb=settings.ray.object_store_mb, dashboard=settings.ray.dashboard)
     stack.push_async_callback(asyncio.to_thread, stop_ray)
 
 
@@ -166,9 +168,7 @@ async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack
         return None, "memory:"
     if store.url != EMBEDDED:
         return None, store.url
-    options = EmbeddedOptions(
-        layout.data_path, fsync=Fsync(store.fsync), port=store.port, max_memory_mb=store.max_memory_mb
-    )
+    options = EmbeddedOptions(layout.data_path, fsync=Fsync(store.fsync), port=store.port, max_memory_mb=store.max_memory_mb)
     server = EmbeddedServer(options)
     try:
         url = await server.start()

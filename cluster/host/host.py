@@ -312,5 +312,3 @@ class Host:
             is_pinned(shard.id) and not shard.live and not shard.queue and not shard.outbox.unacknowledged
             for shard in self.shards.values()
         )
-
-

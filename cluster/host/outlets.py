@@ -1,8 +1,8 @@
 """Everything that leaves a host: messages to other shards, commands to gateways; each kept until acknowledged.
 
-    released lane -> same host: handed over in memory
-                  -> other host: pump -> deliver -> acknowledged by the receipt (after its commit)
-                  -> gateway:    pump -> push    -> acknowledged by the adapter, much later, through an edge
+released lane -> same host: handed over in memory
+              -> other host: pump -> deliver -> acknowledged by the receipt (after its commit)
+              -> gateway:    pump -> push    -> acknowledged by the adapter, much later, through an edge
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ Lane = tuple[ShardId, str]
 class Outlets:
     """Routes what this host's shards release. `shards` is the host's own dictionary, read at use."""
 
-    def __init__(self, host: str, shards: Mapping[ShardId, Shard], transport: Transport, codec: Codec, wake: partial[None]) -> None:
+    def __init__(
+        self, host: str, shards: Mapping[ShardId, Shard], transport: Transport, codec: Codec, wake: partial[None]
+    ) -> None:
         self._host = host
         self._shards = shards
         self._transport = transport

@@ -68,9 +68,7 @@ class DeadLetter:
 class Shard:
     """The actors of one shard and everything about them that is not yet committed."""
 
-    def __init__(
-        self, image: ShardImage, placement: Placement, actor_types: Mapping[str, type[Actor]], codec: Codec
-    ) -> None:
+    def __init__(self, image: ShardImage, placement: Placement, actor_types: Mapping[str, type[Actor]], codec: Codec) -> None:
         self.id = image.shard
         self.epoch = image.epoch
         self.stream = shard_stream(image.shard)

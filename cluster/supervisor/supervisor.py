@@ -259,7 +259,9 @@ class Supervisor:
             wanted = plan(everything, placed, list(self._alive), list(self._draining), self._options.spares)
             wanted |= {shard: host for shard, host in placed.items() if is_pinned(shard)}
             misplaced = dict.fromkeys(self._misplaced())
-            moving = {s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)}
+            moving = {
+                s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)
+            }
             if not moving and self._told_hosts() == self._table.hosts:
                 return
             shards = dict(self._table.shards)

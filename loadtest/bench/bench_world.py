@@ -71,9 +71,7 @@ class World:
             channel=CHANNEL, entry_point="default", customer=content_pb2.Customer(id=conversation, name="Bench", language="en")
         )
         self.offers.opened_at[f"{conversation}/1"] = time.perf_counter()
-        return self.customers.post(
-            gateway_pb2.Event(id="open", conversation=conversation, conversation_opened=opened)
-        )
+        return self.customers.post(gateway_pb2.Event(id="open", conversation=conversation, conversation_opened=opened))
 
     def write(self, conversation: str, number: int | str, text: str) -> int:
         """A customer writes."""

@@ -120,7 +120,10 @@ async def open_customers(
 
 
 async def open_desk(
-    channel: grpc.aio.Channel, token: str, grants: Sequence[str], on_commands: Callable[[Sequence[desk_pb2.Command], float], None]
+    channel: grpc.aio.Channel,
+    token: str,
+    grants: Sequence[str],
+    on_commands: Callable[[Sequence[desk_pb2.Command], float], None],
 ) -> RawLink:
     """A desk's link, for agents who signed in (`grants` are their tokens)."""
     link = RawLink(desk_pb2.DeskFrame, on_commands)

@@ -72,7 +72,9 @@ def test_an_incompatible_change_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dialect", "event"), [(ChannelDialect, gateway_pb2.Event), (DeskDialect, desk_pb2.Event)], ids=["channel", "desk"]
 )
-def test_capabilities_are_bodies(dialect: type[ChannelDialect | DeskDialect], event: type[gateway_pb2.Event | desk_pb2.Event]) -> None:
+def test_capabilities_are_bodies(
+    dialect: type[ChannelDialect | DeskDialect], event: type[gateway_pb2.Event | desk_pb2.Event]
+) -> None:
     """A gateway may only promise to route events that exist."""
     bodies = {field.name for field in event.DESCRIPTOR.oneofs_by_name["body"].fields}
     assert set(dialect.capabilities) - bodies == set()

@@ -102,9 +102,21 @@ def test_events_about_a_conversation_reach_its_session(event: pb.Event, message:
             "set_presence.presence",
         ),
         (pb.Event(agent="a", accept_offer=pb.AcceptOffer()), "INVALID_ARGUMENT", "accept_offer.reservation"),
-        (pb.Event(agent="a", end_conversation=pb.EndConversation(interaction="x")), "INVALID_ARGUMENT", "end_conversation.interaction"),
-        (pb.Event(agent="a", end_conversation=pb.EndConversation(interaction="/1")), "INVALID_ARGUMENT", "end_conversation.interaction"),
-        (pb.Event(agent="a", id="1", send_message=pb.SendMessage(interaction=HERE)), "INVALID_ARGUMENT", "send_message.content"),
+        (
+            pb.Event(agent="a", end_conversation=pb.EndConversation(interaction="x")),
+            "INVALID_ARGUMENT",
+            "end_conversation.interaction",
+        ),
+        (
+            pb.Event(agent="a", end_conversation=pb.EndConversation(interaction="/1")),
+            "INVALID_ARGUMENT",
+            "end_conversation.interaction",
+        ),
+        (
+            pb.Event(agent="a", id="1", send_message=pb.SendMessage(interaction=HERE)),
+            "INVALID_ARGUMENT",
+            "send_message.content",
+        ),
         (pb.Event(agent="a", send_message=pb.SendMessage(interaction=HERE, content=HI)), "INVALID_ARGUMENT", "id"),
         (
             pb.Event(agent="a", id="1", send_message=pb.SendMessage(interaction=HERE, content=HI, reply_to="m")),
