@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.invariants import verify_store
+from cluster.invariants.verify import verify_store
 from cluster.store import connect
 from tests.chaos.product import product
 from tests.chaos.traffic import Traffic
