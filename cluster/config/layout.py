@@ -337,7 +337,7 @@ def warnings_of(layout: LayoutModel) -> list[str]:
             )
     if layout.store.url == EMBEDDED and layout.store.fsync != "always":
         found.append(f"store.fsync is {layout.store.fsync}: a power loss can lose what was accepted just before")
-    if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address not in ("local",):
+    if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address != "local":
         found.append("an embedded store serves one machine only: give a Ray cluster of several machines a store.url")
     return found
 

@@ -11,7 +11,7 @@ import structlog
 from ray.exceptions import RayError
 
 from cluster.errors import PeerGone, StartupFailed
-from cluster.onray.actors import GatewayActor, SupervisorActor
+from cluster.onray import actors as ray_actors
 from cluster.onray.launcher import ACTOR_OPTIONS
 from cluster.onray.transport import RayTransport, actor_name
 from cluster.spec import ClusterSpec
@@ -19,6 +19,10 @@ from cluster.transport import SUPERVISOR
 from cluster.wire import table_decoder
 
 log = structlog.get_logger("ray")
+
+#: Ray's decorator turns these into actor classes, which its type hints do not say.
+SupervisorActor: Any = ray_actors.SupervisorActor
+GatewayActor: Any = ray_actors.GatewayActor
 
 START_TIMEOUT_S = 90.0
 LOCAL = "local"

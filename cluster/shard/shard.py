@@ -149,9 +149,8 @@ class Shard:
                     self._turn(to, message, None)
             if not self._quiet:
                 return []
-            quiet, self._quiet = self._quiet, {}
-            for address, message in quiet.items():
-                mailbox.append((address, message, None, None))
+            mailbox.extend((address, message, None, None) for address, message in self._quiet.items())
+            self._quiet.clear()
 
     def supply(self, addresses: list[Address], stored: list[Records]) -> None:
         """Bring actors into memory from their stored records."""
@@ -276,7 +275,7 @@ class Shard:
                     actor.activated(turn)
                 else:
                     actor.receive(message, turn)
-            except Exception as problem:  # noqa: BLE001  # whatever an actor raises, its turn is undone and counted
+            except Exception as problem:  # whatever an actor raises, its turn is undone and counted
                 error = f"{type(problem).__name__}: {problem}"
                 turn.undo()
                 actor.rebuild()

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_capabilities_are_bodies(
 
 def test_links_of_both_services_are_framed_alike() -> None:
     """One link machinery speaks both services, so their frames must agree in number and name of every shared field."""
-    pairs = [
+    pairs: list[tuple[type[Any], type[Any]]] = [
         (gateway_pb2.AdapterFrame, desk_pb2.DeskFrame),
         (gateway_pb2.GatewayFrame, desk_pb2.DeskGatewayFrame),
     ]
