@@ -10,13 +10,15 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
 from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from trunkline.link.v1 import link_pb2
+
+EOF: Final[Any] = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
 
 WINDOW = 4_096
 
@@ -44,7 +46,7 @@ class RawLink:
         )
         await self._call.write(self._frame(hello=hello))
         welcome = await self._call.read()
-        if welcome is grpc.aio.EOF:
+        if welcome is EOF:
             raise RuntimeError(f"{name} was not welcomed: {await self._call.details()}")
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._read())]
 
@@ -94,7 +96,7 @@ class RawLink:
             await self._call.write(self._frame(events=events, acks=acks))
 
     async def _read(self) -> None:
-        while (frame := await self._call.read()) is not grpc.aio.EOF:
+        while (frame := await self._call.read()) is not EOF:
             now = time.perf_counter()
             if frame.HasField("settled"):
                 self.acknowledged = max(self.acknowledged, frame.settled.acknowledged)
