@@ -47,7 +47,9 @@ async def apply_first_centre(target: str, token: str, source: str, credentials: 
             raise StartupFailed(f"the first configuration was not taken: {problem.details()}") from problem
 
 
-async def _until_known(admin: admin_pb2_grpc.AdminServiceAsyncStub, metadata: tuple[tuple[str, str], ...], version: int) -> None:
+async def _until_known(
+    admin: admin_pb2_grpc.AdminServiceAsyncStub, metadata: tuple[tuple[str, str], ...], version: int
+) -> None:
     """Wait until the gateway itself follows the configuration: only then can anybody sign in or arrive."""
     async with asyncio.timeout(KNOWN_TIMEOUT_S):
         while (await admin.Status(admin_pb2.StatusRequest(), metadata=metadata)).centre_version < version:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster.boot.up import Running, up
 from cluster.config.layout_file import Layout
@@ -25,7 +26,7 @@ class Product:
     target: str
     tokens: dict[str, str]
 
-    async def status(self) -> dict[str, object]:
+    async def status(self) -> dict[str, Any]:
         """The cluster's own summary, at most a second old."""
         async with AdminClient(self.target, self.tokens["admin"]) as admin:
             answer = await admin.status()
@@ -39,10 +40,10 @@ class Product:
             return self.running.store.pid
         status = await self.status()
         if part == "gateway":
-            return int(status["pid"])  # type: ignore[call-overload]  # a protobuf Struct's number
+            return int(status["pid"])
         if part == "supervisor":
-            return int(status["supervisor_pid"])  # type: ignore[call-overload]
-        hosts = [dict(host) for host in status["hosts"].values()]  # type: ignore[attr-defined]
+            return int(status["supervisor_pid"])
+        hosts = [dict(host) for host in status["hosts"].values()]
         return int(max(hosts, key=lambda host: host["shards"])["pid"])
 
 
@@ -66,7 +67,8 @@ async def product(run_dir: Path, runtime: str = "ray", **settings: str) -> Async
 
     stop = asyncio.Event()
     front = asyncio.create_task(up(layout, lambda _: None, tell, stop))
-    await asyncio.wait([front, ready], return_when=asyncio.FIRST_COMPLETED)
+    started: list[asyncio.Future[Any]] = [front, ready]
+    await asyncio.wait(started, return_when=asyncio.FIRST_COMPLETED)
     if front.done():
         front.result()
     running = ready.result()

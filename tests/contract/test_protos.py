@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf.message import Message
 
 from gateways.server.dialect import ChannelDialect, DeskDialect
 from trunkline.desk.v1 import desk_pb2
@@ -82,7 +83,7 @@ def test_capabilities_are_bodies(
 
 def test_links_of_both_services_are_framed_alike() -> None:
     """One link machinery speaks both services, so their frames must agree in number and name of every shared field."""
-    pairs = [
+    pairs: list[tuple[type[Message], type[Message]]] = [
         (gateway_pb2.AdapterFrame, desk_pb2.DeskFrame),
         (gateway_pb2.GatewayFrame, desk_pb2.DeskGatewayFrame),
     ]
