@@ -32,9 +32,7 @@ async def apply_first_centre(target: str, token: str, source: str, credentials: 
     async with channel:
         admin = admin_pb2_grpc.AdminServiceStub(channel)
         try:
-            current = await admin.GetConfig(
-                admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True
-            )
+            current = await admin.GetConfig(admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True)
             version = int(current.version)
             if not version:
                 request = admin_pb2.ApplyConfigRequest(
