@@ -111,8 +111,8 @@ class StoreSection(Section):
 
     url: str = Field(
         default=EMBEDDED,
-        description="`embedded` starts a Valkey for this run; a `redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://` "
-        "or `unix://` URL uses yours; `memory` keeps nothing (only with `runtime: process`)",
+        description="`embedded` starts a Valkey for this run; a `redis://`, `rediss://`, `redis+sentinel://`, "
+        "`redis+cluster://` or `unix://` URL uses yours; `memory` keeps nothing (only with `runtime: process`)",
         examples=["redis://10.0.0.5:6379/0"],
     )
     data_dir: str | None = Field(

@@ -88,6 +88,7 @@ class Shard:
         self._versions: dict[Address, int] = {}
         self._used_at: dict[Address, int] = {}
         self._mailbox: deque[tuple[Address, Message, Input | None, InputGroup | None]] = deque()
+        self._quiet: dict[Address, Message] = {}
         self._reset_batch()
         self._activate = sorted(a for a in image.live if self._type_of(a) is not None and actor_types[kind_of(a)].resident)
 
@@ -421,7 +422,7 @@ class Shard:
         self._events: list[tuple[Address, msgspec.Raw]] = []
         self._timers_changed: dict[str, int | None] = {}
         self._ephemeral: list[Ephemeral] = []
-        self._quiet: dict[Address, Message] = {}
+        self._quiet = {}
         self._dead: list[DeadLetter] = []
         self._durable = False
         self._mailbox.clear()
