@@ -85,6 +85,7 @@ def test_published_figures(compare: object) -> None:
     assert comparison.within, f"{comparison.figures}"
 
 
+@pytest.mark.slow
 def test_processes_change_nothing() -> None:
     """Replications are independent, wherever they run."""
     one, two = (compare_n_model(Run(2, 60, 5, processes)) for processes in (1, 2))
