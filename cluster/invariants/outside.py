@@ -1,4 +1,4 @@
-"""Judges what observers saw: nothing acknowledged is missing (I1), repeats change nothing (I11), no customer text in logs (I15)."""
+"""Judges what observers saw: nothing acknowledged is missing (I1), repeats change nothing (I11), no text leaks (I15)."""
 
 from __future__ import annotations
 

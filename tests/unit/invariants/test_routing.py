@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from actors.address import Address
 from actors.values import SkillLevel
 from cluster.invariants.evidence import Evidence
@@ -47,7 +49,7 @@ def test_i5_priority_goes_first() -> None:
 
 def test_i5_whoever_the_agent_cannot_serve_is_not_passed_over() -> None:
     """Skills, queue, channel, refusals and wishes keep an interaction from an agent, whatever its priority."""
-    reasons = {
+    reasons: dict[str, dict[str, Any]] = {
         "a skill that alice lacks": {"needs": (CHINESE,)},
         "a queue that she does not serve": {"queue": Address("queue/other")},
         "a channel that she has no room for": {"channel": "voice"},

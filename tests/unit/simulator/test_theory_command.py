@@ -70,7 +70,9 @@ def test_small_runs_agree_with_theory() -> None:
 
 def test_a_wrong_policy_is_outside_theory(monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent who is passed over although free shows at once."""
-    monkeypatch.setattr(matching.Candidate, "has_room", lambda agent, channel: agent.room.get(channel, 0) > 0 and agent.name != "a00001")
+    monkeypatch.setattr(
+        matching.Candidate, "has_room", lambda agent, channel: agent.room.get(channel, 0) > 0 and agent.name != "a00001"
+    )
     comparison = compare_erlang_c(Run(replications=4, customers=300, seed=5), 3.0, 5)
     assert not comparison.within, "four agents are not five"
 
