@@ -170,7 +170,7 @@ class Checker:
         self._agents.finish(settled, self._now(now))
         self._routing.finish(settled, self._now(now))
         self.commits.finish(evidence)
-        judge_evidence(self.findings, self._stories, evidence, trimmed)
+        judge_evidence(self.findings, self._stories, self.commits, evidence, trimmed)
         counts = self.findings.counts
         counts["commits"] += self._commits
         counts["events"] += self._events

@@ -173,6 +173,22 @@ def test_i11_commands_are_handled_once_and_answers_stay() -> None:
     assert broken(check(scribe, evidence=changed)) == {"I11"}, "frame 2 had been refused"
 
 
+def test_i1_a_lost_command_is_caught() -> None:
+    """Of commands that are all observed none is skipped, and once settled none is left."""
+    first, second = 1 << 32, 2 << 32
+    scribe = Scribe().commit(sent={"l:web": first + 2}).commit(sent={"l:web": second + 1, "l:gone": second + 1}, epoch=2)
+
+    def seen(*numbers: int, settled: bool = True) -> set[str]:
+        commands = [Commanded("web", "x", "0", number, at) for at, number in enumerate(numbers)]
+        return broken(check(scribe, evidence=Evidence(commands=commands, all_commands=True, settled=settled)))
+
+    assert seen(first + 1, first + 2, second + 1) == set(), "everything for web was handled, and nobody watched gone"
+    assert seen(first + 1, second + 1) == set(), "an epoch's last numbers may never have been used"
+    assert seen(first + 2, second + 1) == {"I1"}, "1 was skipped"
+    assert seen(first + 1, first + 2) == {"I1"}, "the last one is still missing"
+    assert seen(first + 1, first + 2, settled=False) == set(), "it may be on its way"
+
+
 def test_i12_a_command_without_a_commit_is_caught() -> None:
     """What an adapter has in hand was committed first."""
     scribe = Scribe().commit(sent={"l:web": 9})
