@@ -17,7 +17,6 @@ from cluster.edge import Edge
 from cluster.edge.server import Server, open_server
 from cluster.host.host import Host
 from cluster.onray.launcher import RayLauncher
-from cluster.onray.lifeline import Lifeline
 from cluster.onray.transport import RayTransport
 from cluster.operations import Operations
 from cluster.spec import ClusterSpec, new_incarnation
@@ -54,18 +53,13 @@ class HostActor:
         self._name = name
         self._spec = spec
         self._shell = Shell(self._build)
-        self._lifeline = Lifeline()
 
     async def call(self, method: str, payload: bytes) -> bytes:
         """One call of another process."""
         return await self._shell.call(method, payload)
 
-    async def lifeline(self) -> tuple[str, int]:
-        """Where whoever wants to know of this process's death holds on."""
-        return await self._lifeline.address()
-
     async def wait_for_end(self) -> None:
-        """Never returns: whoever waits hears from Ray when this process or its machine dies."""
+        """Never returns: whoever waits hears from Ray when this process dies."""
         await asyncio.Event().wait()
 
     async def _build(self) -> Peer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 import ray
@@ -11,7 +10,6 @@ import structlog
 from ray.exceptions import RayError
 
 from cluster.errors import PeerGone
-from cluster.onray.lifeline import wait_for_end
 from cluster.onray.transport import NAMESPACE, RayTransport, actor_name
 from cluster.spec import ClusterSpec
 
@@ -54,25 +52,8 @@ class RayLauncher:
         self._transport.forget(name)
 
     async def wait_for_death(self, name: str) -> None:
-        """Return at the first sign: its connection closed, or Ray says so."""
         try:
-            handle = self._transport.handle(name)
-            address = await handle.lifeline.remote()
+            await self._transport.handle(name).wait_for_end.remote()
         except (RayError, PeerGone) as problem:
             log.info("host_process_ended", host=name, reason=type(problem).__name__)
-            return
-        signs = [
-            asyncio.create_task(wait_for_end(tuple(address))),
-            asyncio.create_task(_until_ray_says(handle)),
-        ]
-        try:
-            await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for sign in signs:
-                sign.cancel()
-        log.info("host_process_ended", host=name)
-
-
-async def _until_ray_says(handle: Any) -> None:
-    with contextlib.suppress(RayError):
-        await handle.wait_for_end.remote()
+            await asyncio.sleep(0)

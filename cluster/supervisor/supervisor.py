@@ -197,7 +197,6 @@ class Supervisor:
 
     async def _check(self, name: str) -> None:
         """One host's health: a silent one is given up, one that lost shards gets them anew, an idle pinned one ends."""
-        before = self._alive.get(name)
         try:
             is_new = await self._hear(name)
             report = self._alive[name]
@@ -206,9 +205,7 @@ class Supervisor:
             elif is_new or self._misplaced():
                 await self._decide()
         except PeerGone:
-            # It may have died and come back while this check waited for the life before.
-            if before is not None and self._alive.get(name) is before:
-                del self._alive[name]
+            if self._alive.pop(name, None) is not None:
                 log.warning("host_silent", host=name)
                 await self._decide()
         finally:
