@@ -246,6 +246,9 @@ def _claim_run_directory(running: Running, stack: AsyncExitStack) -> None:
         shards=settings.shards,
         pinned_kinds=list(settings.pinned_kinds),
         ray_address=settings.ray.address if settings.runtime == "ray" else "",
+        plugins=list(settings.plugins),
+        tls_gateways=[gateway.name for gateway in settings.gateways if gateway.tls is not None],
+        data_dir=str(layout.data_path) if running.store is not None else "",
     )
     write_run_file(layout.run_path, run)
     stack.callback(run_file_path(layout.run_path).unlink, missing_ok=True)

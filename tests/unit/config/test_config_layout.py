@@ -91,7 +91,7 @@ ERRORS = {
     ),
     "no import path": (
         "gateways:\n- {name: g, factory: gateways.server}",
-        "layout.yaml:4:30: metadata.trunkline.gateways[0].factory: `gateways.server` is not an import path; "
+        "layout.yaml:4:26: metadata.trunkline.gateways[0].factory: `gateways.server` is not an import path; "
         "write module:name, like gateways.server.factory:open_gateway",
     ),
     "no module": (
