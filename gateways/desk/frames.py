@@ -17,8 +17,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from gateways.web.attachment_routes import AttachmentInfo
 from gateways.web.framing import Problem, ServerFrame
+from gateways.web.transcript import Entry
 
 SUBPROTOCOL = "trunkline.desk.v1"
 MAX_TEXT_LENGTH = 8000
@@ -46,6 +46,7 @@ class Resume(PageFrame, frozen=True, kw_only=True, tag="resume"):
     """Come back with the token of an earlier sign-in."""
 
     ref: Ref
+    agent: Id
     token: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
 
 
@@ -144,7 +145,7 @@ class QueueInfo(msgspec.Struct, frozen=True):
 
 
 class Colleague(msgspec.Struct, frozen=True):
-    """Another agent, and the queues through which they can be reached."""
+    """Another agent, and the queues that they serve."""
 
     id: str
     name: str
@@ -223,18 +224,6 @@ class OfferEnded(ServerFrame, frozen=True, kw_only=True, tag="offer_ended"):
     reservation: str
     interaction: str
     outcome: Literal["pending", "accepted", "rejected", "timed_out", "cancelled", "rescinded", "wrapping", "completed"]
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One line of a conversation; `at` is ms since the epoch."""
-
-    number: int
-    id: str
-    author: Literal["customer", "agent", "bot", "system"]
-    author_name: str
-    at: int
-    text: str
-    attachments: tuple[AttachmentInfo, ...]
 
 
 class Conversation(ServerFrame, frozen=True, kw_only=True, tag="conversation"):

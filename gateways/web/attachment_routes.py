@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 
 from gateways.web.attachments import AttachmentRefused, AttachmentStore, StoredAttachment
 from gateways.web.media import INLINE, plain_type
+from gateways.web.transcript import AttachmentInfo
 
 log = structlog.get_logger(__name__)
 
@@ -24,16 +25,6 @@ CHUNK_BYTES = 64 * 1024
 
 #: Who uploads, by the bearer secret of the request; None refuses.
 OwnerOf = Callable[[str], str | None]
-
-
-class AttachmentInfo(msgspec.Struct, frozen=True):
-    """A file as messages carry it."""
-
-    id: str
-    name: str
-    media_type: str
-    size_bytes: int
-    url: str
 
 
 class AttachmentRoutes:

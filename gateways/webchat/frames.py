@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from gateways.web.attachment_routes import AttachmentInfo
 from gateways.web.framing import Problem, ServerFrame
+from gateways.web.transcript import Entry
 
 SUBPROTOCOL = "trunkline.webchat.v1"
 MAX_TEXT_LENGTH = 8000
@@ -109,18 +109,6 @@ class Ready(ServerFrame, frozen=True, kw_only=True, tag="ready"):
 
 class Gone(ServerFrame, frozen=True, kw_only=True, tag="gone"):
     """There is no such conversation (any more): start a new one with a new secret."""
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One line of the conversation; `at` is ms since the epoch."""
-
-    number: int
-    id: str
-    author: Literal["customer", "agent", "bot", "system"]
-    author_name: str
-    at: int
-    text: str
-    attachments: tuple[AttachmentInfo, ...]
 
 
 class Entries(ServerFrame, frozen=True, kw_only=True, tag="entries"):

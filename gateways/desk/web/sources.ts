@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Plugin } from "vite";
 
@@ -20,7 +20,8 @@ function filesBelow(folder: string): string[] {
 
 /** The hash over the names and contents of all files below `folder` and of `extra`, named relative to `folder`. */
 export function hashOf(folder: string, extra: string[]): string {
-  const files = [...filesBelow(folder), ...extra].map((path) => [relative(folder, path).replaceAll("\\", "/"), path] as const);
+  const others = extra.flatMap((path) => (statSync(path).isDirectory() ? filesBelow(path) : [path]));
+  const files = [...filesBelow(folder), ...others].map((path) => [relative(folder, path).replaceAll("\\", "/"), path] as const);
   const hash = createHash("sha256");
   for (const [name, path] of files.sort(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(`${name}\0${createHash("sha256").update(readFileSync(path)).digest("hex")}\n`);

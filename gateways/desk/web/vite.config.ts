@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import { recordSources } from "./sources.ts";
@@ -5,7 +6,7 @@ import { recordSources } from "./sources.ts";
 // The page is committed, so the build must give the same bytes from the same sources on any machine.
 export default defineConfig({
   base: "./",
-  plugins: [react(), recordSources(import.meta.dirname)],
+  plugins: [react(), recordSources(import.meta.dirname, [join(import.meta.dirname, "../../web/browser")])],
   build: {
     outDir: "../static",
     emptyOutDir: true,

@@ -3,12 +3,12 @@ import { defineConfig } from "vite";
 import { recordSources } from "./sources.ts";
 
 const widget = join(import.meta.dirname, "../../webchat/widget");
-const tools = ["vite.widget.config.ts", "package-lock.json", "sources.ts"].map((name) => join(import.meta.dirname, name));
+const extra = ["vite.widget.config.ts", "package-lock.json", "sources.ts", "../../web/browser"].map((name) => join(import.meta.dirname, name));
 
 // One classic script without imports: it must run from a plain script tag on any page.
 export default defineConfig({
   root: widget,
-  plugins: [recordSources(widget, tools)],
+  plugins: [recordSources(widget, extra)],
   build: {
     outDir: "../static",
     emptyOutDir: true,

@@ -17,6 +17,7 @@ export interface SignIn {
 export interface Resume {
   type: "resume";
   ref: string;
+  agent: string;
   token: string;
 }
 
@@ -132,7 +133,7 @@ export interface QueueInfo {
   in_target_ms: number;
 }
 
-/** Another agent, and the queues through which they can be reached. */
+/** Another agent, and the queues that they serve. */
 export interface Colleague {
   id: string;
   name: string;

@@ -5,9 +5,10 @@
  * again after each reconnection, which its id makes harmless.
  */
 
+import { LastingSocket } from "../../../web/browser/lasting-socket";
+import { random } from "../../../web/browser/random";
 import { SUBPROTOCOL, type AttachmentInfo, type PageFrames, type ServerFrames } from "./frames";
-import { Memory, random, type Remembered, type Unsent } from "./memory";
-import { LastingSocket } from "./socket";
+import { Memory, type Remembered, type Unsent } from "./memory";
 import { apply, emptyChat, highest, leavesGap, TYPING_SHOWN_MS, type ChatState } from "./state";
 
 const TYPING_EVERY_MS = 3_000;

@@ -85,7 +85,7 @@ export interface Entries {
   entries: Entry[];
 }
 
-/** One line of the conversation; `at` is ms since the epoch. */
+/** One line of a conversation; `at` is ms since the epoch. */
 export interface Entry {
   number: number;
   id: string;

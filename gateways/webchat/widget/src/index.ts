@@ -6,7 +6,6 @@
  */
 
 import { Chat } from "./chat";
-import { make } from "./element";
 import { browserShelf, Memory } from "./memory";
 import { Panel } from "./panel";
 import styles from "./widget.css?inline";
@@ -25,7 +24,11 @@ function mount(script: HTMLScriptElement): void {
   let panel: Panel | null = null;
   const chat = new Chat(origin, memory, () => panel?.refresh());
   panel = new Panel(chat, memory, { title: title ?? "", topic: topic ?? "", language: preferredLanguage(language ?? navigator.language) });
-  root.append(make("style", {}, styles), panel.element, panel.launcher);
+  // A constructed sheet, because a page's content security policy may forbid inline style elements.
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(styles);
+  root.adoptedStyleSheets = [sheet];
+  root.append(panel.element, panel.launcher);
   if (color && CSS.supports("color", color)) host.style.setProperty("--tl-color", color);
   document.body.append(host);
 }

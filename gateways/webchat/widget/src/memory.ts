@@ -4,6 +4,7 @@
  * Each unsent message has a key of its own, so that two tabs never overwrite each other's.
  */
 
+import { random } from "../../../web/browser/random";
 import type { Language } from "./words";
 
 export interface Remembered {
@@ -26,11 +27,6 @@ export interface Unsent {
 
 /** The part of `Storage` that is used, so that a test or a browser without storage can stand in. */
 export type Shelf = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
-
-export function random(bytes: number): string {
-  const values = crypto.getRandomValues(new Uint8Array(bytes));
-  return btoa(String.fromCharCode(...values)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
-}
 
 /** A shelf that forgets with the page: for browsers that allow no storage. */
 export function forgetfulShelf(): Shelf {
