@@ -62,7 +62,9 @@ class ReservationMoved(Event, frozen=True):
     before: ReservationState | None
     after: ReservationState
     deadline_at: int = 0
+    #: How the agent wrapped up, on `completed` only.
     disposition: str = ""
+    note: str = ""
 
 
 class PresenceMoved(Event, frozen=True):

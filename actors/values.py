@@ -61,6 +61,15 @@ class Requirement(Value, frozen=True):
     skills: tuple[SkillLevel, ...] = ()
     agent: str = ""
 
+    def with_skills(self, more: tuple[SkillLevel, ...]) -> Requirement:
+        """Both at once: where the two name the same skill, the higher level."""
+        if not more:
+            return self
+        levels = {asked.skill: asked.level for asked in self.skills}
+        for asked in more:
+            levels[asked.skill] = max(asked.level, levels.get(asked.skill, 0))
+        return Requirement(tuple(SkillLevel(skill, level) for skill, level in sorted(levels.items())), self.agent)
+
 
 class PresenceState(StrEnum):
     """One presence for all channels. Only `AVAILABLE` is routable."""
@@ -77,7 +86,8 @@ PRESENCE = Transitions(
     {
         PresenceState.OFFLINE: [PresenceState.AVAILABLE, PresenceState.AWAY],
         PresenceState.AVAILABLE: [PresenceState.OFFLINE, PresenceState.AWAY, PresenceState.NOT_RESPONDING],
-        PresenceState.AWAY: [PresenceState.OFFLINE, PresenceState.AVAILABLE],
+        # Away to away: the reason changed (lunch, then a meeting), which reports tell apart.
+        PresenceState.AWAY: [PresenceState.OFFLINE, PresenceState.AVAILABLE, PresenceState.AWAY],
         PresenceState.NOT_RESPONDING: [PresenceState.OFFLINE, PresenceState.AVAILABLE, PresenceState.AWAY],
     },
 )
@@ -94,6 +104,16 @@ class ReservationState(StrEnum):
     RESCINDED = "rescinded"
     WRAPPING = "wrapping"
     COMPLETED = "completed"
+
+
+def reservation_id(interaction: str, leg: int, attempt: int) -> str:
+    """Name the queue's `attempt`-th try to hand over one leg of an interaction."""
+    return f"{interaction}#{leg}.{attempt}"
+
+
+def leg_of(reservation: str) -> int:
+    """Which leg of its interaction a reservation is for."""
+    return int(reservation.rpartition("#")[2].partition(".")[0])
 
 
 RESERVATION = Transitions(

@@ -13,7 +13,10 @@ from actors.address import Address
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
-    """One actor's records as this commit left them; `version` counts the actor's changing commits from 1 (I10)."""
+    """One actor's records as this commit left them; `version` counts the actor's changing commits from 1 (I10).
+
+    `ended` deletes the actor whole before `puts` apply. `puts` holds the version too, under the key `@v`.
+    """
 
     address: Address
     version: int

@@ -65,7 +65,11 @@ class RejectOffer(Message, frozen=True):
 
 
 class Granted(Message, frozen=True):
+    """The queue gave this agent the interaction; an agent who left meanwhile hands it back to `session`."""
+
     reservation: str
+    interaction: str = ""
+    session: Address = Address("")
 
 
 class Rescinded(Message, frozen=True):

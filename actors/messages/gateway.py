@@ -35,6 +35,13 @@ class FramesArrived(Message, frozen=True):
     frames: tuple[Frame, ...]
 
 
+class FrameRefused(Message, frozen=True):
+    """The frame with this number came but can be given to nobody: settle it, refused, in its turn."""
+
+    seq: int
+    refusal: Refusal
+
+
 class FrameSettled(Value, frozen=True):
     """What became of one frame: committed, or refused without any effect."""
 
@@ -60,6 +67,32 @@ class CommandsArrived(Message, frozen=True):
 
 class CommandsAcknowledged(Message, frozen=True):
     """The adapter handled every command of `source` up to `number`."""
+
+    source: str
+    number: int
+
+
+class RouteFrames(Message, frozen=True):
+    """To the edge: hand these frames to their actors, in this order."""
+
+    frames: tuple[Frame, ...]
+
+
+class SettleFrames(Message, frozen=True):
+    """To the adapter: every frame up to `acknowledged` is settled; those in `refused` had no effect."""
+
+    acknowledged: int
+    refused: tuple[FrameSettled, ...] = ()
+
+
+class SendCommands(Message, frozen=True):
+    """To the adapter, in this order."""
+
+    commands: tuple[Command, ...]
+
+
+class ForwardAcknowledgement(Message, frozen=True):
+    """To the edge: `source` may forget its commands up to `number`."""
 
     source: str
     number: int

@@ -7,8 +7,14 @@ rather than what changed, or carries the number that tells it was seen.
 from __future__ import annotations
 
 from actors.actor import Message
+from actors.address import GATEWAY_KIND, Address
 from actors.messages.queue import QueueCounters
 from actors.values import Customer, NoticeKind, PresenceState, ReservationState, TranscriptEntry, Value
+
+
+def link_address(link: str) -> Address:
+    """Where commands for the adapter or desk on this link go."""
+    return Address(f"{GATEWAY_KIND}/{link}")
 
 
 class ShowEntries(Message, frozen=True):

@@ -1,10 +1,10 @@
 """What a queue is told. The queue alone decides who an interaction is held for.
 
-    router            queue                 agent
-      | Propose -------> | Reserve ----------> |  (commits the reservation, offer rings)
-      |                  | <-- Accept          |
-      |                  | Granted ----------> |  exactly one; every other is Rescinded
-      |                  | <-- Released        |  rejected, timed out, logged out, no capacity
+router            queue                 agent
+  | Propose -------> | Reserve ----------> |  (commits the reservation, offer rings)
+  |                  | <-- Accept          |
+  |                  | Granted ----------> |  exactly one; every other is Rescinded
+  |                  | <-- Released        |  rejected, timed out, logged out, no capacity
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Enqueue(Message, frozen=True):
     subject: str = ""
     #: When a requirement for one agent is given up and any agent may serve; 0 means never.
     fallback_at: int = 0
+    #: Who just gave the interaction away, and is not to be asked during the queue's back-off.
+    not_agents: tuple[Address, ...] = ()
 
 
 class Withdraw(Message, frozen=True):
@@ -47,6 +49,14 @@ class Withdraw(Message, frozen=True):
 
     interaction: str
     leg: int
+
+
+class AskPosition(Message, frozen=True):
+    """A waiting customer came back: answered with `Queued` if this leg still waits here."""
+
+    interaction: str
+    leg: int
+    session: Address
 
 
 class Propose(Message, frozen=True):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from actors.actor import Message
-from actors.address import Address
+from actors.address import Address, address
 from actors.values import Requirement, SkillLevel
+
+ROUTER = address("router", "main")
 
 
 class ConfigureRouter(Message, frozen=True):
@@ -26,10 +28,15 @@ class Waiting(Message, frozen=True):
 
 
 class NotWaiting(Message, frozen=True):
-    """Reserved, granted or withdrawn: no proposal for it, please."""
+    """Reserved, granted or withdrawn: no proposal for it, please.
+
+    Every `Propose` is answered by exactly one of these; `agent` is whom the queue now holds the interaction for, so a
+    router whose proposal came too late knows that its agent was never asked.
+    """
 
     interaction: str
     queue: Address
+    agent: Address = Address("")
 
 
 class AgentProfile(Message, frozen=True):
@@ -41,12 +48,16 @@ class AgentProfile(Message, frozen=True):
 
 
 class AgentStatus(Message, frozen=True):
-    """What an agent can take now. `room` holds the channels with free capacity; empty when not routable."""
+    """What an agent can take now. `room` holds the channels with free capacity; empty when not routable.
+
+    `spare` is the room over all channels together: no mix of channels may take more.
+    """
 
     agent: Address
     room: dict[str, int]
     load: int
     idle_since: int
+    spare: int = 0
 
 
 class Match(Message, frozen=True):

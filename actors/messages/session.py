@@ -1,12 +1,13 @@
 """What a session is told: by the customer's channel, by the agent's desk, by queues and agents.
 
-    adapter            session                queue              agent
-       | Arrive ---------> | Enqueue ----------> |                  |
-       |                   | <---------- Queued  |                  |
-       |                   | <--------- Assigned | (grant)          |
-       | CustomerMessage ->| DeskMessage -------------------------> desk
-       | <--- ShowMessage  | <--------------------------- AgentMessage
-       | CustomerLeft ---> | Withdraw / Ended -> |                  |
+adapter            session                queue              agent
+   | Arrive ---------> | Enqueue ----------> |                  |
+   |                   | <---------- Queued  |                  |
+   |                   | <--------- Assigned | (grant)          |
+   | CustomerMessage ->| DeskEntries -------------------------> desk
+   | <--- ShowEntries  | <--------------------------- AgentMessage
+   | CustomerLeft ---> | Withdraw ---------> |                  |
+   |                   | ServiceEnded ------------------------> |
 """
 
 from __future__ import annotations
@@ -83,6 +84,15 @@ class DeskMoved(Message, frozen=True):
     interaction: str
     agent: str
     desk: str
+    reservation: str = ""
+
+
+class AgentGone(Message, frozen=True):
+    """The agent signed out or never came back while serving: the customer goes on waiting for another one."""
+
+    interaction: str
+    agent: str
+    reservation: str
 
 
 class Withdrawn(Message, frozen=True):

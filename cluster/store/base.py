@@ -17,7 +17,10 @@ from actors.address import Address, ShardId
 
 @dataclass(slots=True)
 class ActorWrite:
-    """What one commit changes of one actor: records put and dropped by key; `ended` deletes the actor whole."""
+    """What one commit changes of one actor: `ended` deletes it whole; then records are put and dropped by key.
+
+    An actor that ended and was created anew in one batch has both `ended` and `puts`.
+    """
 
     puts: dict[str, bytes] = field(default_factory=dict)
     drops: list[str] = field(default_factory=list)
@@ -78,6 +81,10 @@ Records = dict[str, bytes]
 
 class StoreUnavailable(ConnectionError):
     """The store did not answer: the outcome is unknown, so try the same call again."""
+
+
+class StoreError(RuntimeError):
+    """The store answered, but not as Trunkline's store should: a defect or foreign data; trying again will not help."""
 
 
 class Fenced(RuntimeError):

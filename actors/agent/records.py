@@ -1,0 +1,58 @@
+"""What an agent stores: configuration, presence, and one record for each open reservation."""
+
+from __future__ import annotations
+
+from actors.actor import Record
+from actors.address import Address
+from actors.messages.centre import AgentConfig
+from actors.values import Customer, PresenceState, ReservationState
+
+SETTING = "cfg"
+PRESENCE_KEY = "presence"
+RESERVATION_PREFIX = "r/"
+
+
+class AgentSetting(Record, frozen=True):
+    """The configuration in force; a retired agent finishes what they have and takes no more."""
+
+    version: int
+    config: AgentConfig
+    retired: bool = False
+
+
+class Presence(Record, frozen=True):
+    """Where the agent is: one presence for all channels, and the link that their desk is at."""
+
+    state: PresenceState = PresenceState.OFFLINE
+    reason: str = ""
+    since: int = 0
+    desk: str = ""
+    #: The desk's connection broke, and its grace time runs.
+    desk_lost: bool = False
+    #: When the agent last became available or ended an interaction.
+    idle_since: int = 0
+
+    @property
+    def is_routable(self) -> bool:
+        """Whether an offer would reach somebody who wants it (I4)."""
+        return self.state is PresenceState.AVAILABLE and not self.desk_lost
+
+
+class Reservation(Record, frozen=True):
+    """One open reservation; it goes when it reaches a final state."""
+
+    reservation: str
+    interaction: str
+    queue: Address
+    session: Address
+    channel: str
+    customer: Customer
+    subject: str
+    waited_ms: int
+    wrap_up_ms: int
+    started_at: int
+    #: The offer's deadline while pending, the wrap-up's while wrapping, 0 otherwise.
+    ends_at: int
+    state: ReservationState = ReservationState.PENDING
+    #: The agent said yes and the queue has not answered yet; the deadline no longer counts.
+    is_accepting: bool = False

@@ -1,0 +1,289 @@
+"""A queue: who waits, in which order, and who each is held for.
+
+Keeps: an interaction is held for at most one agent, and granted once (I2); places move only as `WAITING` declares
+(I14); every `Propose` is answered by one `NotWaiting`, so that a router never waits for an answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import cast
+
+from msgspec.structs import replace
+
+from actors.actor import Actor, Fired, Turn, on
+from actors.address import Address, name_of
+from actors.events import WaitingMoved
+from actors.messages.agent import Cancelled, Granted, Rescinded, Reserve
+from actors.messages.queue import (
+    Accept,
+    AskPosition,
+    ConfigureQueue,
+    Enqueue,
+    Propose,
+    QueueCounters,
+    ReadQueue,
+    Released,
+    ReportQueue,
+    RetireQueue,
+    Withdraw,
+)
+from actors.messages.router import ROUTER, NotWaiting, Waiting
+from actors.messages.session import Assigned, NotQueued, Queued, Withdrawn
+from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting, QueueTotals
+from actors.values import WAITING, ReservationState, WaitingState, reservation_id
+
+BACK_OFF = "backoff"
+FALLBACK = "fallback"
+#: Outcomes that mean the agent does not want this one now; any other says nothing against asking again at once.
+UNWILLING = frozenset({ReservationState.REJECTED, ReservationState.TIMED_OUT})
+
+
+class Queue(Actor):
+    """Sole owner of the order of its waiting interactions, and of who each is reserved for."""
+
+    kind = "queue"
+    #: Ranks of every place, in the order of service.
+    _order: list[tuple[int, int, str]]
+    _offered: int
+
+    def rebuild(self) -> None:
+        places = [record for record in self.records.values() if isinstance(record, Place)]
+        self._order = sorted(place.rank for place in places)
+        self._offered = sum(place.state is WaitingState.RESERVED for place in places)
+
+    @property
+    def setting(self) -> QueueSetting | None:
+        """The configuration in force; None for a queue that was never configured."""
+        return cast("QueueSetting | None", self.records.get(SETTING))
+
+    @property
+    def totals(self) -> QueueTotals:
+        """What was counted since the queue was created."""
+        return cast("QueueTotals", self.records.get(TOTALS)) or QueueTotals()
+
+    def place(self, interaction: str) -> Place | None:
+        """The place of an interaction that is waiting or reserved."""
+        return cast("Place | None", self.records.get(PLACE_PREFIX + interaction))
+
+    # Configuration.
+
+    @on(ConfigureQueue)
+    def configure(self, message: ConfigureQueue, turn: Turn) -> None:
+        """Take a newer configuration; offers that ring keep the deadline they have."""
+        setting = self.setting
+        if setting is None or message.version > setting.version:
+            turn.put(SETTING, QueueSetting(message.version, message.config))
+
+    @on(RetireQueue)
+    def retire(self, message: RetireQueue, turn: Turn) -> None:
+        """Take no more arrivals."""
+        setting = self.setting
+        if setting is not None and message.version > setting.version:
+            turn.put(SETTING, QueueSetting(message.version, setting.config, retired=True))
+
+    # The session's side.
+
+    @on(Enqueue)
+    def enqueue(self, message: Enqueue, turn: Turn) -> None:
+        """Let an interaction wait, once for each of its legs."""
+        setting = self.setting
+        # A customer who was served already is no new arrival: a retired queue takes them back.
+        if setting is None or (setting.retired and message.leg == 1):
+            turn.send(message.session, NotQueued(message.interaction, name_of(turn.address)))
+            return
+        place = self.place(message.interaction)
+        if place is None or place.leg < message.leg:
+            if place is not None:
+                self._withdraw(place, turn)
+            until = turn.now + setting.config.reject_backoff_ms
+            back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
+            place = Place(
+                message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
+                message.priority, message.requirement.with_skills(setting.config.requires), message.enqueued_at,
+                message.fallback_at, turn.now, back_offs=back_offs,
+            )  # fmt: skip
+            insort(self._order, place.rank)
+            self._move(None, place, turn)
+            totals = self.totals
+            turn.put(TOTALS, replace(totals, entered=totals.entered + 1))
+            if place.fallback_at and place.requirement.agent:
+                turn.set_timer(f"{FALLBACK}/{place.interaction}", place.fallback_at)
+            self._time_back_off(place, turn)
+            self._announce(place, turn)
+        self._tell_position(place, turn)
+
+    @on(AskPosition)
+    def ask_position(self, message: AskPosition, turn: Turn) -> None:
+        """Answer with the position, if this leg still is here."""
+        place = self.place(message.interaction)
+        if place is not None and place.leg == message.leg:
+            self._tell_position(place, turn)
+
+    @on(Withdraw)
+    def withdraw(self, message: Withdraw, turn: Turn) -> None:
+        """Let the interaction go, ringing or not; one granted or gone already is the session's to end."""
+        place = self.place(message.interaction)
+        if place is not None and place.leg == message.leg:
+            self._withdraw(place, turn)
+
+    # The router's and the agent's side.
+
+    @on(Propose)
+    def propose(self, message: Propose, turn: Turn) -> None:
+        """Hold the interaction for the agent and ask them, if it waits and is held for nobody."""
+        place, setting = self.place(message.interaction), self.setting
+        if place is None or setting is None:
+            turn.send(ROUTER, NotWaiting(message.interaction, turn.address))
+            return
+        if place.state is WaitingState.RESERVED:
+            turn.send(ROUTER, NotWaiting(message.interaction, turn.address, place.agent))
+            return
+        attempt = place.attempt + 1
+        held = replace(
+            place, state=WaitingState.RESERVED, attempt=attempt, agent=message.agent,
+            reservation=reservation_id(place.interaction, place.leg, attempt),
+        )  # fmt: skip
+        self._offered += 1
+        self._move(place, held, turn)
+        turn.send(ROUTER, NotWaiting(place.interaction, turn.address, message.agent))
+        reserve = Reserve(
+            held.reservation, place.interaction, turn.address, place.session, place.channel, place.customer, place.subject,
+            turn.now - place.entered_at, setting.config.offer_timeout_ms, setting.config.wrap_up_ms,
+        )  # fmt: skip
+        turn.send(message.agent, reserve)
+
+    @on(Accept)
+    def accept(self, message: Accept, turn: Turn) -> None:
+        """Grant the interaction to the agent it is held for; anybody else came too late."""
+        place = self._held(message.interaction, message.reservation)
+        if place is None:
+            turn.send(message.agent, Rescinded(message.reservation))
+            return
+        self._move(place, replace(place, state=WaitingState.GRANTED), turn)
+        self._forget(place, turn)
+        totals, setting = self.totals, self.setting
+        in_target = setting is not None and turn.now - place.entered_at <= setting.config.service_level_ms
+        granted = replace(totals, granted=totals.granted + 1, granted_in_target=totals.granted_in_target + in_target)
+        turn.put(TOTALS, granted)
+        turn.send(message.agent, Granted(message.reservation, place.interaction, place.session))
+        assigned = Assigned(
+            place.interaction, place.reservation, name_of(message.agent), message.agent_name, message.agent, message.desk
+        )
+        turn.send(place.session, assigned)
+
+    @on(Released)
+    def released(self, message: Released, turn: Turn) -> None:
+        """The agent does not take it: it waits again, for a while not for an agent who did not want it."""
+        place = self._held(message.interaction, message.reservation)
+        if place is None:
+            return
+        back_offs, setting = place.back_offs, self.setting
+        if message.outcome in UNWILLING and setting is not None and setting.config.reject_backoff_ms:
+            until = turn.now + setting.config.reject_backoff_ms
+            others = (back_off for back_off in back_offs if back_off.agent != message.agent)
+            back_offs = (*others, BackOff(message.agent, until))
+        free = replace(place, state=WaitingState.WAITING, agent=Address(""), reservation="", back_offs=back_offs)
+        self._offered -= 1
+        self._move(place, free, turn)
+        self._time_back_off(free, turn)
+        self._announce(free, turn)
+
+    @on(ReportQueue)
+    def report(self, message: ReportQueue, turn: Turn) -> None:
+        """Tell the router of everyone who waits and is held for nobody."""
+        for _, _, interaction in self._order:
+            place = self.place(interaction)
+            if place is not None and place.state is WaitingState.WAITING:
+                self._announce(place, turn)
+
+    @on(ReadQueue)
+    def read(self, message: ReadQueue, turn: Turn) -> None:
+        """Answer with the live counters."""
+        totals = self.totals
+        counters = QueueCounters(
+            name_of(turn.address), len(self._order) - self._offered, self._offered, self._oldest_at(),
+            totals.entered, totals.granted, totals.withdrawn, totals.granted_in_target,
+        )  # fmt: skip
+        turn.reply(counters)
+
+    @on(Fired)
+    def fired(self, message: Fired, turn: Turn) -> None:
+        """A back-off is over, or a wish for one agent is given up: announce what changed."""
+        name, _, interaction = message.name.partition("/")
+        place = self.place(interaction)
+        if place is None:
+            return
+        if name == BACK_OFF:
+            changed = replace(place, back_offs=tuple(one for one in place.back_offs if one.until > turn.now))
+            self._time_back_off(changed, turn)
+        else:
+            changed = replace(place, requirement=replace(place.requirement, agent=""), fallback_at=0)
+        turn.put(PLACE_PREFIX + interaction, changed)
+        if changed.state is WaitingState.WAITING:
+            self._announce(changed, turn)
+
+    # Steps that several messages take.
+
+    def _held(self, interaction: str, reservation: str) -> Place | None:
+        """The place, if it is held under exactly this reservation."""
+        place = self.place(interaction)
+        if place is None or place.state is not WaitingState.RESERVED or place.reservation != reservation:
+            return None
+        return place
+
+    def _move(self, before: Place | None, place: Place, turn: Turn) -> None:
+        """Record a declared move and journal it."""
+        state_before = before.state if before is not None else None
+        WAITING.check(state_before, place.state)
+        turn.put(PLACE_PREFIX + place.interaction, place)
+        moved = WaitingMoved(
+            turn.address, place.interaction, place.leg, state_before, place.state, place.channel, place.priority,
+            place.enqueued_at, place.requirement, place.agent, place.reservation, place.not_agents,
+        )  # fmt: skip
+        turn.emit(moved)
+
+    def _withdraw(self, place: Place, turn: Turn) -> None:
+        self._move(place, replace(place, state=WaitingState.WITHDRAWN), turn)
+        self._forget(place, turn)
+        totals = self.totals
+        turn.put(TOTALS, replace(totals, withdrawn=totals.withdrawn + 1))
+        if place.state is WaitingState.RESERVED:
+            turn.send(place.agent, Cancelled(place.reservation))
+        else:
+            turn.send(ROUTER, NotWaiting(place.interaction, turn.address))
+        turn.send(place.session, Withdrawn(place.interaction, name_of(turn.address)))
+
+    def _forget(self, place: Place, turn: Turn) -> None:
+        """Take a place that was granted or withdrawn out of the queue."""
+        turn.drop(PLACE_PREFIX + place.interaction)
+        del self._order[bisect_left(self._order, place.rank)]
+        self._offered -= place.state is WaitingState.RESERVED
+        if place.back_offs:
+            turn.cancel_timer(f"{BACK_OFF}/{place.interaction}")
+        if place.fallback_at:
+            turn.cancel_timer(f"{FALLBACK}/{place.interaction}")
+
+    def _announce(self, place: Place, turn: Turn) -> None:
+        waiting = Waiting(
+            place.interaction, turn.address, place.channel, place.priority, place.enqueued_at, place.requirement,
+            place.not_agents,
+        )  # fmt: skip
+        turn.send(ROUTER, waiting)
+
+    def _tell_position(self, place: Place, turn: Turn) -> None:
+        ahead = bisect_left(self._order, place.rank)
+        turn.send(place.session, Queued(place.interaction, name_of(turn.address), ahead))
+
+    def _time_back_off(self, place: Place, turn: Turn) -> None:
+        if place.back_offs:
+            turn.set_timer(f"{BACK_OFF}/{place.interaction}", min(back_off.until for back_off in place.back_offs))
+
+    def _oldest_at(self) -> int:
+        """When the one who waits longest came: the first of some priority, so one look for each."""
+        oldest_at, index = 0, 0
+        while index < len(self._order):
+            priority, enqueued_at, _ = self._order[index]
+            oldest_at = min(oldest_at or enqueued_at, enqueued_at)
+            index = bisect_left(self._order, (priority + 1,), index)
+        return oldest_at

@@ -1,0 +1,69 @@
+"""What a queue stores: its configuration, one record for each interaction in it, and its totals."""
+
+from __future__ import annotations
+
+from actors.actor import Record
+from actors.address import Address
+from actors.messages.centre import QueueConfig
+from actors.values import Customer, Requirement, Value, WaitingState
+
+SETTING = "cfg"
+TOTALS = "counts"
+PLACE_PREFIX = "w/"
+
+
+class QueueSetting(Record, frozen=True):
+    """The configuration in force; a retired queue serves whom it has and takes no arrivals."""
+
+    version: int
+    config: QueueConfig
+    retired: bool = False
+
+
+class BackOff(Value, frozen=True):
+    """This agent said no; ask somebody else until then."""
+
+    agent: Address
+    until: int
+
+
+class Place(Record, frozen=True):
+    """One interaction's place in the queue, from its entry until it is granted or withdrawn."""
+
+    interaction: str
+    leg: int
+    session: Address
+    channel: str
+    customer: Customer
+    subject: str
+    priority: int
+    requirement: Requirement
+    enqueued_at: int
+    fallback_at: int
+    #: When this leg entered this queue; waits and the service level count from here.
+    entered_at: int
+    state: WaitingState = WaitingState.WAITING
+    #: How many times it was reserved on this leg; makes each reservation's id new.
+    attempt: int = 0
+    agent: Address = Address("")
+    reservation: str = ""
+    back_offs: tuple[BackOff, ...] = ()
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """The order of service: priority first, then first come."""
+        return (-self.priority, self.enqueued_at, self.interaction)
+
+    @property
+    def not_agents(self) -> tuple[Address, ...]:
+        """Who is not to be asked for now, in an order that equal sets share."""
+        return tuple(sorted(back_off.agent for back_off in self.back_offs))
+
+
+class QueueTotals(Record, frozen=True):
+    """Counted since the queue was created."""
+
+    entered: int = 0
+    granted: int = 0
+    withdrawn: int = 0
+    granted_in_target: int = 0

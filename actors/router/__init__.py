@@ -1,0 +1,5 @@
+"""The router: proposals, from soft state only."""
+
+from actors.router.router import Router
+
+__all__ = ["Router"]

@@ -1,0 +1,65 @@
+"""A ranking: members in order of rank, cheap to change and cheap to ask for the first.
+
+Keeps: adding, moving and removing cost O(log n), whatever is stale is thrown away when it surfaces or outnumbers what
+is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from heapq import heapify, heappop, heappush
+from typing import Any, Generic, TypeVar
+
+R = TypeVar("R", bound=tuple[Any, ...])
+
+#: Below this many, stale entries are not worth clearing out.
+SMALL = 64
+
+
+class Ranking(Generic[R]):
+    """Members ordered by rank, least first. A rank is a tuple whose last item is the member itself."""
+
+    __slots__ = ("_heap", "_ranks")
+
+    def __init__(self) -> None:
+        self._ranks: dict[str, R] = {}
+        self._heap: list[R] = []
+
+    def __len__(self) -> int:
+        return len(self._ranks)
+
+    def __contains__(self, member: str) -> bool:
+        return member in self._ranks
+
+    def put(self, rank: R) -> None:
+        """Add the member, or move it to another rank."""
+        member = rank[-1]
+        if self._ranks.get(member) == rank:
+            return
+        self._ranks[member] = rank
+        if len(self._heap) > SMALL and len(self._heap) > 2 * len(self._ranks):
+            self._heap = list(self._ranks.values())
+            heapify(self._heap)
+        else:
+            heappush(self._heap, rank)
+
+    def drop(self, member: str) -> None:
+        """Remove the member, if it is there; its heap entry goes when it surfaces."""
+        self._ranks.pop(member, None)
+
+    def first(self, without: Container[str] = ()) -> R | None:
+        """The least rank of a member that is not in `without`; None when there is none."""
+        heap, ranks, found = self._heap, self._ranks, None
+        set_aside: list[R] = []
+        while heap:
+            rank = heap[0]
+            if ranks.get(rank[-1]) != rank:
+                heappop(heap)
+            elif rank[-1] in without:
+                set_aside.append(heappop(heap))
+            else:
+                found = rank
+                break
+        for rank in set_aside:
+            heappush(heap, rank)
+        return found

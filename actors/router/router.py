@@ -1,0 +1,135 @@
+"""A router: proposes to queues which agent to ask, from a picture that queues and agents keep right.
+
+Keeps: nothing durable but who its queues and agents are; everything else is asked for again when it is lost. Each
+match is made in a quiet moment, when all that was said before is known (I5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from actors.actor import Actor, Message, Record, Turn, on
+from actors.address import Address
+from actors.events import Proposed
+from actors.messages.agent import ReportAgent
+from actors.messages.queue import Propose, ReportQueue
+from actors.messages.router import (
+    AgentProfile,
+    AgentStatus,
+    ConfigureRouter,
+    Match,
+    NotWaiting,
+    ReadRouter,
+    RouterView,
+    Waiting,
+)
+from actors.router.matching import Matching
+
+MEMBERS = "cfg"
+MATCH = Match()
+
+
+class RouterMembers(Record, frozen=True):
+    """Whom to ask after a restart. A retired queue stays: somebody may still wait in it."""
+
+    version: int
+    queues: tuple[Address, ...]
+    agents: tuple[Address, ...]
+
+
+class Router(Actor):
+    """Owner of nothing: it proposes, the queue disposes, the agent consents."""
+
+    kind = "router"
+    resident = True
+    matching: Matching
+    _agents: frozenset[Address]
+    #: The picture is empty because it was lost, not because nobody waits.
+    _is_blank: bool
+
+    def rebuild(self) -> None:
+        self.matching = Matching()
+        self._agents = frozenset(self.members.agents)
+        self._is_blank = True
+
+    def activated(self, turn: Turn) -> None:
+        self._ask_everybody(turn)
+
+    def receive(self, message: Message, turn: Turn) -> None:
+        if self._is_blank:  # A failed turn was undone, and with it the picture.
+            self._ask_everybody(turn)
+        super().receive(message, turn)
+
+    @property
+    def members(self) -> RouterMembers:
+        """Whose router this is."""
+        return cast("RouterMembers", self.records.get(MEMBERS)) or RouterMembers(0, (), ())
+
+    @on(ConfigureRouter)
+    def configure(self, message: ConfigureRouter, turn: Turn) -> None:
+        """Take newer members, and hear from those that are new."""
+        before = self.members
+        if message.version <= before.version:
+            return
+        queues = tuple(sorted({*before.queues, *message.queues}))
+        turn.put(MEMBERS, RouterMembers(message.version, queues, message.agents))
+        self._agents = frozenset(message.agents)
+        for agent in set(before.agents).difference(message.agents):
+            self.matching.forget_agent(agent)
+        self._ask(set(queues).difference(before.queues), set(message.agents).difference(before.agents), turn)
+
+    @on(Waiting)
+    def waiting(self, message: Waiting, turn: Turn) -> None:
+        """Somebody waits, or waits for somebody else than before."""
+        self.matching.wait(message)
+        turn.when_quiet(MATCH)
+
+    @on(NotWaiting)
+    def not_waiting(self, message: NotWaiting, turn: Turn) -> None:
+        """Nobody is needed; if a proposal came too late, its agent is free after all."""
+        if self.matching.not_waiting(message.interaction, message.agent):
+            turn.when_quiet(MATCH)
+
+    @on(AgentProfile)
+    def agent_profile(self, message: AgentProfile, turn: Turn) -> None:
+        """An agent can do something else."""
+        if message.agent in self._agents:  # Else retired, or new and about to be asked.
+            self.matching.profile(message)
+            turn.when_quiet(MATCH)
+
+    @on(AgentStatus)
+    def agent_status(self, message: AgentStatus, turn: Turn) -> None:
+        """An agent can take more, or less."""
+        if message.agent in self._agents:
+            self.matching.status(message)
+            if message.room:
+                turn.when_quiet(MATCH)
+
+    @on(Match)
+    def match(self, message: Match, turn: Turn) -> None:
+        """Propose every pair that can meet."""
+        left = len(self.matching.waiting)
+        for waiting, agent in self.matching.match():
+            turn.send(waiting.queue, Propose(waiting.interaction, agent))
+            proposed = Proposed(
+                turn.address, waiting.interaction, agent, waiting.queue, waiting.priority, waiting.enqueued_at, left
+            )
+            turn.emit(proposed)
+            left -= 1
+
+    @on(ReadRouter)
+    def read(self, message: ReadRouter, turn: Turn) -> None:
+        """Answer with what the router sees."""
+        turn.reply(RouterView(len(self.matching.waiting), self.matching.routable, self.matching.classes))
+
+    def _ask_everybody(self, turn: Turn) -> None:
+        self._is_blank = False
+        members = self.members
+        self._ask(members.queues, members.agents, turn)
+
+    def _ask(self, queues: Iterable[Address], agents: Iterable[Address], turn: Turn) -> None:
+        for queue in sorted(queues):
+            turn.send(queue, ReportQueue())
+        for agent in sorted(agents):
+            turn.send(agent, ReportAgent())

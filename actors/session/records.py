@@ -1,0 +1,63 @@
+"""What a session stores: where it stands, the marks, and one record for each line of the transcript."""
+
+from __future__ import annotations
+
+from actors.actor import Record
+from actors.address import Address
+from actors.values import Customer, EndReason, InteractionState, Requirement, TranscriptEntry, Value
+
+STATE = "s"
+MARKS = "marks"
+LINE_PREFIX = "m/"
+
+
+class Serving(Value, frozen=True):
+    """The agent who has the conversation, and the link that their desk is at."""
+
+    reservation: str
+    agent: str
+    agent_name: str
+    address: Address
+    desk: str
+
+
+class SessionState(Record, frozen=True):
+    """Where the conversation stands. Not written for each message: a busy chat writes only its lines."""
+
+    conversation: str
+    interaction: str
+    channel: str
+    link: str
+    customer: Customer
+    subject: str
+    priority: int
+    requirement: Requirement
+    retention_ms: int
+    #: When the customer came. It stays over transfers, so that a transferred customer goes before newcomers.
+    enqueued_at: int
+    state: InteractionState
+    queue: str
+    leg: int = 1
+    #: Where a transfer to a queue that does not exist goes back to.
+    last_queue: str = ""
+    serving: Serving | None = None
+    #: A desk that told us of its move before the queue told us of the agent.
+    moved_desk: str = ""
+    #: Ids of the transfers already made.
+    transfers: tuple[str, ...] = ()
+    reason: EndReason | None = None
+
+
+class Marks(Record, frozen=True):
+    """How far each side received and read the transcript."""
+
+    customer_delivered: int = 0
+    customer_read: int = 0
+    agent_delivered: int = 0
+    agent_read: int = 0
+
+
+class TranscriptLine(Record, frozen=True):
+    """One entry, alone in its record so that a message writes nothing else."""
+
+    entry: TranscriptEntry

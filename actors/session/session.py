@@ -1,0 +1,289 @@
+"""A session: one customer's live conversation, from arrival over every queue and agent to its one end.
+
+Keeps: an interaction ends exactly once (I1) and moves only as `INTERACTION` declares (I14); at most one agent serves;
+a reservation of an earlier leg never takes the conversation again, in whatever order queue and agent are heard.
+
+    none -> queued -> connected -> ended(agent, customer)
+              |  ^________|  transfer, or the agent is gone: the next leg
+              +-> ended(abandoned, no_such_queue)
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from actors.actor import Fired, Turn, on
+from actors.address import Address, address
+from actors.events import InteractionMoved
+from actors.messages.agent import ServiceEnded
+from actors.messages.link import ShowEntries, ShowNotice, ShowSaw, link_address
+from actors.messages.queue import AskPosition, Enqueue, Withdraw
+from actors.messages.session import (
+    AgentEnds,
+    AgentGone,
+    Arrive,
+    Assigned,
+    CustomerLeft,
+    CustomerResumed,
+    DeskMoved,
+    NotQueued,
+    Queued,
+    ShowConversation,
+    TransferTo,
+    Withdrawn,
+)
+from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN, Conversation
+from actors.session.records import STATE, Serving, SessionState
+from actors.values import INTERACTION, EndReason, InteractionState, NoticeKind, Requirement, leg_of
+
+RETENTION = "retention"
+
+
+class Session(Conversation):
+    """Sole owner of where one customer's interaction stands."""
+
+    # Arriving, waiting, and being given to an agent.
+
+    @on(Arrive)
+    def arrive(self, message: Arrive, turn: Turn) -> None:
+        """Begin the conversation: queue it, or end it at once when the contact centre is closed."""
+        if self.state is not None:
+            return  # the same arrival again
+        if not (message.conversation and message.channel and message.link and message.queue):
+            return turn.refuse("INVALID_ARGUMENT", "an arrival names its conversation, channel, link and queue")
+        state = SessionState(
+            message.conversation, f"{message.conversation}/1", message.channel, message.link, message.customer,
+            message.subject, message.priority, message.requirement, message.retention_ms, turn.now,
+            InteractionState.QUEUED, message.queue,
+        )  # fmt: skip
+        if not message.open:
+            self._end(state, None, EndReason.CLOSED, turn)
+            return
+        self._move(None, state, turn)
+        self._enqueue(state, message.requirement, turn)
+
+    @on(Queued)
+    def queued(self, message: Queued, turn: Turn) -> None:
+        """Tell the customer how many are in front."""
+        state = self.state
+        if state is not None and state.state is InteractionState.QUEUED and state.queue == message.queue:
+            notice = ShowNotice(state.conversation, NoticeKind.QUEUED, "", state.queue, message.ahead)
+            turn.send(link_address(state.link), notice)
+
+    @on(NotQueued)
+    def not_queued(self, message: NotQueued, turn: Turn) -> None:
+        """End what never had a queue; a transfer that went nowhere goes back to where it came from."""
+        state = self.state
+        if state is None or state.state is not InteractionState.QUEUED or state.queue != message.queue:
+            return
+        if state.leg == 1 or state.last_queue in ("", state.queue):
+            self._end(state, state.state, EndReason.NO_SUCH_QUEUE, turn)
+        else:
+            waiting = self._wait_again(state, state.last_queue, turn)
+            self._enqueue(waiting, anybody(waiting), turn)
+
+    @on(Assigned)
+    def assigned(self, message: Assigned, turn: Turn) -> None:
+        """Connect the customer with the agent to whom the queue granted this leg."""
+        state = self.state
+        if state is not None and state.serving is not None and state.serving.reservation == message.reservation:
+            return
+        if state is None or state.state is not InteractionState.QUEUED or state.leg != leg_of(message.reservation):
+            # The customer left, or the agent was gone already, while the queue granted: nothing to serve any more.
+            turn.send(message.agent_address, ServiceEnded(message.reservation))
+            return
+        desk = state.moved_desk or message.desk
+        serving = Serving(message.reservation, message.agent, message.agent_name, message.agent_address, desk)
+        connected = replace(state, state=InteractionState.CONNECTED, serving=serving, moved_desk="")
+        self._move(state.state, connected, turn)
+        self._show_desk(connected, serving, turn)
+        self._notice(connected, NoticeKind.CONNECTED, turn)
+
+    @on(Withdrawn)
+    def withdrawn(self, message: Withdrawn, turn: Turn) -> None:
+        """The queue let go, as it was asked to; the end was recorded when asking."""
+
+    # The customer's side.
+
+    @on(CustomerResumed)
+    def customer_resumed(self, message: CustomerResumed, turn: Turn) -> None:
+        """Show a returning device everything after `seen`, and where the conversation stands."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        if message.link and message.link != state.link:
+            state = replace(state, link=message.link)
+            turn.put(STATE, state)
+        link, marks = link_address(state.link), self.marks
+        if missed := tuple(self.entries[max(message.seen, 0) :]):
+            turn.send(link, ShowEntries(state.conversation, missed))
+        if marks.agent_delivered:
+            turn.send(link, ShowSaw(state.conversation, marks.agent_delivered, marks.agent_read))
+        match state.state:
+            case InteractionState.QUEUED:
+                turn.send(address("queue", state.queue), AskPosition(state.interaction, state.leg, turn.address))
+            case InteractionState.CONNECTED:
+                self._notice(state, NoticeKind.CONNECTED, turn)
+            case InteractionState.ENDED:
+                self._notice_end(state, turn)
+
+    @on(CustomerLeft)
+    def customer_left(self, message: CustomerLeft, turn: Turn) -> None:
+        """End it: abandoned while waiting, by the customer while being served."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        if state.state is InteractionState.QUEUED:
+            turn.send(address("queue", state.queue), Withdraw(state.interaction, state.leg))
+            self._end(state, state.state, EndReason.ABANDONED, turn)
+        elif state.state is InteractionState.CONNECTED:
+            self._end(state, state.state, EndReason.CUSTOMER, turn)
+
+    # The agent's side.
+
+    @on(AgentEnds)
+    def agent_ends(self, message: AgentEnds, turn: Turn) -> None:
+        """End it for the serving agent; asking again after the end changes nothing."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        if state.state is InteractionState.ENDED:
+            return
+        if self.serving(state, message.agent) is None:
+            return turn.refuse(*NOT_SERVING)
+        self._end(state, state.state, EndReason.AGENT, turn)
+
+    @on(TransferTo)
+    def transfer_to(self, message: TransferTo, turn: Turn) -> None:
+        """Hand the customer to a queue, or to an agent through a queue; the serving agent is done."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        if message.id in state.transfers:
+            return
+        if state.state is InteractionState.ENDED:
+            return turn.refuse(*OVER)
+        serving = self.serving(state, message.agent)
+        if serving is None:
+            return turn.refuse(*NOT_SERVING)
+        if not message.id or not (message.queue or message.to_agent):
+            return turn.refuse("INVALID_ARGUMENT", "a transfer needs an id, and a queue or an agent to go to")
+        if message.to_agent == message.agent:
+            return turn.refuse("INVALID_ARGUMENT", "the customer is with this agent already; name another agent")
+        fallback_at = turn.now + message.fallback_ms if message.to_agent and message.fallback_ms else 0
+        turn.send(serving.address, ServiceEnded(serving.reservation))
+        noted = replace(state, transfers=(*state.transfers, message.id))
+        waiting = self._wait_again(noted, message.queue or state.queue, turn)
+        requirement = Requirement(state.requirement.skills, message.to_agent)
+        self._enqueue(waiting, requirement, turn, fallback_at, not_agents=(serving.address,))
+        self._notice(waiting, NoticeKind.TRANSFERRED, turn)
+
+    @on(AgentGone)
+    def agent_gone(self, message: AgentGone, turn: Turn) -> None:
+        """Wait again, before newcomers, for another agent.
+
+        The agent may be heard before the queue: a reservation of the present leg was granted then, and is over.
+        """
+        state = self.state
+        if state is None or state.state is InteractionState.ENDED:
+            return
+        if state.serving is not None:
+            is_present = state.serving.reservation == message.reservation
+        else:
+            is_present = state.leg == leg_of(message.reservation)
+        if is_present:
+            waiting = self._wait_again(state, state.queue, turn)
+            self._enqueue(waiting, anybody(waiting), turn)
+
+    @on(DeskMoved)
+    def desk_moved(self, message: DeskMoved, turn: Turn) -> None:
+        """Go on at the agent's new desk; one heard of before the agent was is remembered."""
+        state = self.state
+        if state is None:
+            return
+        serving = self.serving(state, message.agent)
+        if serving is not None:
+            self._move_desk(state, serving, message.desk, turn)
+        elif state.state is InteractionState.QUEUED and message.reservation and state.leg == leg_of(message.reservation):
+            turn.put(STATE, replace(state, moved_desk=message.desk))
+
+    @on(ShowConversation)
+    def show_conversation(self, message: ShowConversation, turn: Turn) -> None:
+        """Send the serving agent's desk the whole conversation again."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        serving = self.serving(state, message.agent)
+        if serving is None:
+            return turn.refuse(*NOT_SERVING)
+        self._move_desk(state, serving, message.desk or serving.desk, turn)
+
+    @on(Fired)
+    def fired(self, message: Fired, turn: Turn) -> None:
+        """The retention time is over: forget the conversation."""
+        if message.name == RETENTION and self.state is not None and self.state.state is InteractionState.ENDED:
+            turn.end()
+
+    # Steps that several messages take.
+
+    def _move(self, before: InteractionState | None, state: SessionState, turn: Turn, served: Serving | None = None) -> None:
+        """Record a declared move and journal it with who serves, or served until now."""
+        INTERACTION.check(before, state.state)
+        turn.put(STATE, state)
+        serving = state.serving or served
+        agent, reservation = (serving.agent, serving.reservation) if serving is not None else ("", "")
+        moved = InteractionMoved(
+            state.interaction, state.channel, state.queue, before, state.state, state.leg, agent, reservation, state.reason
+        )
+        turn.emit(moved)
+
+    def _enqueue(
+        self,
+        state: SessionState,
+        requirement: Requirement,
+        turn: Turn,
+        fallback_at: int = 0,
+        not_agents: tuple[Address, ...] = (),
+    ) -> None:
+        enqueue = Enqueue(
+            state.interaction, state.leg, turn.address, state.channel, state.customer, state.priority, requirement,
+            state.enqueued_at, state.subject, fallback_at, not_agents,
+        )  # fmt: skip
+        turn.send(address("queue", state.queue), enqueue)
+
+    def _wait_again(self, state: SessionState, queue: str, turn: Turn) -> SessionState:
+        """Begin the next leg, in this queue."""
+        waiting = replace(
+            state, state=InteractionState.QUEUED, leg=state.leg + 1, queue=queue, last_queue=state.queue,
+            serving=None, moved_desk="",
+        )  # fmt: skip
+        self._move(state.state, waiting, turn)
+        return waiting
+
+    def _move_desk(self, state: SessionState, serving: Serving, desk: str, turn: Turn) -> None:
+        if desk != serving.desk:
+            serving = replace(serving, desk=desk)
+            state = replace(state, serving=serving)
+            turn.put(STATE, state)
+        self._show_desk(state, serving, turn)
+
+    def _end(self, state: SessionState, before: InteractionState | None, reason: EndReason, turn: Turn) -> None:
+        """The one terminal fact of the interaction (I1)."""
+        if state.serving is not None:
+            turn.send(state.serving.address, ServiceEnded(state.serving.reservation))
+        ended = replace(state, state=InteractionState.ENDED, reason=reason, serving=None, moved_desk="")
+        self._move(before, ended, turn, served=state.serving)
+        self._notice_end(ended, turn)
+        turn.set_timer(RETENTION, turn.now + state.retention_ms)
+
+    def _notice(self, state: SessionState, kind: NoticeKind, turn: Turn) -> None:
+        agent_name = state.serving.agent_name if state.serving else ""
+        turn.send(link_address(state.link), ShowNotice(state.conversation, kind, agent_name, state.queue))
+
+    def _notice_end(self, state: SessionState, turn: Turn) -> None:
+        self._notice(state, NoticeKind.CLOSED if state.reason is EndReason.CLOSED else NoticeKind.ENDED, turn)
+
+
+def anybody(state: SessionState) -> Requirement:
+    """The skills that the customer needs, without a wish for one agent: whoever was meant did not serve."""
+    return Requirement(state.requirement.skills)

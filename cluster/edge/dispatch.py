@@ -1,0 +1,232 @@
+"""Carries frames from an edge to the hosts of their shards, in order for each shard, until they are settled.
+
+Frames of one shard form a lane. A lane has one batch under way at most: marks take a later number for the whole, so
+nothing may overtake. When the shard table moves a lane's shard, everything unsettled goes to the new host, in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+
+from actors.actor import Refusal
+from actors.address import Placement, ShardId
+from actors.messages.session import Arrive
+from cluster.codec import encode
+from cluster.errors import PeerGone
+from cluster.host.routes import Routes
+from cluster.pump import Pump
+from cluster.transport import Transport
+from cluster.wire import (
+    WIRE_FORMAT,
+    CommandAck,
+    Delivery,
+    Parcel,
+    ShardReceipt,
+    ShardStatus,
+    ShardTable,
+    receipt_decoder,
+)
+
+LANE_LIMIT = 2_000
+OVERLOAD_RETRY_MS = 1_000
+
+Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
+
+
+class Lane:
+    """Unsettled frames of one shard, oldest first; the first `sent` of them are under way to `host`."""
+
+    __slots__ = ("arrivals", "host", "parcels", "sent")
+
+    def __init__(self) -> None:
+        self.parcels: deque[Parcel] = deque()
+        #: Whether each parcel is an arrival, which an overloaded shard may turn away.
+        self.arrivals: deque[bool] = deque()
+        self.sent = 0
+        self.host: str | None = None
+
+
+class Dispatch:
+    """All lanes of one edge. `settled(stream, [(seq, refusal or None)])` is told what became of frames."""
+
+    def __init__(self, edge: str, transport: Transport, placement: Placement, settled: Settled) -> None:
+        self._edge = edge
+        self._transport = transport
+        self._placement = placement
+        self._settled = settled
+        self.routes = Routes(transport, self._table_changed)
+        self._lanes: dict[ShardId, Lane] = {}
+        self._ready: dict[str, dict[ShardId, None]] = {}
+        self._acks: dict[tuple[ShardId, str], int] = {}
+        self._acks_ready: dict[str, dict[tuple[ShardId, str], None]] = {}
+        self._pumps: dict[str, Pump] = {}
+        #: Link stream -> frame up to which the adapter knows every outcome.
+        self.floors: dict[str, int] = {}
+        self.calls = 0
+
+    @property
+    def pending(self) -> int:
+        """Frames that are not settled yet."""
+        return sum(len(lane.parcels) for lane in self._lanes.values())
+
+    def send(self, parcel: Parcel, *, is_arrival: bool) -> None:
+        """Queue one frame for its shard."""
+        shard = self._placement.shard_of(parcel.to)
+        lane = self._lanes.get(shard)
+        if lane is None:
+            lane = self._lanes[shard] = Lane()
+        lane.parcels.append(parcel)
+        lane.arrivals.append(is_arrival)
+        if not lane.sent:
+            self._route(shard)
+
+    def acknowledge(self, shard: ShardId, link: str, number: int) -> None:
+        """Let a shard forget its commands for the link up to `number`; repeated by later ones if it gets lost."""
+        self._acks[shard, link] = number
+        host = self.routes.host_of(shard)
+        if host is not None:
+            self._acks_ready.setdefault(host, {})[shard, link] = None
+            self._pump(host).wake()
+
+    def update_table(self, payload: bytes) -> None:
+        self.routes.update(payload)
+
+    async def stop(self) -> None:
+        await self.routes.stop()
+        for pump in self._pumps.values():
+            await pump.stop()
+
+    def _route(self, shard: ShardId) -> None:
+        host = self.routes.host_of(shard)
+        if host is None:
+            self.routes.locate(shard)
+            return
+        self._ready.setdefault(host, {})[shard] = None
+        self._pump(host).wake()
+
+    def _pump(self, host: str) -> Pump:
+        pump = self._pumps.get(host)
+        if pump is None:
+            pump = self._pumps[host] = Pump(f"{self._edge}->{host}", partial(self._carry, host))
+        return pump
+
+    async def _carry(self, host: str) -> bool:
+        parcels: dict[ShardId, list[Parcel]] = {}
+        floors: dict[str, int] = {}
+        for shard in self._ready.pop(host, ()):
+            lane = self._lanes.get(shard)
+            if lane is None or lane.sent or self.routes.host_of(shard) != host:
+                continue
+            taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
+            lane.sent = len(taken)
+            lane.host = host
+            for parcel in taken:
+                if parcel.stream in self.floors:
+                    floors[parcel.stream] = self.floors[parcel.stream]
+        acks = [
+            CommandAck(shard, link, number)
+            for shard, link in self._acks_ready.pop(host, ())
+            if (number := self._acks.pop((shard, link), None)) is not None
+        ]
+        if not parcels and not acks:
+            return False
+        self.calls += 1
+        try:
+            answer = await self._transport.call(
+                host, "deliver", encode(Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks))
+            )
+        except PeerGone:
+            for shard in parcels:
+                self._again(shard, host)
+            for ack in acks:
+                if (ack.shard, ack.link) not in self._acks:
+                    self.acknowledge(ack.shard, ack.link, ack.number)
+            raise
+        receipts = receipt_decoder.decode(answer).shards
+        failed = False
+        for shard, sent in parcels.items():
+            receipt = receipts.get(shard)
+            if receipt is not None and receipt.status is ShardStatus.SETTLED:
+                self._settle(shard, host, sent, receipt)
+            else:
+                if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
+                    self._turn_away(shard)
+                self._again(shard, host)
+                failed = True
+        if failed:
+            raise PeerGone(f"{host} could not take every shard's frames now")
+        return bool(self._ready.get(host) or self._acks_ready.get(host))
+
+    def _settle(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt) -> None:
+        refusals = {(stream, seq): refusal for stream, seq, refusal in receipt.refusals}
+        self._report(sent, refusals)
+        lane = self._lanes.get(shard)
+        if lane is None:
+            return
+        # The lane may have been sent to another host meanwhile; what this receipt settles is done either way.
+        last = {parcel.stream: parcel.seq for parcel in sent}
+        while lane.parcels and lane.parcels[0].seq <= last.get(lane.parcels[0].stream, -1):
+            lane.parcels.popleft()
+            lane.arrivals.popleft()
+        if lane.host == host:
+            lane.sent = 0
+            lane.host = None
+        if lane.parcels:
+            if not lane.sent:
+                self._route(shard)
+        else:
+            del self._lanes[shard]
+
+    def _turn_away(self, shard: ShardId) -> None:
+        """The shard holds all it can: refuse the arrivals now, rather than let them wait unseen."""
+        lane = self._lanes.get(shard)
+        if lane is None:
+            return
+        refusal = Refusal("RESOURCE_EXHAUSTED", "the cluster is full; try again shortly", OVERLOAD_RETRY_MS)
+        turned_away = [p for p, is_arrival in zip(lane.parcels, lane.arrivals, strict=True) if is_arrival]
+        kept = [p for p, is_arrival in zip(lane.parcels, lane.arrivals, strict=True) if not is_arrival]
+        lane.parcels = deque(kept)
+        lane.arrivals = deque([False] * len(kept))
+        self._report(turned_away, {(p.stream, p.seq): refusal for p in turned_away})
+
+    def _report(self, parcels: list[Parcel], refusals: dict[tuple[str, int], Refusal]) -> None:
+        by_stream: dict[str, list[tuple[int, Refusal | None]]] = {}
+        for parcel in parcels:
+            refusal = refusals.get((parcel.stream, parcel.seq)) if refusals else None
+            by_stream.setdefault(parcel.stream, []).append((parcel.seq, refusal))
+        for stream, settled in by_stream.items():
+            self._settled(stream, settled)
+
+    def _again(self, shard: ShardId, host: str) -> None:
+        lane = self._lanes.get(shard)
+        if lane is not None and lane.host == host:
+            lane.sent = 0
+            lane.host = None
+            if lane.parcels:
+                self._route(shard)
+            else:
+                del self._lanes[shard]
+
+    def _table_changed(self, previous: ShardTable) -> None:
+        table = self.routes.table
+        for host in [host for host in self._pumps if host not in table.hosts]:
+            self._ready.pop(host, None)
+            self._acks_ready.pop(host, None)
+            stopping = self._pumps.pop(host)
+            stopping.cancel()
+        for shard, lane in self._lanes.items():
+            if previous.shards.get(shard) != table.shards.get(shard):
+                lane.sent = 0
+                lane.host = None
+            if not lane.sent:
+                self._route(shard)
+        for pump in self._pumps.values():
+            pump.hurry()
+
+
+def is_arrival(message: object) -> bool:
+    """Whether an overloaded shard may turn this message away: it begins something rather than continuing it."""
+    return type(message) is Arrive

@@ -1,0 +1,364 @@
+"""An edge connects links to actors: it runs a gateway actor for each link and carries what they route.
+
+Nothing durable lives here. Frames wait until their shard committed them; commands wait in their shard's outbox until
+the adapter acknowledged them; when this process dies, adapters and shards both send again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from actors.actor import Message, Refusal, Turn
+from actors.address import Address, Placement, ShardId, address
+from actors.gateway import ADAPTER, Gateway
+from actors.messages.centre import CentreVersion, ReadCentre
+from actors.messages.gateway import (
+    Command,
+    CommandsAcknowledged,
+    CommandsArrived,
+    ForwardAcknowledgement,
+    Frame,
+    FrameRefused,
+    FramesArrived,
+    FrameSettled,
+    FramesSettled,
+    LinkClosed,
+    LinkOpened,
+    RouteFrames,
+    SendCommands,
+    SettleFrames,
+)
+from cluster.clock import Clock
+from cluster.codec import Codec, encode, raw
+from cluster.config.edge import EdgeCentre
+from cluster.edge.dispatch import Dispatch, is_arrival
+from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
+from cluster.host.routes import EMPTY_TABLE
+from cluster.transport import SUPERVISOR, PeerMethod, Transport
+from cluster.wire import LinkNews, Parcel, PushReceipt, ShardTable, link_stream, push_decoder
+
+log = structlog.get_logger("edge")
+
+REFRESH_EVERY_S = 1.0
+CENTRE = Address("centre/main")
+
+
+class LinkStream(Protocol):
+    """The open stream beneath a link, as the server implements it. Calls never block and never raise."""
+
+    def send_commands(self, commands: Sequence[Command]) -> None: ...
+
+    def send_settled(self, acknowledged: int, refused: Sequence[FrameSettled]) -> None:
+        """Every frame up to `acknowledged` is settled; those in `refused` had no effect."""
+        ...
+
+    def close(self, code: str, detail: str) -> None: ...
+
+
+class Link:
+    """One open link: the gateway actor above a stream."""
+
+    def __init__(self, edge: Edge, name: str, incarnation: str, actor: Gateway, stream: LinkStream) -> None:
+        self.name = name
+        self._edge = edge
+        self._actor = actor
+        self._stream = stream
+        self._source = link_stream(name, incarnation)
+
+    @property
+    def acknowledged(self) -> int:
+        """Every frame up to here is settled: the adapter resends only what follows."""
+        return self._actor.acknowledged
+
+    def receive(self, frames: Sequence[Frame]) -> None:
+        """Take frames in ascending order.
+
+        Raises:
+            ProtocolViolation: a number was skipped, or more is unacknowledged than the window allows.
+        """
+        self._tell(FramesArrived(tuple(frames)))
+
+    def acknowledge(self, source: str, number: int) -> None:
+        """The adapter handled every command of `source` up to `number`."""
+        self._tell(CommandsAcknowledged(source, number))
+
+    def refuse(self, seq: int, refusal: Refusal) -> None:
+        """The frame with this number can be given to nobody: settle it, refused, in its turn.
+
+        Raises:
+            ProtocolViolation: a number was skipped.
+        """
+        self._tell(FrameRefused(seq, refusal))
+
+    def close(self, reason: str) -> None:
+        """The stream is gone."""
+        if self._edge.holds(self):
+            self._tell(LinkClosed(reason))
+            self._edge.forget(self)
+
+    def _tell(self, message: Message) -> None:
+        turn = Turn(self._edge.now_ms(), self._actor.address, self._actor.records)
+        self._actor.receive(message, turn)
+        if turn.refusal is not None:
+            raise ProtocolViolation(turn.refusal.detail)
+        for sent in turn.sent:
+            if sent.to == ADAPTER:
+                self._to_adapter(sent.message)
+            else:
+                self._to_edge(sent.message)
+
+    def _to_adapter(self, message: Message) -> None:
+        match message:
+            case SettleFrames(acknowledged, refused):
+                self._stream.send_settled(acknowledged, refused)
+            case SendCommands(commands):
+                self._stream.send_commands(commands)
+
+    def _to_edge(self, message: Message) -> None:
+        match message:
+            case RouteFrames(frames):
+                dispatch = self._edge.dispatch
+                dispatch.floors[self._source] = self._actor.heard
+                for frame in frames:
+                    parcel = Parcel(self._source, frame.seq, frame.to, raw(frame.message))
+                    dispatch.send(parcel, is_arrival=is_arrival(frame.message))
+            case ForwardAcknowledgement(source, number):
+                self._edge.dispatch.acknowledge(ShardId(source), self.name, number)
+
+
+class Edge:
+    """All links of one gateway process."""
+
+    def __init__(
+        self, name: str, incarnation: str, transport: Transport, placement: Placement, codec: Codec, clock: Clock
+    ) -> None:
+        self.name = name
+        self._incarnation = incarnation
+        self._transport = transport
+        self._codec = codec
+        self._clock = clock
+        self._links: dict[str, Link] = {}
+        self._actors: dict[str, Gateway] = {}
+        self._streams: dict[str, Gateway] = {}
+        self._news_to_tell: dict[str, asyncio.Task[None]] = {}
+        # A greater generation is a newer stream, over all gateways: wall time orders them well enough, and the
+        # loser of a tie is found out when its stream turns out closed.
+        self._last_generation = 0
+        self._ask_link = f"edge-{name}"
+        self._ask_stream = link_stream(self._ask_link, incarnation)
+        self._ask_seq = 0
+        self._asked: dict[int, asyncio.Future[Message]] = {}
+        self._generations = {self._ask_link: self._next_generation()}
+        self.dispatch = Dispatch(name, transport, placement, self._settled)
+        self._hosts_told: dict[str, tuple[str, dict[str, int]]] = {}
+        #: The configuration in force as edges need it, and its version; None until it is known.
+        self.centre: EdgeCentre | None = None
+        self.centre_version = 0
+        self._refreshers = [
+            asyncio.create_task(self._refresh_table(), name=f"{name}:table"),
+            asyncio.create_task(self._refresh_centre(), name=f"{name}:centre"),
+        ]
+
+    @property
+    def methods(self) -> dict[str, PeerMethod]:
+        """What other processes may call."""
+        return {"push": self.push, "table": self.table, "ping": self.ping}
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    # -- links --------------------------------------------------------------------------------------------------------
+
+    def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream) -> Link:
+        """A stream for this link was accepted; an older stream of the same link is closed."""
+        older = self._links.pop(name, None)
+        if older is not None:
+            older._stream.close("ABORTED", f"a newer stream of link {name!r} took over")
+        actor = self._actors.get(name)
+        if actor is None:
+            actor = self._actors[name] = Gateway(address("gateway", name))
+        elif actor.incarnation != incarnation:
+            self._streams.pop(link_stream(name, actor.incarnation), None)
+        self._streams[link_stream(name, incarnation)] = actor
+        link = Link(self, name, incarnation, actor, stream)
+        self._links[name] = link
+        self._generations[name] = self._next_generation()
+        link._tell(LinkOpened(incarnation, resume_after, window))
+        self._tell_hosts()
+        return link
+
+    def holds(self, link: Link) -> bool:
+        """Whether this is still the link's newest stream."""
+        return self._links.get(link.name) is link
+
+    def forget(self, link: Link) -> None:
+        """The stream closed; frames under way are still settled, in case the adapter comes back."""
+        del self._links[link.name]
+        self._generations.pop(link.name, None)
+        self._tell_hosts()
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    async def ask(self, to: Address, message: Message, timeout_s: float = 5.0) -> Message:
+        """Tell an actor something and wait for its `turn.reply`, which comes after the commit.
+
+        Raises:
+            Refused: the actor said no; nothing was applied.
+            Unavailable: no answer in time; the outcome is unknown.
+        """
+        self._ask_seq += 1
+        seq = self._ask_seq
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._asked[seq] = future
+        self.dispatch.send(Parcel(self._ask_stream, seq, to, raw(message)), is_arrival=False)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            raise Unavailable(f"{to} did not answer {type(message).__name__} within {timeout_s:g} s") from None
+        finally:
+            del self._asked[seq]
+
+    # -- called by other processes --------------------------------------------------------------------------------------
+
+    async def push(self, payload: bytes) -> bytes:
+        """Take commands from a host for links that are open here."""
+        unknown: dict[str, None] = {}
+        by_link: dict[str, list[Command]] = {}
+        for out in push_decoder.decode(payload).commands:
+            if out.reply_to and out.link == self._ask_link:
+                self._answer(out.reply_to, self._codec.message(out.body))
+            elif self._generations.get(out.link) == out.generation and out.link in self._links:
+                command = Command(out.source, out.number, self._codec.message(out.body))
+                by_link.setdefault(out.link, []).append(command)
+            else:
+                unknown[out.link] = None
+        for name, commands in by_link.items():
+            link = self._links.get(name)
+            if link is not None:
+                link._tell(CommandsArrived(tuple(commands)))
+        return encode(PushReceipt(list(unknown)))
+
+    async def table(self, payload: bytes) -> bytes:
+        """Take a newer shard table over."""
+        self._take_table(payload)
+        return b""
+
+    async def ping(self, _: bytes) -> bytes:
+        """Answer: this process lives. A gateway that Ray restarted builds itself on being called."""
+        return b""
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    @property
+    def shard_table(self) -> ShardTable:
+        return self.dispatch.routes.table
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a shard table has arrived."""
+        return self.shard_table is not EMPTY_TABLE
+
+    def status(self) -> dict[str, object]:
+        """A summary for people: links, pending frames, the shard table's version and hosts."""
+        table = self.shard_table
+        shards_by_host: dict[str, int] = dict.fromkeys(table.hosts, 0)
+        for placed in table.shards.values():
+            shards_by_host[placed.host] = shards_by_host.get(placed.host, 0) + 1
+        return {
+            "gateway": self.name,
+            "table_version": table.version,
+            "hosts": shards_by_host,
+            "links": sorted(self._links),
+            "pending_frames": self.dispatch.pending,
+        }
+
+    async def stop(self) -> None:
+        """End; adapters will resume elsewhere."""
+        tasks = [*self._refreshers, *self._news_to_tell.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for link in list(self._links.values()):
+            link._stream.close("UNAVAILABLE", "this gateway is stopping; reconnect to another")
+        await self.dispatch.stop()
+
+    # -- within ---------------------------------------------------------------------------------------------------------
+
+    def _settled(self, stream: str, settled: list[tuple[int, Refusal | None]]) -> None:
+        if stream == self._ask_stream:
+            for seq, refusal in settled:
+                future = self._asked.get(seq)
+                if refusal is not None and future is not None and not future.done():
+                    future.set_exception(Refused(refusal))
+            return
+        actor = self._streams.get(stream)
+        if actor is None:
+            return
+        message = FramesSettled(tuple(FrameSettled(seq, refusal) for seq, refusal in settled))
+        link = self._links.get(actor.address.partition("/")[2])
+        if link is not None and link._actor is actor:
+            link._tell(message)
+        else:
+            actor.receive(message, Turn(self.now_ms(), actor.address, actor.records))
+
+    def _answer(self, seq: int, message: Message) -> None:
+        future = self._asked.get(seq)
+        if future is not None and not future.done():
+            future.set_result(message)
+
+    def _next_generation(self) -> int:
+        self._last_generation = max(self._last_generation + 1, self._clock.now_ms())
+        return self._last_generation
+
+    def _take_table(self, payload: bytes) -> None:
+        self.dispatch.update_table(payload)
+        self._tell_hosts()
+
+    def _tell_hosts(self) -> None:
+        """Every host hears which links are here, whenever that changes or the host is new."""
+        for host in self.shard_table.hosts:
+            if host not in self._news_to_tell and self._news_for(host) is not None:
+                self._news_to_tell[host] = asyncio.create_task(self._tell_host(host), name=f"links:{host}")
+
+    def _news_for(self, host: str) -> tuple[str, dict[str, int]] | None:
+        """The host's incarnation and all links, unless just that incarnation heard just these links already."""
+        incarnation = self.shard_table.hosts.get(host)
+        if incarnation is None or self._hosts_told.get(host) == (incarnation, self._generations):
+            return None
+        return incarnation, dict(self._generations)
+
+    async def _tell_host(self, host: str) -> None:
+        try:
+            while (news := self._news_for(host)) is not None:
+                try:
+                    await self._transport.call(host, "links", encode(LinkNews(self.name, news[1])))
+                    self._hosts_told[host] = news
+                except PeerGone:
+                    await asyncio.sleep(0.05)
+        finally:
+            self._news_to_tell.pop(host, None)
+
+    async def _refresh_table(self) -> None:
+        """Fetch the table at the start and now and then, in case a push got lost; hosts that restarted hear again."""
+        while True:
+            with contextlib.suppress(PeerGone):
+                payload = await self._transport.call(SUPERVISOR, "join", self.name.encode())
+                if payload:
+                    self._take_table(payload)
+            await asyncio.sleep(REFRESH_EVERY_S if self.is_ready else 0.05)
+
+    async def _refresh_centre(self) -> None:
+        """Follow the configuration: ask its owner about once a second whether there is a newer version."""
+        while True:
+            with contextlib.suppress(Unavailable, Refused):
+                known = await self.ask(CENTRE, ReadCentre(self.centre_version if self.centre else -1), timeout_s=2.0)
+                if isinstance(known, CentreVersion) and known.edge:
+                    self.centre = EdgeCentre.parse(known.edge)
+                    self.centre_version = known.version
+            await asyncio.sleep(REFRESH_EVERY_S if self.centre else 0.1)

@@ -1,0 +1,313 @@
+"""A host runs shards: it alone takes their turns, commits them together and lets their messages go.
+
+Invariants kept here: nothing leaves before its commit (I12); a fenced shard is let go at once (I9); an input is
+answered exactly once, after its commit or with the reason why there was none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from actors.actor import Actor
+from actors.address import Placement, ShardId, is_pinned
+from cluster.clock import Clock
+from cluster.codec import Codec, encode
+from cluster.host.outlets import Outlets
+from cluster.shard.inbox import Input, InputGroup
+from cluster.shard.shard import Shard
+from cluster.store.base import Commit, CommitOutcome, Fenced, Store, StoreUnavailable
+from cluster.transport import PeerMethod, Transport
+from cluster.wire import (
+    Delivery,
+    HostReport,
+    Receipt,
+    ShardReceipt,
+    ShardStatus,
+    delivery_decoder,
+    link_news_decoder,
+)
+
+log = structlog.get_logger("host")
+T = TypeVar("T")
+
+
+class Assignment(msgspec.Struct, frozen=True, array_like=True):
+    """Shards to run, each under a new epoch."""
+
+    shards: dict[ShardId, int]
+
+
+assignment_decoder = msgspec.msgpack.Decoder(Assignment)
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """How much a host holds. `max_pending` inputs wait at most; beyond it new ones are refused honestly."""
+
+    max_pending: int = 20_000
+    max_batch: int = 2_000
+    passivate_after_ms: int = 600_000
+    upkeep_every_s: float = 2.0
+    store_retry_s: float = 0.05
+    retire_after_ms: int = 10_000
+
+
+class Host:
+    """The shards of one process."""
+
+    def __init__(
+        self,
+        name: str,
+        incarnation: str,
+        store: Store,
+        transport: Transport,
+        placement: Placement,
+        actor_types: Mapping[str, type[Actor]],
+        codec: Codec,
+        clock: Clock,
+        options: HostOptions | None = None,
+    ) -> None:
+        self.name = name
+        self.incarnation = incarnation
+        self.options = options or HostOptions()
+        self.shards: dict[ShardId, Shard] = {}
+        self.commits = 0
+        self._store = store
+        self._placement = placement
+        self._actor_types = actor_types
+        self._codec = codec
+        self._clock = clock
+        self._work = asyncio.Event()
+        self._between_batches = asyncio.Lock()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._idle_since = clock.now_ms()
+        self.outlets = Outlets(name, self.shards, transport, codec, partial(self._work.set))
+        self._tasks = [
+            asyncio.create_task(self._run(), name=f"{name}:run"),
+            asyncio.create_task(self._upkeep(), name=f"{name}:upkeep"),
+        ]
+
+    @property
+    def methods(self) -> dict[str, PeerMethod]:
+        """What other processes may call."""
+        return {
+            "deliver": self.deliver,
+            "assign": self.assign,
+            "release": self.release,
+            "table": self.table,
+            "links": self.links,
+            "report": self.report,
+        }
+
+    # -- called by other processes ------------------------------------------------------------------------------------
+
+    async def deliver(self, payload: bytes) -> bytes:
+        """Take a `Delivery`; answers with its `Receipt` once every shard's part is committed or turned away."""
+        delivery = delivery_decoder.decode(payload)
+        for ack in delivery.acks:
+            source = self.shards.get(ack.shard)
+            if source is not None:
+                source.outbox.acknowledge(f"l:{ack.link}", ack.number)
+        receipts: dict[ShardId, ShardReceipt] = {}
+        expected = len(delivery.parcels)
+        if not expected:
+            return encode(Receipt(receipts))
+        complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(shard: ShardId, receipt: ShardReceipt) -> None:
+            receipts[shard] = receipt
+            if len(receipts) == expected and not complete.done():
+                complete.set_result(None)
+
+        pending = sum(shard.waiting_inputs for shard in self.shards.values())
+        for shard_id in delivery.parcels:
+            self._accept(delivery, shard_id, pending, partial(settle, shard_id))
+        await complete
+        return encode(Receipt(receipts))
+
+    async def assign(self, payload: bytes) -> bytes:
+        """Claim shards and run them; answers with a report of what runs here now."""
+        wanted = assignment_decoder.decode(payload).shards
+        await asyncio.gather(*(self._claim(shard, epoch) for shard, epoch in wanted.items()))
+        return await self.report(b"")
+
+    async def release(self, payload: bytes) -> bytes:
+        """Let go of shards after the batch under way; answers with a report."""
+        leaving = assignment_decoder.decode(payload).shards
+        async with self._between_batches:
+            for shard in leaving:
+                self._drop(shard, "released")
+        return await self.report(b"")
+
+    async def table(self, payload: bytes) -> bytes:
+        """Take a newer shard table over."""
+        self.outlets.routes.update(payload)
+        return b""
+
+    async def links(self, payload: bytes) -> bytes:
+        """Hear which links a gateway holds."""
+        self.outlets.links(link_news_decoder.decode(payload))
+        return b""
+
+    async def report(self, _: bytes) -> bytes:
+        """Say what runs here."""
+        shards = self.shards.values()
+        return encode(
+            HostReport(
+                host=self.name,
+                incarnation=self.incarnation,
+                shards={shard.id: shard.epoch for shard in shards},
+                actors=sum(len(shard.live) for shard in shards),
+                pending=sum(shard.waiting_inputs for shard in shards),
+                turns=sum(shard.turns for shard in shards),
+                commits=self.commits,
+                idle=self._is_idle(),
+                table_version=self.outlets.routes.table.version,
+            )
+        )
+
+    async def stop(self) -> None:
+        """End; whatever is not committed was never acknowledged."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._alarm is not None:
+            self._alarm.cancel()
+        await self.outlets.stop()
+        for shard in list(self.shards):
+            self._drop(shard, "stopped")
+
+    # -- inputs -------------------------------------------------------------------------------------------------------
+
+    def _accept(self, delivery: Delivery, shard_id: ShardId, pending: int, settle: Callable[[ShardReceipt], None]) -> None:
+        shard = self.shards.get(shard_id)
+        if shard is None:
+            settle(ShardReceipt(ShardStatus.NOT_MINE))
+            return
+        if pending > self.options.max_pending:
+            settle(ShardReceipt(ShardStatus.OVERLOADED))
+            return
+        decode = self._codec.message
+        inputs = [Input(p.stream, p.seq, p.to, decode(p.body)) for p in delivery.parcels[shard_id]]
+        shard.accept(InputGroup(inputs, settle, delivery.floors))
+        self._work.set()
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            async with self._between_batches:
+                now = self._clock.now_ms()
+                ready = [shard for shard in self.shards.values() if shard.wants_tidy or shard.has_work(now)]
+                if ready:
+                    await self._batch(ready, now)
+                    self._idle_since = now
+            self._set_alarm()
+
+    async def _batch(self, ready: list[Shard], now: int) -> None:
+        commits: list[tuple[Shard, Commit | None]] = []
+        for shard in ready:
+            try:
+                shard.begin(now, self.options.max_batch)
+                while missing := shard.advance():
+                    shard.supply(missing, await self._patiently(partial(self._store.load, shard.id, missing)))
+                commits.append((shard, shard.finish()))
+            except Exception:
+                log.exception("shard_failed", host=self.name, shard=shard.id)
+                self._drop(shard.id, "failed")
+                continue
+            for address, kind, error in shard.alerts:
+                log.error("dead_letter", shard=shard.id, address=address, message_type=kind, error_type=error.partition(":")[0])
+        stored = [commit for _, commit in commits if commit is not None]
+        outcomes = iter(await self._patiently(partial(self._store.commit, stored)) if stored else ())
+        self.commits += len(stored)
+        for shard, commit in commits:
+            outcome = CommitOutcome.APPLIED if commit is None else next(outcomes)
+            if outcome is CommitOutcome.APPLIED:
+                self.outlets.release(shard, shard.committed(commit))
+                if shard.queue:
+                    self._work.set()
+            else:
+                log.warning("shard_lost", host=self.name, shard=shard.id, epoch=shard.epoch, outcome=outcome.value)
+                self._drop(shard.id, outcome.value)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call the store until it answers: its outcome is unknown until then, and repeating is harmless."""
+        waiting = False
+        while True:
+            try:
+                return await call()
+            except StoreUnavailable as problem:
+                if not waiting:
+                    log.warning("store_unavailable", host=self.name, detail=str(problem))
+                waiting = True
+                await asyncio.sleep(self.options.store_retry_s)
+
+    def _set_alarm(self) -> None:
+        """Wake at the earliest timer of any shard."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        due = [due_at for shard in self.shards.values() if (due_at := shard.next_due_at()) is not None]
+        if due:
+            delay_s = max(0.0, (min(due) - self._clock.now_ms()) / 1000)
+            # A little late is better than a little early: an early wake would find nothing due and spin.
+            self._alarm = asyncio.get_running_loop().call_later(delay_s + 0.001, self._work.set)
+
+    async def _upkeep(self) -> None:
+        while True:
+            await asyncio.sleep(self.options.upkeep_every_s)
+            async with self._between_batches:
+                idle_before = self._clock.now_ms() - self.options.passivate_after_ms
+                for shard in self.shards.values():
+                    shard.passivate(idle_before)
+                    shard.request_tidy()
+            self._work.set()
+
+    # -- shards come and go -------------------------------------------------------------------------------------------
+
+    async def _claim(self, shard_id: ShardId, epoch: int) -> None:
+        held = self.shards.get(shard_id)
+        if held is not None and held.epoch >= epoch:
+            return
+        try:
+            image = await self._patiently(partial(self._store.claim, shard_id, epoch))
+        except Fenced:
+            log.warning("claim_fenced", host=self.name, shard=shard_id, epoch=epoch)
+            return
+        async with self._between_batches:
+            held = self.shards.get(shard_id)
+            if held is not None:
+                if held.epoch >= epoch:
+                    return
+                self._drop(shard_id, "claimed again")
+            shard = Shard(image, self._placement, self._actor_types, self._codec)
+            self.shards[shard_id] = shard
+            self.outlets.resend_all(shard)
+        self._work.set()
+
+    def _drop(self, shard_id: ShardId, reason: str) -> None:
+        shard = self.shards.pop(shard_id, None)
+        if shard is not None:
+            shard.abandon()
+            log.debug("shard_dropped", host=self.name, shard=shard_id, reason=reason)
+
+    def _is_idle(self) -> bool:
+        """Whether a pinned actor's host has nothing left to do: its actor ended and everything was delivered."""
+        if self._clock.now_ms() - self._idle_since < self.options.retire_after_ms:
+            return False
+        return all(
+            is_pinned(shard.id) and not shard.live and not shard.queue and not shard.outbox.unacknowledged
+            for shard in self.shards.values()
+        )
+
+

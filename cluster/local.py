@@ -1,0 +1,147 @@
+"""The whole cluster in one process, without Ray: same hosts, edges and supervisor, called directly.
+
+For development, for tests and, with its own transport, store and clock, for the simulator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Protocol
+
+from actors.address import Placement
+from cluster.catalogue import Catalogue
+from cluster.clock import Clock, SystemClock
+from cluster.edge import Edge
+from cluster.host.host import Host, HostOptions
+from cluster.store.base import Store
+from cluster.supervisor.supervisor import Supervisor, SupervisorOptions
+from cluster.transport import SUPERVISOR, LocalTransport, Peer, Transport
+
+
+class PeerRegistry(Protocol):
+    """Where processes of a one-process cluster are entered and removed."""
+
+    def add(self, name: str, peer: Peer) -> None: ...
+
+    def remove(self, name: str) -> None: ...
+
+
+class LocalCluster:
+    """A supervisor, its hosts and any number of edges, all in the running event loop.
+
+    Use as an async context manager; it starts hosts and places all shards on entry.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        placement: Placement | None = None,
+        options: SupervisorOptions | None = None,
+        host_options: HostOptions | None = None,
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+        registry: PeerRegistry | None = None,
+    ) -> None:
+        self.store = store
+        self.catalogue = catalogue
+        self.placement = placement or Placement(8)
+        self.options = options or SupervisorOptions(hosts=1, spares=1)
+        self.host_options = host_options or HostOptions()
+        self.clock = clock or SystemClock()
+        local = LocalTransport()
+        self.transport = transport or local
+        self._registry = registry or local
+        self.hosts: dict[str, Host] = {}
+        self.edges: dict[str, Edge] = {}
+        self.supervisor: Supervisor | None = None
+        self._deaths: dict[str, asyncio.Event] = {}
+        self._incarnations = itertools.count(1)
+        #: Hosts that must not be started again, until taken out: a machine that is down.
+        self.held_down: set[str] = set()
+
+    async def __aenter__(self) -> LocalCluster:
+        await self.start_supervisor()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start_supervisor(self) -> None:
+        """Start a supervisor, the first one or the next after `kill_supervisor`."""
+        supervisor = Supervisor(self.store, self.transport, self, self.placement, self.options)
+        self.supervisor = supervisor
+        self._registry.add(SUPERVISOR, supervisor)
+        await supervisor.start()
+
+    async def stop(self) -> None:
+        """End everything."""
+        await self.kill_supervisor()
+        for name in list(self.edges):
+            await self.kill_edge(name)
+        for name in list(self.hosts):
+            await self.kill_host(name)
+
+    def start_edge(self, name: str) -> Edge:
+        """Start an edge; `kill_edge` first to start it anew."""
+        edge = Edge(name, self._incarnation(), self.transport, self.placement, self.catalogue.codec, self.clock)
+        self.edges[name] = edge
+        self._registry.add(name, edge)
+        return edge
+
+    async def kill_edge(self, name: str) -> None:
+        """An edge dies with all it held in memory."""
+        self._registry.remove(name)
+        edge = self.edges.pop(name, None)
+        if edge is not None:
+            await edge.stop()
+
+    async def kill_supervisor(self) -> None:
+        self._registry.remove(SUPERVISOR)
+        supervisor, self.supervisor = self.supervisor, None
+        if supervisor is not None:
+            await supervisor.stop()
+
+    async def kill_host(self, name: str) -> None:
+        """A host dies with all it held in memory; the supervisor sees it at once and starts it again."""
+        self._registry.remove(name)
+        host = self.hosts.pop(name, None)
+        if host is not None:
+            await host.stop()
+            self._deaths[name].set()
+
+    # -- Launcher -------------------------------------------------------------------------------------------------
+
+    async def start_host(self, name: str) -> None:
+        if name in self.hosts or name in self.held_down:
+            return
+        host = Host(
+            name,
+            self._incarnation(),
+            self.store_for(name),
+            self.transport,
+            self.placement,
+            self.catalogue.actor_types,
+            self.catalogue.codec,
+            self.clock,
+            self.host_options,
+        )
+        self.hosts[name] = host
+        self._deaths[name] = asyncio.Event()
+        self._registry.add(name, host)
+
+    async def stop_host(self, name: str) -> None:
+        await self.kill_host(name)
+
+    async def wait_for_death(self, name: str) -> None:
+        death = self._deaths.get(name)
+        if death is not None:
+            await death.wait()
+
+    def store_for(self, host: str) -> Store:
+        """The store as this host reaches it; the simulator gives each host a faulty one of its own."""
+        return self.store
+
+    def _incarnation(self) -> str:
+        return str(next(self._incarnations))

@@ -1,0 +1,1 @@
+"""The runtime on Ray: the only part of `cluster` that imports it."""

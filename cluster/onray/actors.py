@@ -1,0 +1,138 @@
+"""The Ray actors of the runtime: hosts, the supervisor and gateways, each a thin shell around a plain class.
+
+Ray restarts a dead actor's process and runs `__init__` again, but restores no state: the shell builds its insides on
+the first call, a host empty, a supervisor from the stored table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import ray
+
+from cluster.clock import SystemClock
+from cluster.edge import Edge
+from cluster.edge.server import Server, open_server
+from cluster.host.host import Host
+from cluster.onray.launcher import RayLauncher
+from cluster.onray.transport import RayTransport
+from cluster.operations import Operations
+from cluster.spec import ClusterSpec, new_incarnation
+from cluster.store import connect
+from cluster.supervisor.supervisor import Supervisor
+from cluster.telemetry.logs import configure_logs
+from cluster.transport import Peer
+
+
+class Shell:
+    """Builds a peer once, on first use, and passes calls to it."""
+
+    def __init__(self, build: Callable[[], Awaitable[Peer]]) -> None:
+        self._build = build
+        self._building: asyncio.Task[Peer] | None = None
+
+    async def call(self, method: str, payload: bytes) -> bytes:
+        if self._building is None:
+            self._building = asyncio.ensure_future(self._build())
+        try:
+            peer = await asyncio.shield(self._building)
+        except Exception:
+            self._building = None
+            raise
+        return await peer.methods[method](payload)
+
+
+@ray.remote
+class HostActor:
+    """A Ray actor that runs shards."""
+
+    def __init__(self, name: str, spec: ClusterSpec) -> None:
+        configure_logs(name, level=spec.log_level)
+        self._name = name
+        self._spec = spec
+        self._shell = Shell(self._build)
+
+    async def call(self, method: str, payload: bytes) -> bytes:
+        """One call of another process."""
+        return await self._shell.call(method, payload)
+
+    async def wait_for_end(self) -> None:
+        """Never returns: whoever waits hears from Ray when this process dies."""
+        await asyncio.Event().wait()
+
+    async def _build(self) -> Peer:
+        spec = self._spec
+        catalogue = spec.catalogue()
+        return Host(
+            self._name,
+            new_incarnation(),
+            connect(spec.store_url, spec.name),
+            RayTransport(spec.name),
+            spec.placement(),
+            catalogue.actor_types,
+            catalogue.codec,
+            SystemClock(),
+            spec.hosts,
+        )
+
+
+@ray.remote
+class SupervisorActor:
+    """A Ray actor that watches the hosts."""
+
+    def __init__(self, spec: ClusterSpec) -> None:
+        configure_logs("supervisor", level=spec.log_level)
+        self._spec = spec
+        self._shell = Shell(self._build)
+
+    async def call(self, method: str, payload: bytes) -> bytes:
+        """One call of another process."""
+        return await self._shell.call(method, payload)
+
+    async def _build(self) -> Peer:
+        spec = self._spec
+        transport = RayTransport(spec.name)
+        launcher = RayLauncher(spec, transport, HostActor)
+        store = connect(spec.store_url, spec.name)
+        supervisor = Supervisor(store, transport, launcher, spec.placement(), spec.supervisor)
+        await supervisor.start()
+        return supervisor
+
+
+@ray.remote
+class GatewayActor:
+    """A Ray actor that owns sockets: an edge, and the server that the layout names for it.
+
+    `factory` is `module:function`, an async `function(name, settings, edge, operations)` that opens the server and
+    returns an object with `drain()` and `stop()`. So the runtime starts gateways that it does not import.
+    """
+
+    def __init__(self, name: str, spec: ClusterSpec, factory: str, settings: dict[str, Any]) -> None:
+        configure_logs(name, level=spec.log_level)
+        self._name = name
+        self._spec = spec
+        self._factory = factory
+        self._settings = settings
+        self._shell = Shell(self._build)
+        self._server: Server | None = None
+
+    async def call(self, method: str, payload: bytes) -> bytes:
+        """One call of another process."""
+        return await self._shell.call(method, payload)
+
+    async def drain(self) -> None:
+        """Tell adapters to go elsewhere, then close."""
+        if self._server is not None:
+            await self._server.drain()
+
+    async def _build(self) -> Peer:
+        spec = self._spec
+        catalogue, placement = spec.catalogue(), spec.placement()
+        transport = RayTransport(spec.name)
+        edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock())
+        store = connect(spec.store_url, spec.name)
+        operations = Operations(store, transport, placement, edge.dispatch.routes, catalogue)
+        self._server = await open_server(self._factory, self._name, self._settings, edge, operations)
+        return edge

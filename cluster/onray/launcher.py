@@ -1,0 +1,59 @@
+"""Starts, watches and ends host actors on Ray: detached, named, restarted by Ray for ever, tasks never retried."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import ray
+import structlog
+from ray.exceptions import RayError
+
+from cluster.errors import PeerGone
+from cluster.onray.transport import NAMESPACE, RayTransport, actor_name
+from cluster.spec import ClusterSpec
+
+log = structlog.get_logger("launcher")
+
+#: Ray retries nothing (our own numbers do), restarts for ever, and reserves no CPU: hosts share the machine's cores.
+ACTOR_OPTIONS: dict[str, Any] = {
+    "lifetime": "detached",
+    "namespace": NAMESPACE,
+    "get_if_exists": True,
+    "max_restarts": -1,
+    "max_task_retries": 0,
+    "num_cpus": 0,
+    "max_concurrency": 5_000,
+}
+START_TIMEOUT_S = 60.0
+
+
+class RayLauncher:
+    """See `cluster.supervisor.supervisor.Launcher`. `host_actor` is the Ray actor class of hosts."""
+
+    def __init__(self, spec: ClusterSpec, transport: RayTransport, host_actor: Any) -> None:
+        self._spec = spec
+        self._transport = transport
+        self._host_actor = host_actor
+
+    async def start_host(self, name: str) -> None:
+        options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": "SPREAD"}
+        try:
+            self._host_actor.options(**options).remote(name, self._spec)
+        except RayError as problem:
+            raise PeerGone(f"{name} cannot be started: {type(problem).__name__}") from problem
+        await self._transport.call(name, "report", b"", timeout_s=START_TIMEOUT_S)
+
+    async def stop_host(self, name: str) -> None:
+        try:
+            ray.kill(self._transport.handle(name), no_restart=True)
+        except PeerGone:
+            return
+        self._transport.forget(name)
+
+    async def wait_for_death(self, name: str) -> None:
+        try:
+            await self._transport.handle(name).wait_for_end.remote()
+        except (RayError, PeerGone) as problem:
+            log.info("host_process_ended", host=name, reason=type(problem).__name__)
+            await asyncio.sleep(0)

@@ -1,0 +1,93 @@
+"""A shard's inputs and the high-water marks that recognise repeated ones (I11: same answer, no second effect)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from actors.actor import Message, Refusal
+from actors.address import Address
+from cluster.wire import Mark, ShardReceipt, ShardStatus, mark_decoder
+
+#: A sender that was silent this long is forgotten: its process, and any retry of its, is long gone.
+MARK_LIFETIME_MS = 7 * 24 * 3600 * 1000
+
+
+@dataclass(slots=True)
+class Input:
+    """One decoded message for one actor of the shard."""
+
+    stream: str
+    seq: int
+    to: Address
+    message: Message
+
+
+Settle = Callable[[ShardReceipt], None]
+
+
+@dataclass(slots=True)
+class InputGroup:
+    """Inputs that arrived together; `settle` is called once, when all are committed or none will be."""
+
+    inputs: list[Input]
+    settle: Settle
+    floors: dict[str, int] = field(default_factory=dict)
+    refusals: list[tuple[str, int, Refusal]] = field(default_factory=list)
+
+    def settled(self) -> None:
+        self.settle(ShardReceipt(ShardStatus.SETTLED, self.refusals))
+
+    def lost(self) -> None:
+        """The shard is no longer here; the sender must ask its new host."""
+        self.settle(ShardReceipt(ShardStatus.NOT_MINE))
+
+
+class Marks:
+    """High-water marks by sender stream; changes are collected for the next commit."""
+
+    def __init__(self, stored: dict[str, bytes], now: int) -> None:
+        self._marks: dict[str, Mark] = {}
+        self._touched: dict[str, None] = {}
+        self._expired: list[str] = []
+        for stream, content in stored.items():
+            mark = mark_decoder.decode(content)
+            if stream.startswith("l:") and now - mark.at > MARK_LIFETIME_MS:
+                self._expired.append(stream)
+            else:
+                self._marks[stream] = mark
+
+    def repeated(self, stream: str, seq: int) -> bool:
+        """Whether this number of the sender was taken before."""
+        mark = self._marks.get(stream)
+        return mark is not None and seq <= mark.seq
+
+    def answer(self, stream: str, seq: int) -> Refusal | None:
+        """The refusal that a repeated number got the first time; None if it was accepted."""
+        return self._marks[stream].refused.get(seq)
+
+    def advance(self, stream: str, seq: int, now: int, refusal: Refusal | None) -> None:
+        """Take this number; a refusal is remembered until the sender is known to have heard it."""
+        mark = self._marks.get(stream)
+        if mark is None:
+            mark = self._marks[stream] = Mark(seq, now, {})
+        mark.seq = seq
+        mark.at = now
+        if refusal is not None:
+            mark.refused[seq] = refusal
+        self._touched[stream] = None
+
+    def settle_floor(self, stream: str, floor: int) -> None:
+        """The sender knows the outcome of everything up to `floor`: its refusals there can go."""
+        mark = self._marks.get(stream)
+        if mark is not None and mark.refused:
+            for seq in [seq for seq in mark.refused if seq <= floor]:
+                del mark.refused[seq]
+
+    def take_touched(self) -> dict[str, Mark | None]:
+        """Marks changed since the last commit; None for a sender to forget."""
+        changed: dict[str, Mark | None] = {stream: self._marks[stream] for stream in self._touched}
+        changed.update(dict.fromkeys(self._expired))
+        self._touched = {}
+        self._expired = []
+        return changed

@@ -1,0 +1,187 @@
+"""A store on Redis 7.2 or newer, Valkey, or a managed service that speaks the same commands.
+
+Each shard's batch is one run of `commit.lua`, atomic and fenced; all batches of one `commit` go out in one write, so
+the server answers them after as few fsyncs as it can. Scripts are called by digest and sent in full to a server that
+does not know them. The client reconnects by itself; a call that found no connection, or whose reply did not come in
+time, raises `StoreUnavailable` and may be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
+
+from actors.address import Address, ShardId
+from cluster.store.base import Commit, CommitOutcome, Fenced, Records, ShardImage, StoreError
+from cluster.store.packing import ShardKeys, commit_arguments, commit_keys, read_image, read_records
+from cluster.store.refusals import store_failure
+from cluster.store.url import open_client, parse_url
+
+_OUTCOMES = {
+    1: CommitOutcome.APPLIED,
+    2: CommitOutcome.APPLIED,
+    0: CommitOutcome.FENCED,
+    -1: CommitOutcome.DIVERGED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RedisOptions:
+    """How to use a server.
+
+    `cluster` prefixes every key, so several clusters can share a server. `timeout_s` bounds the wait for each reply; a
+    disk that stalls longer makes the outcome unknown, never wrong.
+    """
+
+    cluster: str = "trunkline"
+    timeout_s: float = 5.0
+    connect_timeout_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.cluster or not set(self.cluster).isdisjoint("{}:% \n"):
+            raise ValueError(f"a cluster's name has none of the characters '{{}}:% ', unlike {self.cluster!r}")
+
+
+class _Script:
+    """A Lua script and the digest that a server knows it by."""
+
+    def __init__(self, name: str) -> None:
+        self.text = files(__package__).joinpath(name).read_text()
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class RedisStore:
+    """A `cluster.store.base.Store` at a URL (`cluster.store.url` has the forms). Made and used in one event loop.
+
+    Raises:
+        StoreUrlInvalid: the URL names no store.
+    """
+
+    def __init__(self, url: str, options: RedisOptions | None = None) -> None:
+        self.options = options or RedisOptions()
+        self.url = parse_url(url)
+        self._client: Any = open_client(self.url, self.options.timeout_s, self.options.connect_timeout_s)
+        self._commit, self._claim, self._document = (_Script(name) for name in ("commit.lua", "claim.lua", "document.lua"))
+        self._keys: dict[ShardId, ShardKeys] = {}
+        self._known_shards = f"{{{self.options.cluster}}}:shards"
+
+    async def claim(self, shard: ShardId, epoch: int) -> ShardImage:
+        if epoch < 1:
+            raise ValueError(f"epochs count from 1, not {epoch}")
+        # Listed first: a crash in between leaves a shard that is listed and empty, not one that nobody finds.
+        await self._call("SADD", self._known_shards, shard)
+        reply = await self._run(self._claim, self._keys_of(shard).claimed, epoch)
+        if isinstance(reply, int):
+            raise Fenced(f"shard {shard} is at epoch {reply}, so epoch {epoch} may not have it")
+        return read_image(shard, reply)
+
+    async def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
+        requests = [(commit_keys(self._keys_of(commit.shard), commit), commit_arguments(commit)) for commit in commits]
+        replies = await self._pipeline(
+            [("EVALSHA", self._commit.digest, len(keys), *keys, *arguments) for keys, arguments in requests]
+        )
+        again = _to_repeat(commits, replies)
+        if again:
+            full = [("EVAL", self._commit.text, len(requests[at][0]), *requests[at][0], *requests[at][1]) for at in again]
+            for at, reply in zip(again, await self._pipeline(full), strict=True):
+                replies[at] = reply
+        return [_OUTCOMES[self._checked(reply)] for reply in replies]
+
+    async def load(self, shard: ShardId, addresses: Sequence[Address]) -> list[Records]:
+        keys = self._keys_of(shard)
+        replies = await self._pipeline([("HGETALL", keys.actor(address)) for address in addresses])
+        return [read_records(self._checked(reply)) for reply in replies]
+
+    async def shards(self) -> list[ShardId]:
+        return sorted(ShardId(shard.decode()) for shard in await self._call("SMEMBERS", self._known_shards))
+
+    async def describe(self, shard: ShardId) -> ShardImage:
+        return read_image(shard, await self._run(self._claim, self._keys_of(shard).claimed, 0))
+
+    async def journal(self, shard: ShardId, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+        entries = await self._call("XRANGE", self._keys_of(shard).journal, f"{after + 1}-0", "+", "COUNT", limit)
+        return [(int(entry.partition(b"-")[0]), fields[b"e"]) for entry, fields in entries]
+
+    async def dead_letters(self, shard: ShardId, limit: int = 1000) -> list[bytes]:
+        entries = await self._call("XREVRANGE", self._keys_of(shard).dead, "+", "-", "COUNT", limit)
+        return [fields[b"e"] for _, fields in reversed(entries)]
+
+    async def read_document(self, name: str) -> tuple[int, bytes]:
+        version, content = await self._call("HMGET", self._document_key(name), "version", "content")
+        return int(version or 0), content or b""
+
+    async def write_document(self, name: str, content: bytes, expected_version: int) -> int:
+        version = await self._run(self._document, (self._document_key(name),), expected_version, content)
+        if not isinstance(version, int):
+            raise StoreError(f"the store at {self.url} answered a document's version with {type(version).__name__}")
+        return version
+
+    async def ping(self) -> float:
+        started_at = time.perf_counter()
+        await self._call("PING")
+        return time.perf_counter() - started_at
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _keys_of(self, shard: ShardId) -> ShardKeys:
+        keys = self._keys.get(shard)
+        if keys is None:
+            keys = self._keys[shard] = ShardKeys(self.options.cluster, shard)
+        return keys
+
+    def _document_key(self, name: str) -> str:
+        return f"{{{self.options.cluster}}}:document:{name}"
+
+    async def _run(self, script: _Script, keys: Sequence[str], *arguments: object) -> Any:
+        try:
+            return await self._client.execute_command("EVALSHA", script.digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await self._call("EVAL", script.text, len(keys), *keys, *arguments)
+        except (RedisError, RedisClusterException, OSError) as error:
+            raise store_failure(self.url, error) from error
+
+    async def _call(self, *command: object) -> Any:
+        try:
+            return await self._client.execute_command(*command)
+        except (RedisError, RedisClusterException, OSError) as error:
+            raise store_failure(self.url, error) from error
+
+    async def _pipeline(self, commands: Sequence[tuple[object, ...]]) -> list[Any]:
+        """Send all commands in one write; a command's own error stands in its reply's place."""
+        if not commands:
+            return []
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        try:
+            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        except (RedisError, RedisClusterException, OSError) as error:
+            raise store_failure(self.url, error) from error
+        return replies
+
+    def _checked(self, reply: Any) -> Any:
+        if isinstance(reply, Exception):
+            raise store_failure(self.url, reply) from reply
+        return reply
+
+
+def _to_repeat(commits: Sequence[Commit], replies: Sequence[Any]) -> list[int]:
+    """Which commits a server that does not know the script must be sent again, whole.
+
+    Those are the refused ones and the later ones of their shards, which came out of order if the script was loaded by
+    another client meanwhile. Commits of other shards are not repeated: only a shard's last one would count as applied.
+    """
+    unknown: set[ShardId] = set()
+    again = []
+    for at, (commit, reply) in enumerate(zip(commits, replies, strict=True)):
+        if isinstance(reply, NoScriptError) or commit.shard in unknown:
+            unknown.add(commit.shard)
+            again.append(at)
+    return again

@@ -1,0 +1,168 @@
+"""What processes of one cluster say to each other: batches, so that one Ray call carries many messages.
+
+    edge or host                          host
+      | deliver(Delivery) ----------------> |  inputs for its shards, acknowledgements of commands
+      | <------------------------- Receipt  |  after the commit: settled or why not, by shard
+    host                                  edge
+      | push(Push) -----------------------> |  commands for links, answers to asks
+      | <--------------------- PushReceipt  |  links that are not there
+    edge                                  host
+      | links(LinkNews) ------------------> |  which links this gateway holds, by generation
+
+Streams: a sender is `s:<shard>` or `l:<link>:<incarnation>`; its numbers only grow. A destination is `s:<shard>` or
+`l:<link>`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from actors.actor import Refusal
+from actors.address import Address, ShardId
+
+WIRE_FORMAT = 1
+EPOCH_SHIFT = 32
+
+
+def shard_stream(shard: str) -> str:
+    return f"s:{shard}"
+
+
+def link_stream(link: str, incarnation: str) -> str:
+    return f"l:{link}:{incarnation}"
+
+
+class Parcel(msgspec.Struct, frozen=True, array_like=True):
+    """One message for one actor; `seq` 0 is ephemeral and not deduplicated."""
+
+    stream: str
+    seq: int
+    to: Address
+    body: msgspec.Raw
+
+
+class CommandAck(msgspec.Struct, frozen=True, array_like=True):
+    """The adapter on `link` handled everything of `shard` up to `number`."""
+
+    shard: ShardId
+    link: str
+    number: int
+
+
+class Delivery(msgspec.Struct, frozen=True, array_like=True):
+    """A batch for one host. `floors` tells, by link stream, up to which frame the adapter knows the outcome."""
+
+    format: int
+    sender: str
+    parcels: dict[ShardId, list[Parcel]]
+    floors: dict[str, int] = {}
+    acks: list[CommandAck] = []
+
+
+class ShardStatus(IntEnum):
+    """What became of a shard's part of a delivery."""
+
+    SETTLED = 0
+    NOT_MINE = 1
+    OVERLOADED = 2
+
+
+class ShardReceipt(msgspec.Struct, frozen=True, array_like=True):
+    """`refusals` holds (stream, seq, refusal) of parcels that were refused without effect."""
+
+    status: ShardStatus
+    refusals: list[tuple[str, int, Refusal]] = []
+
+
+class Receipt(msgspec.Struct, frozen=True, array_like=True):
+    shards: dict[ShardId, ShardReceipt]
+
+
+class Outbound(msgspec.Struct, frozen=True, array_like=True):
+    """One command for a link. `number` 0 is ephemeral; `reply_to` names the ask it answers."""
+
+    link: str
+    generation: int
+    source: str
+    number: int
+    body: msgspec.Raw
+    reply_to: int = 0
+
+
+class Push(msgspec.Struct, frozen=True, array_like=True):
+    format: int
+    host: str
+    commands: list[Outbound]
+
+
+class PushReceipt(msgspec.Struct, frozen=True, array_like=True):
+    """Links that this gateway does not hold (any more) under the generation that was used."""
+
+    unknown: list[str] = []
+
+
+class LinkNews(msgspec.Struct, frozen=True, array_like=True):
+    """Link -> generation for every link that the gateway holds now; a greater generation is a newer stream."""
+
+    gateway: str
+    links: dict[str, int]
+
+
+class OutboxItem(msgspec.Struct, frozen=True, array_like=True):
+    """One stored outgoing message: destination, its number there, the actor (or link) and the body."""
+
+    destination: str
+    number: int
+    to: Address
+    body: msgspec.Raw
+
+
+class Mark(msgspec.Struct, array_like=True):
+    """High-water mark of one sender: the last number taken, when, and refused numbers the sender may repeat."""
+
+    seq: int
+    at: int
+    refused: dict[int, Refusal] = {}
+
+
+class Placed(msgspec.Struct, frozen=True, array_like=True):
+    """A shard's host and the epoch it runs under."""
+
+    host: str
+    epoch: int
+
+
+class ShardTable(msgspec.Struct, frozen=True, array_like=True):
+    """Who owns which shard, as the supervisor last decided. `hosts` maps each to the incarnation now alive."""
+
+    version: int
+    shards: dict[ShardId, Placed]
+    hosts: dict[str, str]
+    gateways: list[str]
+
+
+class HostReport(msgspec.Struct, frozen=True, array_like=True):
+    """What a host says of itself: which shards it runs, and how busy it is."""
+
+    host: str
+    incarnation: str
+    shards: dict[ShardId, int]
+    actors: int
+    pending: int
+    turns: int
+    commits: int
+    idle: bool
+    table_version: int
+
+
+outbox_decoder = msgspec.msgpack.Decoder(list[OutboxItem])
+mark_decoder = msgspec.msgpack.Decoder(Mark)
+delivery_decoder = msgspec.msgpack.Decoder(Delivery)
+receipt_decoder = msgspec.msgpack.Decoder(Receipt)
+push_decoder = msgspec.msgpack.Decoder(Push)
+push_receipt_decoder = msgspec.msgpack.Decoder(PushReceipt)
+link_news_decoder = msgspec.msgpack.Decoder(LinkNews)
+table_decoder = msgspec.msgpack.Decoder(ShardTable)
+report_decoder = msgspec.msgpack.Decoder(HostReport)
