@@ -34,10 +34,11 @@ class EdgeQueue(EdgeModel):
 
 
 class EdgeAgent(EdgeModel):
-    """Who may sign in."""
+    """Who may sign in, and whom colleagues can transfer to through which queues."""
 
     name: str
     password_hash: str
+    queues: list[str] = []
 
 
 class Choice(EdgeModel):

@@ -6,7 +6,7 @@
             ...
 """
 
-from gateways.sdk.clients import AdminClient, DeskClient, SignedIn
+from gateways.sdk.clients import AdminClient, DeskClient, GatewayClient, SignedIn
 from gateways.sdk.errors import CallFailed, LinkClosed, LinkFailed, LinkTakenOver, Refused, SdkError
 from gateways.sdk.link import DeskLink, GatewayLink, Link
 from gateways.sdk.options import Backoff, LinkOptions, TlsOptions
@@ -17,6 +17,7 @@ __all__ = [
     "CallFailed",
     "DeskClient",
     "DeskLink",
+    "GatewayClient",
     "GatewayLink",
     "Link",
     "LinkClosed",

@@ -13,6 +13,7 @@ from gateways.sdk.errors import CallFailed, Status
 from gateways.sdk.options import TlsOptions, bearer, open_channel
 from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
+from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
 TIMEOUT_S: Final = 10.0
 #: Applying a configuration tells every agent and queue, and draining waits for adapters to leave.
@@ -72,6 +73,20 @@ class _Client:
         raise failed
 
 
+class GatewayClient(_Client):
+    """Channel adapters' questions; needs a gateway token."""
+
+    async def read_entry_points(self, channel: str) -> list[gateway_pb2.EntryPoint]:
+        """The channel's entry points, for a page that lets customers choose.
+
+        Raises:
+            CallFailed: the gateway cannot tell.
+        """
+        request = gateway_pb2.ReadEntryPointsRequest(channel=channel)
+        answer = await self._ask(lambda grpc_channel: gateway_pb2_grpc.GatewayServiceStub(grpc_channel).ReadEntryPoints, request)
+        return list(answer.entry_points)
+
+
 class DeskClient(_Client):
     """Desk questions; needs a desk token."""
 
@@ -94,6 +109,18 @@ class DeskClient(_Client):
         request = desk_pb2.ReadQueuesRequest(queues=queues)
         answer = await self._ask(lambda channel: desk_pb2_grpc.DeskServiceStub(channel).ReadQueues, request)
         return list(answer.queues)
+
+    async def read_centre(self, known_version: int = 0) -> desk_pb2.ReadCentreResponse:
+        """What agents see by name and choose from; only the version if it is the known one.
+
+        Raises:
+            CallFailed: the gateway cannot tell.
+        """
+        request = desk_pb2.ReadCentreRequest(known_version=known_version)
+        answer: desk_pb2.ReadCentreResponse = await self._ask(
+            lambda channel: desk_pb2_grpc.DeskServiceStub(channel).ReadCentre, request
+        )
+        return answer
 
 
 class AdminClient(_Client):

@@ -22,7 +22,7 @@ from actors.actor import Message, Refusal
 from actors.address import Address
 from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
-from gateways.translate.routing import Centre
+from gateways.translate.routing import Centre, Entry
 
 
 class LinkStream(Protocol):
@@ -69,13 +69,43 @@ class EdgeAgent(Protocol):
     def name(self) -> str: ...
     @property
     def password_hash(self) -> str: ...
+    @property
+    def queues(self) -> Sequence[str]: ...
+
+
+class EdgeQueue(Protocol):
+    """A queue as people see it; names are by language."""
+
+    @property
+    def names(self) -> Mapping[str, str]: ...
+    @property
+    def service_level_s(self) -> float: ...
+
+
+class EdgeChoice(Protocol):
+    """One line of a list that a person chooses from."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def names(self) -> Mapping[str, str]: ...
 
 
 class EdgeCentre(Centre, Protocol):
     """The configuration in force, as far as gateways need it."""
 
     @property
+    def names(self) -> Mapping[str, str]: ...
+    @property
     def agents(self) -> Mapping[str, EdgeAgent]: ...
+    @property
+    def queues(self) -> Mapping[str, EdgeQueue]: ...
+    @property
+    def channels(self) -> Mapping[str, Mapping[str, Entry]]: ...
+    @property
+    def dispositions(self) -> Sequence[EdgeChoice]: ...
+    @property
+    def presence_reasons(self) -> Sequence[EdgeChoice]: ...
 
 
 class Edge(Protocol):

@@ -12,6 +12,7 @@ from cluster.errors import Refused
 from gateways.server.access import Access, SignIns
 from gateways.server.calls import guarded
 from gateways.server.dialect import ChannelDialect, DeskDialect, Dialect
+from gateways.server.directory import desk_centre, entry_points
 from gateways.server.edge import Edge
 from gateways.server.failures import Failure, Reason
 from gateways.server.options import GatewayOptions, Role
@@ -19,7 +20,7 @@ from gateways.server.stream import AdapterStream
 from gateways.translate.desk_commands import counters_to
 from trunkline.admin.v1 import admin_pb2
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
-from trunkline.gateway.v1 import gateway_pb2_grpc
+from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
 #: Most queues that one question names.
 QUEUES_AT_ONCE = 200
@@ -74,14 +75,23 @@ class Links:
 class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
     """Links of channel adapters."""
 
-    def __init__(self, links: Links, access: Access) -> None:
+    def __init__(self, links: Links, access: Access, edge: Edge, clock: Callable[[], int]) -> None:
         self._links = links
         self.access = access
+        self._edge = edge
+        self._clock = clock
 
     @guarded(Role.GATEWAY)
     async def Connect(self, request_iterator: Any, context: Any) -> None:
         """See gateway.proto."""
         await self._links.serve(ChannelDialect(), context)
+
+    @guarded(Role.GATEWAY)
+    async def ReadEntryPoints(
+        self, request: gateway_pb2.ReadEntryPointsRequest, context: Any
+    ) -> gateway_pb2.ReadEntryPointsResponse:
+        """See gateway.proto."""
+        return entry_points(self._edge.centre, request.channel, self._clock())
 
 
 class DeskService(desk_pb2_grpc.DeskServiceServicer):
@@ -112,6 +122,13 @@ class DeskService(desk_pb2_grpc.DeskServiceServicer):
             raise Failure("INVALID_ARGUMENT", Reason.INVALID_REQUEST, detail, violations=[("queues", detail)])
         counters = await asyncio.gather(*(self._counters(queue) for queue in request.queues))
         return desk_pb2.ReadQueuesResponse(queues=[counters_to(item) for item in counters if item is not None])
+
+    @guarded(Role.DESK)
+    async def ReadCentre(self, request: desk_pb2.ReadCentreRequest, context: Any) -> desk_pb2.ReadCentreResponse:
+        """See desk.proto."""
+        if request.known_version and request.known_version == self._edge.centre_version:
+            return desk_pb2.ReadCentreResponse(version=self._edge.centre_version)
+        return desk_centre(self._edge.centre, self._edge.centre_version)
 
     async def _counters(self, queue: str) -> QueueCounters | None:
         try:

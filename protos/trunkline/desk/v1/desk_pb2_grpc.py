@@ -50,6 +50,11 @@ class DeskServiceStub:
                 request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.SerializeToString,
                 response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.FromString,
                 _registered_method=True)
+        self.ReadCentre = channel.unary_unary(
+                '/trunkline.desk.v1.DeskService/ReadCentre',
+                request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreRequest.SerializeToString,
+                response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreResponse.FromString,
+                _registered_method=True)
 
 
 class DeskServiceServicer:
@@ -77,6 +82,13 @@ class DeskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadCentre(self, request, context):
+        """What agents see by name and choose from: queues, colleagues, outcomes, presence reasons.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DeskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_DeskServiceServicer_to_server(servicer, server):
                     servicer.ReadQueues,
                     request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.FromString,
                     response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.SerializeToString,
+            ),
+            'ReadCentre': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadCentre,
+                    request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreRequest.FromString,
+                    response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class DeskService:
             '/trunkline.desk.v1.DeskService/ReadQueues',
             trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.SerializeToString,
             trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadCentre(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.desk.v1.DeskService/ReadCentre',
+            trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreRequest.SerializeToString,
+            trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreResponse.FromString,
             options,
             channel_credentials,
             insecure,

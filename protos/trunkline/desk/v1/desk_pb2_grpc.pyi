@@ -39,6 +39,8 @@ class DeskServiceStub:
     """Checks an agent's password and gives a token for the `sign_in` event. UNAUTHENTICATED if it is wrong."""
     ReadQueues: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ReadQueuesRequest, _desk_pb2.ReadQueuesResponse]
     """The live counters of queues."""
+    ReadCentre: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ReadCentreRequest, _desk_pb2.ReadCentreResponse]
+    """What agents see by name and choose from: queues, colleagues, outcomes, presence reasons."""
 
 @_typing.type_check_only
 class DeskServiceAsyncStub(DeskServiceStub):
@@ -51,6 +53,8 @@ class DeskServiceAsyncStub(DeskServiceStub):
     """Checks an agent's password and gives a token for the `sign_in` event. UNAUTHENTICATED if it is wrong."""
     ReadQueues: _aio.UnaryUnaryMultiCallable[_desk_pb2.ReadQueuesRequest, _desk_pb2.ReadQueuesResponse]  # type: ignore[assignment]
     """The live counters of queues."""
+    ReadCentre: _aio.UnaryUnaryMultiCallable[_desk_pb2.ReadCentreRequest, _desk_pb2.ReadCentreResponse]  # type: ignore[assignment]
+    """What agents see by name and choose from: queues, colleagues, outcomes, presence reasons."""
 
 class DeskServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes the link of a desk, and answers its questions."""
@@ -78,5 +82,13 @@ class DeskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_desk_pb2.ReadQueuesResponse, _abc.Awaitable[_desk_pb2.ReadQueuesResponse]]:
         """The live counters of queues."""
+
+    @_abc_1.abstractmethod
+    def ReadCentre(
+        self,
+        request: _desk_pb2.ReadCentreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_desk_pb2.ReadCentreResponse, _abc.Awaitable[_desk_pb2.ReadCentreResponse]]:
+        """What agents see by name and choose from: queues, colleagues, outcomes, presence reasons."""
 
 def add_DeskServiceServicer_to_server(servicer: DeskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
