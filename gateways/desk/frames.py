@@ -175,6 +175,12 @@ class SignedIn(ServerFrame, frozen=True, kw_only=True, tag="signed_in"):
     centre: Centre
 
 
+class CentreChanged(ServerFrame, frozen=True, kw_only=True, tag="centre"):
+    """Another version of the configuration is in force."""
+
+    centre: Centre
+
+
 class SignedOut(ServerFrame, frozen=True, kw_only=True, tag="signed_out"):
     """This page no longer speaks for the agent."""
 
@@ -271,7 +277,6 @@ class QueueCounters(msgspec.Struct, frozen=True):
 
 class Queues(ServerFrame, frozen=True, kw_only=True, tag="queues"):
     queues: tuple[QueueCounters, ...]
-    now: int
 
 
 class Link(ServerFrame, frozen=True, kw_only=True, tag="link"):
@@ -300,6 +305,6 @@ class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
 
 
 ServerFrames = (
-    Welcome | SignedIn | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link
-    | Accepted | Refused | Problem | Pong
+    Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType
+    | TheySaw | Queues | Link | Accepted | Refused | Problem | Pong
 )  # fmt: skip

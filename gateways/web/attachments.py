@@ -48,10 +48,10 @@ class AttachmentRefused(Exception):
 class AttachmentStore:
     """One directory of attachments with a limit per file and per owner."""
 
-    def __init__(self, directory: Path, max_file_mb: float, max_owner_mb: float = 200.0) -> None:
+    def __init__(self, directory: Path, max_file_mb: float, max_owner_mb: float | None = 200.0) -> None:
         self.max_file_mb = max_file_mb
         self._max_file_bytes = int(max_file_mb * 1_000_000)
-        self._max_owner_bytes = int(max_owner_mb * 1_000_000)
+        self._max_owner_bytes = None if max_owner_mb is None else int(max_owner_mb * 1_000_000)
         self._directory = directory
         self._uploads = directory / "uploads"
         self._owner_bytes: dict[str, int] = {}
@@ -114,8 +114,9 @@ class AttachmentStore:
     def _check_size(self, owner: str, size_bytes: int) -> None:
         if size_bytes > self._max_file_bytes:
             raise AttachmentRefused(413, f"the file is larger than {self.max_file_mb:g} MB; attach a smaller one")
-        if self._owner_bytes.get(owner, 0) + size_bytes > self._max_owner_bytes:
-            raise AttachmentRefused(413, f"all files together are larger than {self._max_owner_bytes // 1_000_000} MB")
+        most = self._max_owner_bytes
+        if most is not None and self._owner_bytes.get(owner, 0) + size_bytes > most:
+            raise AttachmentRefused(413, f"all files together are larger than {most // 1_000_000} MB")
 
     def _publish(self, part: Path, stored: StoredAttachment) -> None:
         folder = self._folder(stored.id)

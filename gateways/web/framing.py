@@ -39,7 +39,7 @@ class FrameReader(Generic[PageFrame]):
     """Decodes and validates the frames of one protocol, given as a union of tagged structs."""
 
     def __init__(self, frames: object) -> None:
-        self._decoder: msgspec.json.Decoder[PageFrame] = msgspec.json.Decoder(frames)  # type: ignore[arg-type]
+        self._decoder: msgspec.json.Decoder[PageFrame] = msgspec.json.Decoder(frames)
 
     def read(self, content: str | bytes) -> PageFrame:
         """Decode one frame.

@@ -61,7 +61,7 @@ class PageSocket:
     async def __aexit__(self, *_: object) -> None:
         self.close(WSCloseCode.OK, "")
         if self._writer is not None:
-            done, _ = await asyncio.wait([self._writer], timeout=LAST_WORDS_S)
+            done, _late = await asyncio.wait([self._writer], timeout=LAST_WORDS_S)
             if not done:
                 self._abort()
                 await asyncio.wait([self._writer])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 import msgspec
+
 from trunkline.content.v1 import content_pb2
 
 AuthorName = Literal["customer", "agent", "bot", "system"]

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
-
 from gateways.web.framing import ServerFrame
 from gateways.web.page_socket import PageSocket
 from gateways.web.transcript import entry_of
 from gateways.webchat import frames
+from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
 
 _NOTICES: Final = {
     messaging_pb2.NOTICE_KIND_QUEUED: "queued",

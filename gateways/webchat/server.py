@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
 from aiohttp import WSCloseCode, hdrs, web
 
 from gateways import sdk
-from gateways.web.attachment_routes import AttachmentRoutes
+from gateways.web.attachment_routes import AttachmentRoutes, OwnerOf
 from gateways.web.attachments import AttachmentStore
 from gateways.web.framing import FrameReader
 from gateways.web.listening import Address, Listener
@@ -29,8 +28,6 @@ from gateways.webchat.identity import IdentityKey
 from gateways.webchat.topics import Topics
 from gateways.webchat.visitor import ChatServices, Visitor
 
-log = structlog.get_logger(__name__)
-
 HERE: Final = Path(__file__).parent
 
 #: Pages at once; a page beyond it is told to come back.
@@ -38,9 +35,10 @@ MAX_PAGES: Final = 20_000
 
 #: The widget runs on other sites' pages, so they may load it.
 WIDGET_HEADERS: Final = {"Cross-Origin-Resource-Policy": "cross-origin", hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*"}
-DEMO_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: http: https:; connect-src 'self' ws: wss:; frame-ancestors 'self'"
-}
+DEMO_POLICY: Final = (
+    "default-src 'self'; img-src 'self' data: http: https:; connect-src 'self' ws: wss:; frame-ancestors 'self'"
+)
+DEMO_HEADERS: Final = {"Content-Security-Policy": DEMO_POLICY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class WebChat:
         self.url = ""
         self._pages: set[PageSocket] = set()
         self._link = sdk.GatewayLink(options.link)
-        self._topics = Topics(self._link)
+        self._topics = Topics(options.link)
         self._listener = Listener(self._application(), options.listen)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -79,14 +77,18 @@ class WebChat:
 
         Raises:
             CannotListen: the address cannot be listened on.
+            LinkFailed: no gateway takes the link.
         """
         self.url = await self._listener.start()
-        await self._link.__aenter__()
+        try:
+            await self._link.open()
+        except BaseException:
+            await self._listener.stop()
+            raise
         self._tasks = [
             asyncio.create_task(self._follow_commands(), name="webchat-commands"),
             asyncio.create_task(self._topics.follow(), name="webchat-topics"),
         ]
-        log.info("web chat is up", url=self.url, link=self._options.link.name)
 
     async def stop(self) -> None:
         """Send pages away, settle what is in flight, close the link."""
@@ -96,7 +98,15 @@ class WebChat:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._link.__aexit__(None, None, None)
+        await self._link.close()
+
+    async def failed(self) -> None:
+        """Return when the server cannot go on; raises why.
+
+        Raises:
+            LinkFailed: no gateway takes the link any more.
+        """
+        await self._tasks[0]
 
     def _application(self) -> web.Application:
         options = self._options
@@ -148,7 +158,7 @@ class WebChat:
             self._services.hub.tell(command)
 
 
-def _owner_check(hub: Hub, key: IdentityKey):  # type: ignore[no-untyped-def]
+def _owner_check(hub: Hub, key: IdentityKey) -> OwnerOf:
     """Only a page that is connected and in a conversation may upload to it."""
 
     def owner_of(secret: str) -> str | None:

@@ -6,24 +6,22 @@ cluster in the order in which it sent them; a page speaks only for the conversat
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
-
-from trunkline.content.v1 import content_pb2
-from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
+from typing import Any, Final
 
 from gateways import sdk
 from gateways.web.attachment_routes import AttachmentRoutes
-from gateways.web.framing import BadFrame, FrameReader, Problem, ServerFrame
+from gateways.web.framing import BadFrame, FrameReader, Problem
+from gateways.web.instants import now_ms
 from gateways.web.pace import Pace
 from gateways.web.page_socket import PageSocket
-from gateways.web.instants import now_ms
+from gateways.web.settling import EventLink, Settling, nothing
 from gateways.web.transcript import AttachmentInfo, content_of
 from gateways.webchat import frames
 from gateways.webchat.hub import Hub
 from gateways.webchat.identity import CHANNEL, IdentityKey
+from trunkline.content.v1 import content_pb2
+from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
 
 #: The entry point of a page that names no topic.
 DEFAULT_TOPIC: Final = "default"
@@ -37,13 +35,6 @@ IN_FLIGHT: Final = 32
 
 #: Typing that could not be told for this long is not worth telling.
 TYPING_WORTH_MS: Final = 5_000
-
-
-class EventLink(Protocol):
-    """The part of the SDK's link that a visitor uses."""
-
-    async def send(self, event: gateway_pb2.Event) -> None: ...
-    async def post(self, event: gateway_pb2.Event) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +56,7 @@ class Visitor:
         self._services = services
         self._conversation: str | None = None
         self._pace = Pace(FRAMES_PER_S, FRAMES_AT_ONCE)
-        self._in_flight = asyncio.Semaphore(IN_FLIGHT)
-        self._settling: set[asyncio.Task[None]] = set()
+        self._settling = Settling(services.link, IN_FLIGHT)
 
     async def serve(self) -> None:
         """Answer the page until it is gone."""
@@ -79,6 +69,8 @@ class Visitor:
                     self._page.push(Problem(code="INVALID_ARGUMENT", detail=bad.detail))
                     continue
                 await self._handle(frame)
+        except sdk.SdkError:
+            return  # The link is over and the server stops; the page comes back to the next one.
         finally:
             self._part()
 
@@ -97,17 +89,16 @@ class Visitor:
             case frames.Typing(typing=typing):
                 event = self._event(typing_changed=messaging_pb2.TypingChanged(typing=typing))
                 event.deadline_at = event.created_at + TYPING_WORTH_MS
-                await self._post(event, None)
+                await self._settling.post(event, nothing, nothing)
             case frames.Saw(delivered=delivered, read=read):
-                await self._post(self._event(marks_moved=messaging_pb2.MarksMoved(delivered=delivered, read=read)), None)
+                event = self._event(marks_moved=messaging_pb2.MarksMoved(delivered=delivered, read=read))
+                await self._settling.post(event, nothing, nothing)
             case frames.Leave():
                 await self._post(self._event(customer_left=messaging_pb2.CustomerLeft()), "leave")
 
     async def _start(self, frame: frames.Start) -> None:
         self._join(self._services.key.conversation(frame.secret))
-        customer = content_pb2.Customer(
-            id=self._services.key.visitor(frame.visitor), name=frame.name, language=frame.language
-        )
+        customer = content_pb2.Customer(id=self._services.key.visitor(frame.visitor), name=frame.name, language=frame.language)
         if frame.page:
             customer.attributes["page"] = frame.page
         opened = messaging_pb2.ConversationOpened(channel=CHANNEL, entry_point=frame.topic or DEFAULT_TOPIC, customer=customer)
@@ -143,27 +134,12 @@ class Visitor:
         received = messaging_pb2.MessageReceived(content=content_of(frame.text, tuple(files)))
         await self._post(self._event(frame.id, message_received=received), frame.id)
 
-    async def _post(self, event: gateway_pb2.Event, answer_to: str | None) -> None:
-        """Hand the event to the link, in order, and answer the page once it is settled."""
-        await self._in_flight.acquire()
-        settled = await self._services.link.post(event)
-        task = asyncio.create_task(self._settle(settled, answer_to), name="visitor-settle")
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
-
-    async def _settle(self, settled: Awaitable[None], answer_to: str | None) -> None:
-        try:
-            await settled
-        except sdk.Refused as refused:
-            if answer_to is not None:
-                self._page.push(_refused(answer_to, refused))
-        except sdk.LinkClosed:
-            pass  # The adapter stops. The page keeps the message and sends it to the next one.
-        else:
-            if answer_to is not None:
-                self._page.push(frames.Accepted(id=answer_to))
-        finally:
-            self._in_flight.release()
+    async def _post(self, event: gateway_pb2.Event, answer_to: str) -> None:
+        await self._settling.post(
+            event,
+            lambda: self._page.push(frames.Accepted(id=answer_to)),
+            lambda refused: self._page.push(_refused(answer_to, refused)),
+        )
 
     def _event(self, message_id: str = "", **body: Any) -> gateway_pb2.Event:
         """An event of this page's conversation; `body` is the one field of the event's body."""

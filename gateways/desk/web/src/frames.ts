@@ -4,7 +4,7 @@ export const MAX_ATTACHMENTS = 10;
 
 export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Ping;
 
-export type ServerFrames = Welcome | SignedIn | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Accepted | Refused | Problem | Pong;
+export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Accepted | Refused | Problem | Pong;
 
 export interface SignIn {
   type: "sign_in";
@@ -146,6 +146,12 @@ export interface Named {
   names: Record<string, string>;
 }
 
+/** Another version of the configuration is in force. */
+export interface CentreChanged {
+  type: "centre";
+  centre: Centre;
+}
+
 /** This page no longer speaks for the agent. */
 export interface SignedOut {
   type: "signed_out";
@@ -253,7 +259,6 @@ export interface TheySaw {
 export interface Queues {
   type: "queues";
   queues: QueueCounters[];
-  now: number;
 }
 
 /** Live figures of one queue; `oldest_at` is 0 when nobody waits, and the totals count from its creation. */

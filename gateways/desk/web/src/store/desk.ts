@@ -67,7 +67,14 @@ export class Desk {
   }
 
   accept(reservation: string): void {
-    this.ask({ type: "accept", reservation });
+    this.update({ ...this.state, accepting: new Set([...this.state.accepting, reservation]) });
+    this.ask({ type: "accept", reservation }, (refused) => {
+      if (refused === null) return;
+      const accepting = new Set(this.state.accepting);
+      accepting.delete(reservation);
+      this.update({ ...this.state, accepting });
+      this.toast(refused);
+    });
   }
 
   reject(reservation: string, reason: string): void {
@@ -119,6 +126,11 @@ export class Desk {
     delete this.typingSentAt[interaction];
   }
 
+  /** Ask for a whole conversation again. */
+  show(interaction: string): void {
+    this.socket.send({ type: "show", interaction });
+  }
+
   /** All of this conversation is on screen. */
   looked(interaction: string): void {
     const chat = this.state.chats[interaction];
@@ -134,24 +146,21 @@ export class Desk {
   private opened(): void {
     this.update({ ...this.state, online: true, skewMs: null });
     const me = this.state.me ?? this.drawer.content.me;
-    if (me) this.ask({ type: "resume", agent: me.agent, token: me.token }, (refused) => this.resumed(refused));
-  }
-
-  private resumed(refused: string | null): void {
-    if (refused !== null) this.toast(refused);
+    if (me) this.ask({ type: "resume", agent: me.agent, token: me.token });
   }
 
   private lost(): void {
     // Whether these were applied is unknown; the state that comes with the reconnection tells.
     this.asked.clear();
+    const accepting = new Set<string>();
     const phase = this.state.phase === "signing_in" ? "signed_out" : this.state.phase;
-    this.update({ ...this.state, online: false, phase });
+    this.update({ ...this.state, online: false, phase, accepting });
   }
 
   private receive(frame: ServerFrames): void {
     if (frame.type === "accepted" || frame.type === "refused") return this.answered(frame.ref, frame.type === "refused" ? frame.detail : null);
     if (frame.type === "entries" && leavesGap(this.state.chats[frame.interaction], frame.entries)) {
-      this.socket.send({ type: "show", interaction: frame.interaction });
+      this.show(frame.interaction);
       return;
     }
     const next = apply(this.state, frame, Date.now());

@@ -61,6 +61,8 @@ export interface DeskState {
   presenceReason: string;
   presenceSince: number;
   reservations: Record<string, Reservation>;
+  /** Offers that the agent took and the cluster has not granted yet. */
+  accepting: ReadonlySet<string>;
   chats: Record<string, Chat>;
   pending: Pending[];
   queues: QueueCounters[];
@@ -87,6 +89,7 @@ export function emptyDesk(): DeskState {
     presenceReason: "",
     presenceSince: 0,
     reservations: {},
+    accepting: new Set(),
     chats: {},
     pending: [],
     queues: [],
@@ -145,7 +148,9 @@ export function apply(state: DeskState, frame: ServerFrames, now: number): DeskS
         customerRead: Math.max(chat.customerRead, frame.read),
       }));
     case "queues":
-      return { ...state, queues: frame.queues, skewMs: skewed(state, frame.now, now) };
+      return { ...state, queues: frame.queues };
+    case "centre":
+      return { ...state, centre: frame.centre };
     case "link":
       return { ...state, clusterUp: frame.up };
     case "problem":
@@ -174,7 +179,7 @@ function signedIn(state: DeskState, frame: SignedIn): DeskState {
 
 function withState(state: DeskState, frame: StateFrame, now: number): DeskState {
   const reservations = Object.fromEntries(frame.reservations.map((one) => [one.reservation, one]));
-  const open = new Set(frame.reservations.filter((one) => one.state !== "pending").map((one) => one.interaction));
+  const open = new Set(frame.reservations.map((one) => one.interaction));
   return {
     ...state,
     me: state.me && { ...state.me, name: frame.name || state.me.name },
@@ -182,6 +187,7 @@ function withState(state: DeskState, frame: StateFrame, now: number): DeskState 
     presenceReason: frame.reason,
     presenceSince: frame.since,
     reservations,
+    accepting: new Set([...state.accepting].filter((id) => reservations[id]?.state === "pending")),
     chats: Object.fromEntries(Object.entries(state.chats).filter(([interaction]) => open.has(interaction))),
     pending: state.pending.filter((message) => open.has(message.interaction)),
     skewMs: skewed(state, frame.now, now),

@@ -72,7 +72,8 @@ function presenceWording(
   { words, fill, named }: Speech,
   reasons: { id: string; names: Record<string, string> }[],
 ): string {
-  if (presence !== "away" || !reason) return words[presence];
+  // The cluster's own word for "away because the day has only begun".
+  if (presence !== "away" || !reason || reason === "signed in") return words[presence];
   const known = reasons.find((one) => one.id === reason);
   return fill(words.awayBecause, { reason: known ? named(known.names, reason) : reason });
 }

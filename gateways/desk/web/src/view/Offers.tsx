@@ -34,9 +34,10 @@ export function Offers({ onAccept }: { onAccept: (interaction: string) => void }
 
 function OfferCard({ offer, onAccept }: { offer: Reservation; onAccept: (interaction: string) => void }) {
   const desk = useDesk();
-  const { centre } = useDeskState();
+  const { centre, accepting } = useDeskState();
   const { words, fill, named } = useSpeech();
   const now = useClusterNow(250);
+  const taken = accepting.has(offer.reservation);
   const leftMs = Math.max(0, offer.ends_at - now);
   const wholeMs = Math.max(1, offer.ends_at - offer.started_at);
   const queue = centre.queues.find((one) => one.id === offer.queue);
@@ -64,6 +65,7 @@ function OfferCard({ offer, onAccept }: { offer: Reservation; onAccept: (interac
       <div className="offer-answers">
         <Button
           type="primary"
+          loading={taken}
           onClick={() => {
             desk.accept(offer.reservation);
             onAccept(offer.interaction);
@@ -73,6 +75,7 @@ function OfferCard({ offer, onAccept }: { offer: Reservation; onAccept: (interac
         </Button>
         <Dropdown
           trigger={["click"]}
+          disabled={taken}
           menu={{
             items: [{ key: "title", type: "group", label: words.rejectWhy, children: reasons }],
             onClick: ({ key }) => desk.reject(offer.reservation, key),

@@ -9,6 +9,7 @@ import { useDesk, useDeskState, useSpeech } from "./context";
 import { timeOf } from "./ConversationList";
 
 const NEAR_THE_END_PX = 80;
+const MISSING_AFTER_MS = 1_500;
 
 export function Transcript({ reservation }: { reservation: Reservation }) {
   const desk = useDesk();
@@ -22,6 +23,7 @@ export function Transcript({ reservation }: { reservation: Reservation }) {
   const [behind, setBehind] = useState(false);
   const number = lastNumber(chat);
   const typing = useTyping(chat);
+  useMissing(chat, reservation);
 
   const looked = (): void => {
     if (follows.current && document.visibilityState === "visible") desk.looked(interaction);
@@ -91,6 +93,17 @@ function useTyping(chat: Chat | undefined): boolean {
     return () => clearTimeout(timer);
   }, [until]);
   return until > Date.now();
+}
+
+/** Ask for a conversation that is served and was not shown, if it does not come by itself. */
+function useMissing(chat: Chat | undefined, { interaction, state }: Reservation): void {
+  const desk = useDesk();
+  const missing = !chat && state === "accepted";
+  useEffect(() => {
+    if (!missing) return;
+    const timer = setInterval(() => desk.show(interaction), MISSING_AFTER_MS);
+    return () => clearInterval(timer);
+  }, [desk, interaction, missing]);
 }
 
 function Lines({ chat, onGrown }: { chat: Chat; onGrown: () => void }) {

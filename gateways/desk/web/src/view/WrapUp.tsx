@@ -10,6 +10,9 @@ interface Result {
   note?: string;
 }
 
+/** What is said where the centre's configuration lists no outcomes: the cluster wants one. */
+const NO_DISPOSITIONS = "completed";
+
 export function WrapUp({ reservation }: { reservation: Reservation }) {
   const desk = useDesk();
   const { centre } = useDeskState();
@@ -36,7 +39,7 @@ export function WrapUp({ reservation }: { reservation: Reservation }) {
         requiredMark={false}
         initialValues={readDraft(desk.drawer.content.drafts[draftKey])}
         onValuesChange={(_, all) => desk.drawer.keep({ drafts: { ...desk.drawer.content.drafts, [draftKey]: JSON.stringify(all) } })}
-        onFinish={({ disposition, note }) => desk.wrapUp(reservation.reservation, disposition ?? "", note ?? "")}
+        onFinish={({ disposition, note }) => desk.wrapUp(reservation.reservation, disposition ?? NO_DISPOSITIONS, note ?? "")}
       >
         <div className="wrap-up-fields">
           <Form.Item
