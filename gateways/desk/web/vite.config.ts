@@ -10,6 +10,8 @@ export default defineConfig({
   build: {
     outDir: "../static",
     emptyOutDir: true,
+    // The licences of everything that is bundled, beside the bundle.
+    license: { fileName: "licenses.md" },
     target: "es2022",
     chunkSizeWarningLimit: 2000,
     rolldownOptions: {

@@ -42,7 +42,7 @@ export function App({ desk }: { desk: Desk }) {
           colorTextDescription: "#4b5563",
           colorTextPlaceholder: "#6b7280",
           fontFamily:
-            'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif',
+            '-apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", system-ui, sans-serif',
         },
       }}
     >

@@ -50,9 +50,9 @@ const en = {
   ended_rescinded: "{name} went to a colleague.",
   conversations: "Conversations",
   noConversations: "No conversations yet",
-  noConversationsHint: "Offers appear here while you are available.",
-  beAvailableHint: "Choose Available at the top right to be offered conversations.",
-  choose: "Choose a conversation on the left",
+  noConversationsHint: "New conversations are offered on the left while you are available.",
+  answerHint: "Somebody is waiting: accept the conversation on the left.",
+  beAvailableHint: "You are away. Conversations are offered to you once you are available.",
   unread: "{count} unread",
   wrappingTag: "Wrap-up",
   visitor: "Visitor",
@@ -164,9 +164,9 @@ const zh: Words = {
   ended_rescinded: "{name} 已由同事接待。",
   conversations: "会话",
   noConversations: "暂无会话",
-  noConversationsHint: "空闲时，新会话会显示在这里。",
-  beAvailableHint: "请在右上角选择“空闲”以接收会话。",
-  choose: "请在左侧选择会话",
+  noConversationsHint: "空闲时，新会话会显示在左侧。",
+  answerHint: "有客户正在等待，请在左侧接受会话。",
+  beAvailableHint: "您当前处于离开状态，切换为空闲后即可接收新会话。",
   unread: "{count} 条未读",
   wrappingTag: "话后处理",
   visitor: "访客",
@@ -242,6 +242,11 @@ export function fill(wording: string, values: Record<string, string | number>): 
 /** A name in the reader's language, else in English, else any, else the id. */
 export function nameOf(names: Record<string, string> | undefined, language: Language, id: string): string {
   return names?.[language] || names?.["en"] || Object.values(names ?? {})[0] || id;
+}
+
+/** How dates and times are written: as the browser's user does, if they read in the page's language. */
+export function localeOf(language: Language, preferred: string): string {
+  return preferred.toLowerCase().startsWith(language) ? preferred : language;
 }
 
 /** A duration as a person reads it off a counter: `0:07`, `12:30`, `1:02:03`. */

@@ -19,6 +19,7 @@ export class Panel {
   readonly launcher: HTMLButtonElement;
   readonly element: HTMLElement;
   private readonly badge = make("span", { class: "badge", hidden: true });
+  private readonly face = make("span", { class: "face" }, icon("chat"));
   private readonly title = make("h1", { id: "title" });
   private readonly status = make("p", { class: "status", role: "status" });
   private readonly banner = make("p", { class: "banner", role: "status", hidden: true });
@@ -49,7 +50,7 @@ export class Panel {
       upload: (file) => chat.upload(file),
     });
     this.form = new StartForm((name, topic) => this.begin(name, topic), options.topic);
-    this.launcher = make("button", { type: "button", class: "launcher", "aria-expanded": "false", onclick: () => this.open(!this.isOpen) }, icon("chat"), this.badge);
+    this.launcher = make("button", { type: "button", class: "launcher", "aria-expanded": "false", onclick: () => this.open(!this.isOpen) }, this.face, this.badge);
     this.element = this.build();
     document.addEventListener("visibilitychange", () => this.looked());
     this.open(memory.isOpen(), false);
@@ -156,6 +157,7 @@ export class Panel {
     this.memory.keepOpen(open);
     this.element.hidden = !open;
     this.launcher.classList.toggle("opened", open);
+    fill(this.face, icon(open ? "down" : "chat"));
     if (open) this.chat.connect();
     this.show();
     if (!open) {

@@ -3,7 +3,7 @@
 import { fill, icon, make, put, putText } from "./element";
 import type { AttachmentInfo, Entry } from "./frames";
 import type { ChatState, Pending, Remark } from "./state";
-import { say, type Language, type Words } from "./words";
+import { localeOf, say, type Language, type Words } from "./words";
 
 const NEAR_THE_END_PX = 60;
 const CLOSE_TOGETHER_MS = 120_000;
@@ -212,7 +212,7 @@ export class Transcript {
     const day = new Date(at);
     return this.line(`day ${day.toDateString()}`, () => {
       const today = sameDay(at, Date.now());
-      const format = today ? undefined : new Intl.DateTimeFormat(this.language, { dateStyle: "medium" });
+      const format = today ? undefined : new Intl.DateTimeFormat(localeOf(this.language), { dateStyle: "medium" });
       const text = format?.format(day) ?? new Intl.RelativeTimeFormat(this.language, { numeric: "auto" }).format(0, "day");
       return make("li", { class: "day" }, text);
     });
@@ -229,7 +229,7 @@ export class Transcript {
   }
 
   private clock(at: number): string {
-    return new Intl.DateTimeFormat(this.language, { hour: "2-digit", minute: "2-digit" }).format(at);
+    return new Intl.DateTimeFormat(localeOf(this.language), { hour: "2-digit", minute: "2-digit" }).format(at);
   }
 }
 

@@ -120,6 +120,11 @@ export function wordsOf(language: Language): Words {
   return all[language];
 }
 
+/** How dates and times are written: as the browser's user does, if they read in the widget's language. */
+export function localeOf(language: Language): string {
+  return navigator.language.toLowerCase().startsWith(language) ? navigator.language : language;
+}
+
 /** Fill the named values into a wording. */
 export function say(wording: string, values: Record<string, string | number> = {}): string {
   return wording.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));

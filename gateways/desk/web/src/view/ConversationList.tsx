@@ -1,9 +1,9 @@
 /** The conversations being served: who, the last words, what is unread. */
 
-import { Avatar, Badge, Button, Empty, Tag } from "antd";
+import { Avatar, Badge, Tag } from "antd";
 import type { Reservation } from "../frames";
-import { offersOf, unreadOf } from "../store/state";
-import { useDesk, useDeskState, useSpeech } from "./context";
+import { unreadOf } from "../store/state";
+import { useDeskState, useSpeech } from "./context";
 
 interface Props {
   served: Reservation[];
@@ -25,49 +25,21 @@ export function ConversationList({ served, selected, onSelect }: Props) {
           ))}
         </ul>
       ) : (
-        <Nothing />
+        <p className="none">{words.noConversations}</p>
       )}
     </nav>
   );
 }
 
-function Nothing() {
-  const desk = useDesk();
-  const state = useDeskState();
-  const { words } = useSpeech();
-  if (offersOf(state).length) return null;
-  const { presence } = state;
-  const hint =
-    presence === "available" ? words.noConversationsHint : presence === "not_responding" ? words.notRespondingHint : words.beAvailableHint;
-  return (
-    <Empty
-      image={Empty.PRESENTED_IMAGE_SIMPLE}
-      description={
-        <>
-          <strong>{words.noConversations}</strong>
-          <br />
-          <span className="quiet">{hint}</span>
-        </>
-      }
-    >
-      {presence !== "available" && (
-        <Button type="primary" onClick={() => desk.setPresence("available")}>
-          {words.goAvailable}
-        </Button>
-      )}
-    </Empty>
-  );
-}
-
 function ConversationItem({ reservation, selected, onSelect }: { reservation: Reservation; selected: boolean; onSelect: Props["onSelect"] }) {
   const { chats } = useDeskState();
-  const { words, fill, language } = useSpeech();
+  const { words, fill, locale } = useSpeech();
   const chat = chats[reservation.interaction];
   const last = chat?.entries.at(-1);
   const unread = unreadOf(chat);
   const name = reservation.customer.name || words.visitor;
   const typing = (chat?.typingUntil ?? 0) > Date.now();
-  const words_ = last ? last.text || last.attachments.map((file) => file.name).join(", ") : "";
+  const snippet = last ? last.text || last.attachments.map((file) => file.name).join(", ") : "";
   return (
     <button
       type="button"
@@ -80,10 +52,10 @@ function ConversationItem({ reservation, selected, onSelect }: { reservation: Re
       <span className="conversation-text">
         <span className="conversation-head">
           <strong>{name}</strong>
-          {last && <time className="quiet digits">{timeOf(last.at, language)}</time>}
+          {last && <time className="quiet digits">{timeOf(last.at, locale)}</time>}
         </span>
         <span className="conversation-last">
-          {typing ? <em>{words.writes}</em> : words_}
+          {typing ? <em>{words.writes}</em> : <span>{snippet}</span>}
           {reservation.state === "wrapping" && <Tag color="orange">{words.wrappingTag}</Tag>}
         </span>
       </span>
@@ -97,6 +69,6 @@ function ConversationItem({ reservation, selected, onSelect }: { reservation: Re
   );
 }
 
-export function timeOf(at: number, language: string): string {
-  return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(at);
+export function timeOf(at: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(at);
 }

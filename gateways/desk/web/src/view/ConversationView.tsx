@@ -1,9 +1,10 @@
 /** The chosen conversation: its header, the transcript, and where to write or to wrap up. */
 
 import { SwapOutlined, StopOutlined } from "@ant-design/icons";
-import { Button, Empty, Popconfirm, Tag } from "antd";
+import { Button, Empty, Popconfirm, Spin, Tag } from "antd";
 import { useState } from "react";
 import type { Reservation } from "../frames";
+import { offersOf } from "../store/state";
 import { clockOf } from "../words";
 import { Composer } from "./Composer";
 import { useClusterNow, useDesk, useDeskState, useSpeech } from "./context";
@@ -12,20 +13,39 @@ import { TransferDialog } from "./TransferDialog";
 import { WrapUp } from "./WrapUp";
 
 export function ConversationView({ reservation }: { reservation: Reservation | null }) {
-  const { words } = useSpeech();
-  if (!reservation) {
-    return (
-      <div className="nothing">
-        <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={<span className="quiet">{words.choose}</span>} />
-      </div>
-    );
-  }
+  if (!reservation) return <Nothing />;
   return (
     <>
       <ConversationHeader reservation={reservation} />
       <Transcript reservation={reservation} />
       {reservation.state === "wrapping" ? <WrapUp reservation={reservation} /> : <Composer reservation={reservation} />}
     </>
+  );
+}
+
+/** What to do while there is no conversation. */
+function Nothing() {
+  const desk = useDesk();
+  const state = useDeskState();
+  const { words } = useSpeech();
+  const { presence, phase } = state;
+  if (phase !== "signed_in") return <Spin className="nothing" />;
+  const hints = {
+    available: offersOf(state).length ? words.answerHint : words.noConversationsHint,
+    not_responding: words.notRespondingHint,
+    away: words.beAvailableHint,
+    offline: words.beAvailableHint,
+  };
+  return (
+    <div className="nothing">
+      <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={<span className="quiet">{hints[presence]}</span>}>
+        {presence !== "available" && (
+          <Button type="primary" size="large" onClick={() => desk.setPresence("available")}>
+            {words.goAvailable}
+          </Button>
+        )}
+      </Empty>
+    </div>
   );
 }
 

@@ -10,7 +10,7 @@ import { timeOf } from "./ConversationList";
 export function CustomerPanel({ reservation }: { reservation: Reservation }) {
   const { centre } = useDeskState();
   const speech = useSpeech();
-  const { words, named, language } = speech;
+  const { words, named, language, locale } = speech;
   const { customer } = reservation;
   const queue = centre.queues.find((one) => one.id === reservation.queue);
   const name = customer.name || words.visitor;
@@ -28,13 +28,15 @@ export function CustomerPanel({ reservation }: { reservation: Reservation }) {
         <Fact label={words.queue}>{named(queue?.names, reservation.queue)}</Fact>
         <Fact label={words.subject}>{reservation.subject}</Fact>
         <Fact label={words.waitedLabel}>{clockOf(reservation.waited_ms)}</Fact>
-        <Fact label={words.since}>{timeOf(reservation.started_at, language)}</Fact>
+        <Fact label={words.since}>{timeOf(reservation.started_at, locale)}</Fact>
         {Object.entries(customer.attributes).map(([key, value]) => (
           <Fact key={key} label={key === "page" ? words.page : key}>
             {value}
           </Fact>
         ))}
-        <Fact label={words.customerId}>{customer.id}</Fact>
+        <Fact label={words.customerId}>
+          <code>{customer.id}</code>
+        </Fact>
       </dl>
     </aside>
   );

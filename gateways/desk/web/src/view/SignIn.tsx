@@ -12,7 +12,7 @@ interface Credentials {
 
 export function SignIn() {
   const desk = useDesk();
-  const { phase, online, signInProblem, signedOut } = useDeskState();
+  const { phase, signInProblem, signedOut } = useDeskState();
   const { words } = useSpeech();
   const why = signedOut && words[`signedOut_${signedOut.reason}` as keyof Words];
   return (
@@ -41,7 +41,7 @@ export function SignIn() {
           <Form.Item name="password" label={words.password} rules={[{ required: true, message: words.fieldNeeded }]}>
             <Input.Password size="large" autoComplete="current-password" />
           </Form.Item>
-          <Button type="primary" size="large" htmlType="submit" block loading={phase === "signing_in"} disabled={!online}>
+          <Button type="primary" size="large" htmlType="submit" block loading={phase === "signing_in"}>
             {words.signIn}
           </Button>
         </Form>

@@ -9,6 +9,7 @@ import { useDesk, useDeskState, useSpeech } from "./context";
 import { timeOf } from "./ConversationList";
 
 const NEAR_THE_END_PX = 80;
+const PAUSE_MS = 120_000;
 const MISSING_AFTER_MS = 1_500;
 
 export function Transcript({ reservation }: { reservation: Reservation }) {
@@ -107,29 +108,40 @@ function useMissing(chat: Chat | undefined, { interaction, state }: Reservation)
 }
 
 function Lines({ chat, onGrown }: { chat: Chat; onGrown: () => void }) {
-  const { language, words } = useSpeech();
-  let day = "";
-  return chat.entries.map((entry) => {
-    const itsDay = dayOf(entry.at, language, words.today);
-    const newDay = itsDay !== day;
-    day = itsDay;
+  const { locale, words } = useSpeech();
+  return chat.entries.map((entry, index) => {
+    const before = chat.entries[index - 1];
+    const itsDay = dayOf(entry.at, locale, words.today);
+    const newDay = !before || itsDay !== dayOf(before.at, locale, words.today);
     return (
       <Fragment key={entry.number}>
         {newDay && <p className="day">{itsDay}</p>}
-        <Line entry={entry} chat={chat} onGrown={onGrown} />
+        <Line entry={entry} chat={chat} grouped={!newDay && goesOn(before, entry)} onGrown={onGrown} />
       </Fragment>
     );
   });
 }
 
-function Line({ entry, chat, onGrown }: { entry: Entry; chat: Chat; onGrown: () => void }) {
-  const { words, language } = useSpeech();
+/** Whether the same author wrote on without a pause, so that the name need not be said again. */
+function goesOn(before: Entry | undefined, entry: Entry): boolean {
+  return before?.author === entry.author && before.author_name === entry.author_name && entry.at - before.at < PAUSE_MS;
+}
+
+interface LineProps {
+  entry: Entry;
+  chat: Chat;
+  grouped: boolean;
+  onGrown: () => void;
+}
+
+function Line({ entry, chat, grouped, onGrown }: LineProps) {
+  const { words, locale } = useSpeech();
   const side = entry.author === "agent" ? "mine" : entry.author === "customer" ? "theirs" : "centre";
   const author = entry.author_name || { customer: words.visitor, agent: "", bot: words.bot, system: words.system }[entry.author];
   const level = entry.number <= chat.customerRead ? "read" : entry.number <= chat.customerDelivered ? "delivered" : "sent";
   return (
-    <div className={`line ${side}`} data-number={entry.number}>
-      <span className="author">{author}</span>
+    <div className={`line ${side} ${grouped ? "grouped" : ""}`} data-number={entry.number}>
+      <span className={grouped ? "unseen" : "author"}>{author}</span>
       <div className="bubble">
         {entry.text && (
           <p dir="auto">
@@ -141,7 +153,7 @@ function Line({ entry, chat, onGrown }: { entry: Entry; chat: Chat; onGrown: () 
         ))}
       </div>
       <span className="meta digits">
-        <time dateTime={new Date(entry.at).toISOString()}>{timeOf(entry.at, language)}</time>
+        <time dateTime={new Date(entry.at).toISOString()}>{timeOf(entry.at, locale)}</time>
         {side === "mine" && <Mark level={level} />}
       </span>
     </div>
@@ -229,8 +241,8 @@ function sizeOf(bytes: number): string {
   return bytes < 1_000_000 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
-function dayOf(at: number, language: string, today: string): string {
+function dayOf(at: number, locale: string, today: string): string {
   const day = new Date(at);
   if (day.toDateString() === new Date().toDateString()) return today;
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(day);
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(day);
 }

@@ -3,10 +3,12 @@
 import { createContext, use, useEffect, useState, useSyncExternalStore } from "react";
 import type { Desk } from "../store/desk";
 import type { DeskState } from "../store/state";
-import { fill, nameOf, wordsOf, type Language, type Words } from "../words";
+import { fill, localeOf, nameOf, wordsOf, type Language, type Words } from "../words";
 
 export interface Speech {
   language: Language;
+  /** For dates and times. */
+  locale: string;
   words: Words;
   fill: typeof fill;
   /** A configured name in the reader's language. */
@@ -18,7 +20,8 @@ export const DeskContext = createContext<Desk | null>(null);
 export const SpeechContext = createContext<Speech | null>(null);
 
 export function speechOf(language: Language, switchLanguage: () => void): Speech {
-  return { language, words: wordsOf(language), fill, named: (names, id) => nameOf(names, language, id), switchLanguage };
+  const locale = localeOf(language, navigator.language);
+  return { language, locale, words: wordsOf(language), fill, named: (names, id) => nameOf(names, language, id), switchLanguage };
 }
 
 export function useDesk(): Desk {
