@@ -34,7 +34,7 @@ class EdgeQueue(EdgeModel):
 
 
 class EdgeAgent(EdgeModel):
-    """Who may sign in, and whom colleagues can transfer to through which queues."""
+    """Who may sign in, and through which queues colleagues can transfer to them."""
 
     name: str
     password_hash: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -40,7 +41,18 @@ from cluster.edge.dispatch import Dispatch, is_arrival
 from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.transport import SUPERVISOR, PeerMethod, Transport
-from cluster.wire import LinkNews, Parcel, PushReceipt, ShardTable, link_stream, push_decoder
+from cluster.wire import (
+    ASKING_LINK,
+    HostReport,
+    LinkNews,
+    Parcel,
+    PushReceipt,
+    ShardTable,
+    SupervisorReport,
+    link_stream,
+    push_decoder,
+    supervisor_report_decoder,
+)
 
 log = structlog.get_logger("edge")
 
@@ -149,11 +161,12 @@ class Edge:
         # A greater generation is a newer stream, over all gateways: wall time orders them well enough, and the
         # loser of a tie is found out when its stream turns out closed.
         self._last_generation = 0
-        self._ask_link = f"edge-{name}"
+        self._ask_link = ASKING_LINK + name
         self._ask_stream = link_stream(self._ask_link, incarnation)
         self._ask_seq = 0
+        self._report = SupervisorReport(0, [])
         self._asked: dict[int, asyncio.Future[Message]] = {}
-        self._generations = {self._ask_link: self._next_generation()}
+        self._generations: dict[str, int] = {}
         self.dispatch = Dispatch(name, transport, placement, self._settled)
         self._hosts_told: dict[str, tuple[str, dict[str, int]]] = {}
         #: The configuration in force as edges need it, and its version; None until it is known.
@@ -265,17 +278,21 @@ class Edge:
         return self.shard_table is not EMPTY_TABLE
 
     def status(self) -> dict[str, object]:
-        """A summary for people: links, pending frames, the shard table's version and hosts."""
+        """A summary for people: hosts and what they do, links, pending frames, the shard table's version."""
         table = self.shard_table
-        shards_by_host: dict[str, int] = dict.fromkeys(table.hosts, 0)
+        shards: dict[str, int] = dict.fromkeys(table.hosts, 0)
         for placed in table.shards.values():
-            shards_by_host[placed.host] = shards_by_host.get(placed.host, 0) + 1
+            shards[placed.host] = shards.get(placed.host, 0) + 1
+        reports = {report.host: _host_status(report) for report in self._report.hosts}
         return {
             "gateway": self.name,
+            "pid": os.getpid(),
+            "supervisor_pid": self._report.pid,
             "table_version": table.version,
-            "hosts": shards_by_host,
+            "hosts": {name: reports.get(name, {}) | {"shards": count} for name, count in sorted(shards.items())},
             "links": sorted(self._links),
             "pending_frames": self.dispatch.pending,
+            "calls": self.dispatch.calls,
         }
 
     async def stop(self) -> None:
@@ -349,8 +366,9 @@ class Edge:
         while True:
             with contextlib.suppress(PeerGone):
                 payload = await self._transport.call(SUPERVISOR, "join", self.name.encode())
-                if payload:
-                    self._take_table(payload)
+                self._take_table(payload)
+                answer = await self._transport.call(SUPERVISOR, "status", b"")
+                self._report = supervisor_report_decoder.decode(answer)
             await asyncio.sleep(REFRESH_EVERY_S if self.is_ready else 0.05)
 
     async def _refresh_centre(self) -> None:
@@ -362,3 +380,14 @@ class Edge:
                     self.centre = EdgeCentre.parse(known.edge)
                     self.centre_version = known.version
             await asyncio.sleep(REFRESH_EVERY_S if self.centre else 0.1)
+
+
+def _host_status(report: HostReport) -> dict[str, object]:
+    return {
+        "pid": report.pid,
+        "actors": report.actors,
+        "pending": report.pending,
+        "turns": report.turns,
+        "commits": report.commits,
+        "calls": report.calls,
+    }

@@ -7,6 +7,7 @@ answered exactly once, after its commit or with the reason why there was none.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -170,6 +171,8 @@ class Host:
                 commits=self.commits,
                 idle=self._is_idle(),
                 table_version=self.outlets.routes.table.version,
+                calls=self.outlets.calls,
+                pid=os.getpid(),
             )
         )
 

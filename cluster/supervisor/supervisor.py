@@ -8,6 +8,7 @@ they have, and the next supervisor reads the stored table and asks the hosts wha
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -22,7 +23,7 @@ from cluster.pump import Pump
 from cluster.store.base import Store, StoreUnavailable
 from cluster.supervisor.plan import pinned_host, plan
 from cluster.transport import PeerMethod, Transport
-from cluster.wire import HostReport, Placed, ShardTable, report_decoder, table_decoder
+from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder, table_decoder
 
 log = structlog.get_logger("supervisor")
 
@@ -141,7 +142,7 @@ class Supervisor:
 
     async def status(self, _: bytes) -> bytes:
         """Every living host's last report."""
-        return encode(list(self._alive.values()))
+        return encode(SupervisorReport(os.getpid(), list(self._alive.values())))
 
     # -- hosts come and go ------------------------------------------------------------------------------------------------
 

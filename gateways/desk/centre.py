@@ -53,7 +53,7 @@ class CentreView:
         async with self._client() as client:
             while True:
                 try:
-                    answer = await client.read_centre(self._version)
+                    answer = await client.read_directory(self._version)
                 except sdk.CallFailed as failed:
                     log.warning("the configuration is not known", code=failed.code)
                 else:

@@ -99,12 +99,12 @@ def _conversation(conversation: desk_pb2.Conversation) -> frames.Conversation:
     )
 
 
-def centre_of(answer: desk_pb2.ReadCentreResponse) -> frames.Centre:
+def centre_of(answer: desk_pb2.ReadDirectoryResponse) -> frames.Centre:
     """The configuration as pages take it."""
     return frames.Centre(
         names=dict(answer.names),
-        queues=tuple(frames.QueueInfo(queue.queue, dict(queue.names), queue.in_target_ms) for queue in answer.queues),
-        agents=tuple(frames.Colleague(agent.agent, agent.name, tuple(agent.queues)) for agent in answer.agents),
+        queues=tuple(frames.QueueInfo(queue.id, dict(queue.names), queue.service_level_ms) for queue in answer.queues),
+        agents=tuple(frames.Colleague(agent.id, agent.name, tuple(agent.queues)) for agent in answer.agents),
         dispositions=_choices(answer.dispositions),
         presence_reasons=_choices(answer.presence_reasons),
     )

@@ -1,9 +1,11 @@
-"""The Python SDK for channel adapters, desks and operators; it needs a gateway's address and a token, nothing else.
+"""The Python SDK for channel adapters, desks and operators.
 
     async with GatewayLink(LinkOptions(target="127.0.0.1:7350", name="webchat-1", token=token)) as link:
         await link.send(gateway_pb2.Event(conversation="webchat:1", conversation_opened=opened))
         async for command in link.commands():
             ...
+
+Kept: it needs a gateway's address and a token, and nothing else of Trunkline but the wire contracts.
 """
 
 from gateways.sdk.clients import AdminClient, DeskClient, GatewayClient, SignedIn

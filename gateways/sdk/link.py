@@ -18,7 +18,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from gateways.sdk.clients import DeskClient, SignedIn
 from gateways.sdk.errors import LinkClosed, LinkFailed, LinkTakenOver, Refused, Status
@@ -193,7 +193,7 @@ class Link(Generic[EventT, CommandT]):
                 self._connected.clear()
                 call.cancel()
         finally:
-            await channel.close()
+            await channel.close(None)
 
     def _hello(self) -> link_pb2.Hello:
         options = self.options

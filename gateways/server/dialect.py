@@ -93,7 +93,9 @@ class DeskDialect:
         if event.HasField("sign_in"):
             self._sign_in(event)
         elif event.agent not in self._agents:
-            detail = f"agent {event.agent!r} is not signed in on this link; send sign_in with the token of DeskService.SignIn first"
+            detail = (
+                f"agent {event.agent!r} is not signed in on this link; send sign_in with the token of DeskService.SignIn first"
+            )
             raise Unroutable("PERMISSION_DENIED", detail, "agent")
         elif event.HasField("sign_out"):
             self._agents.discard(event.agent)

@@ -74,7 +74,7 @@ class EdgeAgent(Protocol):
 
 
 class EdgeQueue(Protocol):
-    """A queue as people see it; names are by language."""
+    """A queue as people see it."""
 
     @property
     def names(self) -> Mapping[str, str]: ...
@@ -83,7 +83,7 @@ class EdgeQueue(Protocol):
 
 
 class EdgeChoice(Protocol):
-    """One line of a list that a person chooses from."""
+    """One line of a list to choose from."""
 
     @property
     def id(self) -> str: ...

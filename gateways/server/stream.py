@@ -35,6 +35,7 @@ PROTOCOL_VERSION: Final = 1
 #: Commands are packed up to this size; gRPC clients take 4 MiB unless told otherwise.
 COMMAND_BYTES_PER_FRAME: Final = 1024 * 1024
 FLUSH_TIMEOUT_S: Final = 1.0
+EOF: Final[Any] = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
 _LINK_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -139,7 +140,7 @@ class AdapterStream:
         except DecodeError:
             detail = f"that is no {self._dialect.frame_name}: it does not parse as Protocol Buffers"
             raise Failure("INVALID_ARGUMENT", Reason.MALFORMED_FRAME, detail) from None
-        return None if frame is grpc.aio.EOF else frame
+        return None if frame is EOF else frame
 
     async def _read(self) -> None:
         try:
@@ -236,8 +237,7 @@ class AdapterStream:
     def send_settled(self, acknowledged: int, refused: Sequence[FrameSettled]) -> None:
         """See `LinkStream`."""
         settled = self._collected().settled
-        if acknowledged > self._acknowledged:
-            self._acknowledged = acknowledged
+        self._acknowledged = max(self._acknowledged, acknowledged)
         settled.acknowledged = self._acknowledged
         for item in refused:
             no = item.refusal
@@ -257,7 +257,9 @@ class AdapterStream:
         try:
             self._gate.offer(commands)
         except HeldTooMany as error:
-            self._end(Failure("RESOURCE_EXHAUSTED", Reason.ADAPTER_TOO_SLOW, f"{error}: acknowledge commands as they are handled"))
+            self._end(
+                Failure("RESOURCE_EXHAUSTED", Reason.ADAPTER_TOO_SLOW, f"{error}: acknowledge commands as they are handled")
+            )
         self._wake.set()
 
     def close(self, code: str, detail: str) -> None:

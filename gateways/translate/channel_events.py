@@ -73,7 +73,7 @@ def _message(event: pb.Event, _: Origin) -> Message:
     if body.visibility == content_pb2.VISIBILITY_PUBLIC or body.post or body.reply_to:
         raise Unroutable(
             "UNIMPLEMENTED",
-            "this gateway does not route public comments or replies to a certain message; leave reply_to, visibility and post unset",
+            "this gateway does not route public comments or directed replies; leave reply_to, visibility and post unset",
             "message_received",
         )
     return CustomerMessage(required(event.id, "id"), content_from(body.content, "message_received.content"))

@@ -36,23 +36,6 @@ class FakeAgent:
 
     name: str
     password_hash: str
-    queues: Sequence[str] = ("cards",)
-
-
-@dataclass(frozen=True)
-class FakeQueue:
-    """A queue as people see it."""
-
-    names: Mapping[str, str]
-    service_level_s: float = 20.0
-
-
-@dataclass(frozen=True)
-class FakeChoice:
-    """One line of a list."""
-
-    id: str
-    names: Mapping[str, str]
 
 
 @dataclass
@@ -62,18 +45,6 @@ class FakeCentre:
     entries: dict[tuple[str, str], FakeEntry] = field(default_factory=lambda: {("webchat", "main"): FakeEntry()})
     agents: dict[str, FakeAgent] = field(default_factory=dict)
     open: bool = True
-    names: Mapping[str, str] = field(default_factory=lambda: {"en": "Harbour Bank"})
-    queues: dict[str, FakeQueue] = field(default_factory=lambda: {"cards": FakeQueue({"en": "Cards", "zh": "银行卡"})})
-    dispositions: Sequence[FakeChoice] = (FakeChoice("resolved", {"en": "Resolved"}),)
-    presence_reasons: Sequence[FakeChoice] = (FakeChoice("lunch", {"en": "Lunch"}),)
-
-    @property
-    def channels(self) -> dict[str, dict[str, FakeEntry]]:
-        """The entry points by channel."""
-        doors: dict[str, dict[str, FakeEntry]] = {}
-        for (channel, name), entry in self.entries.items():
-            doors.setdefault(channel, {})[name] = entry
-        return doors
 
     def entry(self, channel: str, entry_point: str) -> FakeEntry | None:
         """The entry point, if it exists."""

@@ -45,15 +45,15 @@ class DeskServiceStub:
                 request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInRequest.SerializeToString,
                 response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInResponse.FromString,
                 _registered_method=True)
+        self.ReadDirectory = channel.unary_unary(
+                '/trunkline.desk.v1.DeskService/ReadDirectory',
+                request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryRequest.SerializeToString,
+                response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryResponse.FromString,
+                _registered_method=True)
         self.ReadQueues = channel.unary_unary(
                 '/trunkline.desk.v1.DeskService/ReadQueues',
                 request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.SerializeToString,
                 response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.FromString,
-                _registered_method=True)
-        self.ReadCentre = channel.unary_unary(
-                '/trunkline.desk.v1.DeskService/ReadCentre',
-                request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreRequest.SerializeToString,
-                response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreResponse.FromString,
                 _registered_method=True)
 
 
@@ -75,15 +75,15 @@ class DeskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ReadQueues(self, request, context):
-        """The live counters of queues.
+    def ReadDirectory(self, request, context):
+        """What desks offer to choose from: queues, colleagues, dispositions, reasons.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ReadCentre(self, request, context):
-        """What agents see by name and choose from: queues, colleagues, outcomes, presence reasons.
+    def ReadQueues(self, request, context):
+        """The live counters of queues.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -102,15 +102,15 @@ def add_DeskServiceServicer_to_server(servicer, server):
                     request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInRequest.FromString,
                     response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInResponse.SerializeToString,
             ),
+            'ReadDirectory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadDirectory,
+                    request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryRequest.FromString,
+                    response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryResponse.SerializeToString,
+            ),
             'ReadQueues': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadQueues,
                     request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.FromString,
                     response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.SerializeToString,
-            ),
-            'ReadCentre': grpc.unary_unary_rpc_method_handler(
-                    servicer.ReadCentre,
-                    request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreRequest.FromString,
-                    response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +179,33 @@ class DeskService:
             _registered_method=True)
 
     @staticmethod
+    def ReadDirectory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.desk.v1.DeskService/ReadDirectory',
+            trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryRequest.SerializeToString,
+            trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReadQueues(request,
             target,
             options=(),
@@ -195,33 +222,6 @@ class DeskService:
             '/trunkline.desk.v1.DeskService/ReadQueues',
             trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.SerializeToString,
             trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ReadCentre(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/trunkline.desk.v1.DeskService/ReadCentre',
-            trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreRequest.SerializeToString,
-            trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadCentreResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,10 +37,10 @@ class DeskServiceStub:
     """One stream per desk server. Business errors are rejections inside it; only a breach of the protocol ends it."""
     SignIn: _grpc.UnaryUnaryMultiCallable[_desk_pb2.SignInRequest, _desk_pb2.SignInResponse]
     """Checks an agent's password and gives a token for the `sign_in` event. UNAUTHENTICATED if it is wrong."""
+    ReadDirectory: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ReadDirectoryRequest, _desk_pb2.ReadDirectoryResponse]
+    """What desks offer to choose from: queues, colleagues, dispositions, reasons."""
     ReadQueues: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ReadQueuesRequest, _desk_pb2.ReadQueuesResponse]
     """The live counters of queues."""
-    ReadCentre: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ReadCentreRequest, _desk_pb2.ReadCentreResponse]
-    """What agents see by name and choose from: queues, colleagues, outcomes, presence reasons."""
 
 @_typing.type_check_only
 class DeskServiceAsyncStub(DeskServiceStub):
@@ -51,10 +51,10 @@ class DeskServiceAsyncStub(DeskServiceStub):
     """One stream per desk server. Business errors are rejections inside it; only a breach of the protocol ends it."""
     SignIn: _aio.UnaryUnaryMultiCallable[_desk_pb2.SignInRequest, _desk_pb2.SignInResponse]  # type: ignore[assignment]
     """Checks an agent's password and gives a token for the `sign_in` event. UNAUTHENTICATED if it is wrong."""
+    ReadDirectory: _aio.UnaryUnaryMultiCallable[_desk_pb2.ReadDirectoryRequest, _desk_pb2.ReadDirectoryResponse]  # type: ignore[assignment]
+    """What desks offer to choose from: queues, colleagues, dispositions, reasons."""
     ReadQueues: _aio.UnaryUnaryMultiCallable[_desk_pb2.ReadQueuesRequest, _desk_pb2.ReadQueuesResponse]  # type: ignore[assignment]
     """The live counters of queues."""
-    ReadCentre: _aio.UnaryUnaryMultiCallable[_desk_pb2.ReadCentreRequest, _desk_pb2.ReadCentreResponse]  # type: ignore[assignment]
-    """What agents see by name and choose from: queues, colleagues, outcomes, presence reasons."""
 
 class DeskServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes the link of a desk, and answers its questions."""
@@ -76,19 +76,19 @@ class DeskServiceServicer(metaclass=_abc_1.ABCMeta):
         """Checks an agent's password and gives a token for the `sign_in` event. UNAUTHENTICATED if it is wrong."""
 
     @_abc_1.abstractmethod
+    def ReadDirectory(
+        self,
+        request: _desk_pb2.ReadDirectoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_desk_pb2.ReadDirectoryResponse, _abc.Awaitable[_desk_pb2.ReadDirectoryResponse]]:
+        """What desks offer to choose from: queues, colleagues, dispositions, reasons."""
+
+    @_abc_1.abstractmethod
     def ReadQueues(
         self,
         request: _desk_pb2.ReadQueuesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_desk_pb2.ReadQueuesResponse, _abc.Awaitable[_desk_pb2.ReadQueuesResponse]]:
         """The live counters of queues."""
-
-    @_abc_1.abstractmethod
-    def ReadCentre(
-        self,
-        request: _desk_pb2.ReadCentreRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_desk_pb2.ReadCentreResponse, _abc.Awaitable[_desk_pb2.ReadCentreResponse]]:
-        """What agents see by name and choose from: queues, colleagues, outcomes, presence reasons."""
 
 def add_DeskServiceServicer_to_server(servicer: DeskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
