@@ -89,7 +89,7 @@ def run(make: Callable[[], AbstractAsyncContextManager[Running]]) -> int:
     try:
         asyncio.run(_serve(make))
     except (WrongSetup, CannotListen, sdk.LinkFailed, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return WRONG_SETUP
     return 0
 

@@ -111,7 +111,7 @@ def main() -> int:
     for path, content in modules().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-        print(path)
+        sys.stdout.write(f"{path}\n")
     return 0
 
 

@@ -34,6 +34,7 @@ export function App({ desk }: { desk: Desk }) {
   return (
     <ConfigProvider
       locale={language === "zh" ? zhCN : enUS}
+      button={{ autoInsertSpace: false }}
       theme={{
         token: {
           colorPrimary: "#1d4ed8",

@@ -136,7 +136,7 @@ export class Chat {
 
   private recalled(): ChatState {
     const kept = this.conversation;
-    const state = emptyChat(kept ? "starting" : "form");
+    const state = emptyChat(!kept ? "form" : kept.started ? "resuming" : "starting");
     const pending = this.memory.unsent().filter((message) => message.secret === kept?.secret);
     return { ...state, pending: pending.map((message) => ({ ...message, refused: null })) };
   }

@@ -96,14 +96,14 @@ export class Panel {
   private show(): void {
     const { state } = this.chat;
     const words = wordsOf(this.language);
-    const talking = state.phase !== "form" && !(state.phase === "starting" && !state.entries.length && !state.pending.length);
+    const talking = state.phase !== "form" && state.phase !== "starting";
     this.words();
     this.form.element.hidden = talking;
     this.transcript.element.hidden = !talking;
     this.composer.element.hidden = !talking || state.phase === "ended";
     this.ended.hidden = state.phase !== "ended";
     this.leaveButton.hidden = state.phase !== "live";
-    const connected = state.online || (!talking && state.phase === "form");
+    const connected = state.online || state.phase === "form";
     this.banner.hidden = connected;
     putText(this.banner, connected ? "" : state.entries.length || state.pending.length ? words.lost : words.connecting);
     this.form.show(state, words, this.language, this.options.topic);

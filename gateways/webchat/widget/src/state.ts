@@ -15,7 +15,8 @@ export interface Remark {
   notice: Notice;
 }
 
-export type Phase = "form" | "starting" | "live" | "ended";
+/** `starting` has never been confirmed by the server, `resuming` has, and waits for the connection. */
+export type Phase = "form" | "starting" | "resuming" | "live" | "ended";
 
 export interface ChatState {
   online: boolean;

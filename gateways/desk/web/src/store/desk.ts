@@ -25,6 +25,7 @@ export class Desk {
   private readonly socket: LastingSocket;
   private readonly listeners = new Set<() => void>();
   private readonly asked = new Map<string, Answer>();
+  private credentials: { agent: string; password: string } | null = null;
   private typingSentAt: Record<string, number> = {};
   private sentMarks: Record<string, { delivered: number; read: number }> = {};
   private marksTimer: number | undefined;
@@ -53,9 +54,8 @@ export class Desk {
 
   signIn(agent: string, password: string): void {
     this.update({ ...this.state, phase: "signing_in", signInProblem: null, signedOut: null });
-    this.ask({ type: "sign_in", agent, password }, (refused) => {
-      if (refused !== null) this.update({ ...this.state, phase: "signed_out", signInProblem: refused });
-    });
+    this.credentials = { agent, password };
+    if (this.state.online) this.sendCredentials();
   }
 
   signOut(): void {
@@ -143,8 +143,18 @@ export class Desk {
     this.update({ ...this.state, toasts: this.state.toasts.filter((toast) => toast.key !== key) });
   }
 
+  /** Now, or when the connection is there: an agent who signs in need not know that it broke. */
+  private sendCredentials(): void {
+    if (!this.credentials) return;
+    this.ask({ type: "sign_in", ...this.credentials }, (refused) => {
+      this.credentials = null;
+      if (refused !== null) this.update({ ...this.state, phase: "signed_out", signInProblem: refused });
+    });
+  }
+
   private opened(): void {
     this.update({ ...this.state, online: true, skewMs: null });
+    if (this.credentials) return this.sendCredentials();
     const me = this.state.me ?? this.drawer.content.me;
     if (me) this.ask({ type: "resume", agent: me.agent, token: me.token });
   }
@@ -153,8 +163,7 @@ export class Desk {
     // Whether these were applied is unknown; the state that comes with the reconnection tells.
     this.asked.clear();
     const accepting = new Set<string>();
-    const phase = this.state.phase === "signing_in" ? "signed_out" : this.state.phase;
-    this.update({ ...this.state, online: false, phase, accepting });
+    this.update({ ...this.state, online: false, accepting });
   }
 
   private receive(frame: ServerFrames): void {

@@ -106,7 +106,7 @@ export function Composer({ reservation }: { reservation: Reservation }) {
         />
         <Button
           type="text"
-          icon={<PaperClipOutlined />}
+          icon={<PaperClipOutlined aria-hidden />}
           aria-label={words.attach}
           title={words.attach}
           loading={uploading > 0}
@@ -124,7 +124,7 @@ export function Composer({ reservation }: { reservation: Reservation }) {
           placeholder={fill(words.placeholder, { name })}
           aria-label={fill(words.placeholder, { name })}
         />
-        <Button type="primary" htmlType="submit" icon={<SendOutlined />} disabled={uploading > 0 || (!text.trim() && !files.length)}>
+        <Button type="primary" htmlType="submit" icon={<SendOutlined aria-hidden />} disabled={uploading > 0 || (!text.trim() && !files.length)}>
           {words.send}
         </Button>
       </div>

@@ -65,7 +65,7 @@ function ConversationHeader({ reservation }: { reservation: Reservation }) {
       <span className="stretch" />
       {!wrapping && (
         <>
-          <Button icon={<SwapOutlined />} onClick={() => setTransferring(true)}>
+          <Button icon={<SwapOutlined aria-hidden />} onClick={() => setTransferring(true)}>
             {words.transfer}
           </Button>
           <Popconfirm
@@ -76,7 +76,7 @@ function ConversationHeader({ reservation }: { reservation: Reservation }) {
             okButtonProps={{ danger: true }}
             onConfirm={() => desk.end(reservation.interaction)}
           >
-            <Button danger icon={<StopOutlined />}>
+            <Button danger icon={<StopOutlined aria-hidden />}>
               {words.end}
             </Button>
           </Popconfirm>

@@ -81,7 +81,7 @@ function presenceWording(
 function AgentMenu({ name }: { name: string }) {
   const desk = useDesk();
   const { words } = useSpeech();
-  const items: MenuProps["items"] = [{ key: "out", icon: <LogoutOutlined />, label: words.signOut }];
+  const items: MenuProps["items"] = [{ key: "out", icon: <LogoutOutlined aria-hidden />, label: words.signOut }];
   return (
     <Dropdown menu={{ items, onClick: () => desk.signOut() }} trigger={["click"]}>
       <Button type="text" className="agent" aria-haspopup="menu">
