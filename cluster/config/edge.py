@@ -37,10 +37,11 @@ class EdgeQueue(EdgeModel):
 
 
 class EdgeAgent(EdgeModel):
-    """Who may sign in."""
+    """Who may sign in, and through which queues colleagues can transfer to them."""
 
     name: str
     password_hash: str
+    queues: list[str] = []
 
 
 class Choice(EdgeModel):

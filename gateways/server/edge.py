@@ -22,7 +22,7 @@ from actors.actor import Message, Refusal
 from actors.address import Address
 from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
-from gateways.translate.routing import Centre
+from gateways.translate.routing import Centre, Entry
 
 
 class LinkStream(Protocol):
@@ -69,6 +69,8 @@ class EdgeAgent(Protocol):
     def name(self) -> str: ...
     @property
     def password_hash(self) -> str: ...
+    @property
+    def queues(self) -> Sequence[str]: ...
 
 
 class EdgeQueue(Protocol):
@@ -98,6 +100,8 @@ class EdgeCentre(Centre, Protocol):
     def agents(self) -> Mapping[str, EdgeAgent]: ...
     @property
     def queues(self) -> Mapping[str, EdgeQueue]: ...
+    @property
+    def channels(self) -> Mapping[str, Mapping[str, Entry]]: ...
     @property
     def dispositions(self) -> Sequence[EdgeChoice]: ...
     @property
