@@ -74,7 +74,7 @@ class RayCluster:
 
     async def start(self) -> None:
         """Start the supervisor, which starts the hosts; returns when every shard is placed."""
-        SupervisorActor.options(**ACTOR_OPTIONS, name=actor_name(self.spec.name, SUPERVISOR)).remote(self.spec)  # type: ignore[attr-defined]  # ray.remote adds `options`
+        SupervisorActor.options(**ACTOR_OPTIONS, name=actor_name(self.spec.name, SUPERVISOR)).remote(self.spec)
         await self._first_call(SUPERVISOR, "status")
 
     async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ class RayCluster:
             StartupFailed: it cannot; the detail says why.
         """
         options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, name)}
-        self._gateways[name] = GatewayActor.options(**options).remote(name, self.spec, factory, settings)  # type: ignore[attr-defined]
+        self._gateways[name] = GatewayActor.options(**options).remote(name, self.spec, factory, settings)
         await self._first_call(name, "ping")
 
     async def stop(self) -> None:
