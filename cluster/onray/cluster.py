@@ -40,6 +40,8 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         StartupFailed: there is no Ray at the address, or it cannot be started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # A busy machine takes longer than Ray's 30 s.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": True, "logging_level": "ERROR"}
     if address == LOCAL:
         options |= {
@@ -53,7 +55,7 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         options |= {"address": address}
     try:
         ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, RayError) as problem:
+    except Exception as problem:  # Ray raises bare `Exception` when its processes are slow to come up
         hint = "" if address == LOCAL else "; start one with `ray start --head` or write ray.address: local"
         raise StartupFailed(f"Ray cannot be used at {address!r}: {problem}{hint}") from problem
     return address == LOCAL
