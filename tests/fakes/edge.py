@@ -38,6 +38,22 @@ class FakeAgent:
     password_hash: str
 
 
+@dataclass(frozen=True)
+class FakeQueue:
+    """A queue as people see it."""
+
+    names: dict[str, str]
+    service_level_s: float
+
+
+@dataclass(frozen=True)
+class FakeChoice:
+    """One line to choose."""
+
+    id: str
+    names: dict[str, str]
+
+
 @dataclass
 class FakeCentre:
     """A configuration with the entry points and agents that the test gives it."""
@@ -45,6 +61,10 @@ class FakeCentre:
     entries: dict[tuple[str, str], FakeEntry] = field(default_factory=lambda: {("webchat", "main"): FakeEntry()})
     agents: dict[str, FakeAgent] = field(default_factory=dict)
     open: bool = True
+    names: dict[str, str] = field(default_factory=dict)
+    queues: dict[str, FakeQueue] = field(default_factory=dict)
+    dispositions: list[FakeChoice] = field(default_factory=list)
+    presence_reasons: list[FakeChoice] = field(default_factory=list)
 
     def entry(self, channel: str, entry_point: str) -> FakeEntry | None:
         """The entry point, if it exists."""
