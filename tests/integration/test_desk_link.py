@@ -17,8 +17,6 @@ from tests.fakes.proxy import Proxy
 from tests.fakes.serving import PASSWORD, PASSWORD_HASH, TOKENS, Serving, serving
 from trunkline.desk.v1 import desk_pb2 as pb
 
-pytestmark = pytest.mark.asyncio
-
 ACCEPT = pb.Event(agent="alice", accept_offer=pb.AcceptOffer(reservation="r1"))
 
 

@@ -23,8 +23,6 @@ from gateways.server.options import Role
 from tests.fakes.edge import FakeEdge
 from tests.fakes.serving import TOKENS, Serving, said, serving
 
-pytestmark = pytest.mark.asyncio
-
 
 def admin(gateway: Serving) -> AdminClient:
     """An operator at this gateway."""
@@ -150,12 +148,16 @@ async def test_a_host_is_drained_by_name() -> None:
 async def test_a_gateway_is_drained_when_its_adapters_have_left() -> None:
     """The answer comes when it can be stopped, and operators can still ask it."""
     edge = FakeEdge()
-    async with serving(edge) as first, serving(edge) as second:
-        async with first.adapter(target=[first.target, second.target]) as link, admin(first) as client:
-            await asyncio.gather(client.drain(), link.send(said("meanwhile")))
-            status = await client.status()
-            assert (status.draining, len(status.links)) == (True, 0)
-            await edge.until(lambda: second.server.links == 1)
+    async with (
+        serving(edge) as first,
+        serving(edge) as second,
+        first.adapter(target=[first.target, second.target]) as link,
+        admin(first) as client,
+    ):
+        await asyncio.gather(client.drain(), link.send(said("meanwhile")))
+        status = await client.status()
+        assert (status.draining, len(status.links)) == (True, 0)
+        await edge.until(lambda: second.server.links == 1)
 
 
 async def test_another_gateway_is_asked_when_the_first_is_gone() -> None:

@@ -16,8 +16,6 @@ from tests.fakes.edge import FakeEdge
 from tests.fakes.proxy import Proxy
 from tests.fakes.serving import LIMITS, opened, said, serving
 
-pytestmark = pytest.mark.asyncio
-
 
 def texts(frames: list[Frame]) -> list[str]:
     """What customers said, in the order the edge heard it."""
@@ -130,7 +128,7 @@ async def test_commands_arrive_in_order_and_are_acknowledged_when_handled() -> N
         commands = link.commands()
         names = [(await anext(commands)).show_typing.name for _ in range(3)]
         assert names == ["0", "1", "2"]
-        await gateway.edge.until(lambda: there.acks == [("7", 1), ("7", 2)] or there.acks == [("7", 2)])
+        await gateway.edge.until(lambda: there.acks[-1:] == [("7", 2)])
         assert [command.number for command in there.commands] == [3]
 
 
@@ -254,12 +252,15 @@ async def test_a_gateway_that_dies_is_replaced_by_the_next() -> None:
 
 async def test_a_silent_gateway_is_left() -> None:
     """A network that carries nothing any more, without closing, must not hold the adapter."""
-    async with serving() as gateway, Proxy(gateway.port) as proxy:
-        async with gateway.adapter(target=[proxy.target, gateway.target], silence_timeout_s=0.3) as link:
-            await link.send(said("one"))
-            proxy.freeze()
-            await link.send(said("two"))
-            assert link.connections == 2
+    async with (
+        serving() as gateway,
+        Proxy(gateway.port) as proxy,
+        gateway.adapter(target=[proxy.target, gateway.target], silence_timeout_s=0.3) as link,
+    ):
+        await link.send(said("one"))
+        proxy.freeze()
+        await link.send(said("two"))
+        assert link.connections == 2
 
 
 async def test_an_idle_link_stays_up() -> None:

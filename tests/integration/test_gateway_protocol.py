@@ -20,8 +20,6 @@ from tests.fakes.serving import TOKENS, Serving, said, serving
 from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc, messaging_pb2
 from trunkline.link.v1 import link_pb2
 
-pytestmark = pytest.mark.asyncio
-
 METADATA = (("authorization", f"Bearer {TOKENS[Role.GATEWAY]}"),)
 CONNECT = "/trunkline.gateway.v1.GatewayService/Connect"
 EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
@@ -330,3 +328,23 @@ async def test_a_command_that_cannot_be_translated_does_not_stop_the_others() ->
             commands += (await call.read()).commands
         assert commands[0] == gateway_pb2.Command(source="7", number=1)
         assert commands[1].show_typing == messaging_pb2.ShowTyping(typing=True)
+
+
+@pytest.mark.parametrize("resent", [numbered(3), numbered(1, 2, 3)], ids=["left out", "sent again"])
+async def test_an_event_settled_meanwhile_need_not_be_sent_again(resent: Any) -> None:
+    """After a break the cluster may settle what it had before the adapter sends it again; both ways go on from there."""
+    edge = FakeEdge()
+    edge.settles = False
+    async with serving(edge) as gateway:
+        async with stream(gateway, hello(), numbered(1, 2)) as call:
+            await call.read()
+            await edge.until(lambda: gateway.link("raw-1").received == 2)
+        async with stream(gateway, hello()) as call:
+            assert (await call.read()).welcome.acknowledged == 0
+            gateway.link("raw-1").settle()
+            assert (await call.read()).settled.acknowledged == 2
+            await call.write(resent)
+            await edge.until(lambda: gateway.link("raw-1").received == 3)
+            gateway.link("raw-1").settle()
+            assert (await call.read()).settled.acknowledged == 3
+        assert [frame.seq for frame in gateway.link("raw-1").frames] == [1, 2, 3]

@@ -14,8 +14,6 @@ from gateways.sdk import AdminClient, CallFailed, DeskClient, LinkFailed, TlsOpt
 from gateways.server.options import Role, ServerTls
 from tests.fakes.serving import TOKENS, Serving, said, serving
 
-pytestmark = pytest.mark.asyncio
-
 CA, OTHER_CA = trustme.CA(), trustme.CA()
 SERVER, CLIENT, STRANGER = CA.issue_cert("localhost"), CA.issue_cert("adapter"), OTHER_CA.issue_cert("adapter")
 
@@ -89,7 +87,7 @@ async def test_a_link_over_tls_works() -> None:
 async def test_a_gateway_of_a_wrong_authority_is_not_spoken_to() -> None:
     """An adapter's token must not reach an impostor."""
     async with serving(tls=server_tls()) as gateway:
-        with pytest.raises(LinkFailed, match="no gateway at .* took the link in time"):
+        with pytest.raises(LinkFailed, match=r"no gateway at .* took the link in time"):
             await gateway.adapter(tls=client_tls(OTHER_CA), connect_timeout_s=0.5).open()
         assert gateway.edge.links == {}
 
@@ -131,7 +129,7 @@ async def test_certificates_that_are_none_stop_the_start() -> None:
 
 async def test_details_are_there_for_any_client() -> None:
     """The status carries `google.rpc` details, which clients in every language can read."""
-    from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+    from google.rpc import error_details_pb2, status_pb2
 
     from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 

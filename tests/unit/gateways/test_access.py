@@ -77,7 +77,6 @@ async def signed(clock: Clock | None = None, key: bytes = KEY) -> tuple[SignIns,
     return sign_ins, (await sign_ins.sign_in(centre(), "alice", "correct horse")).token
 
 
-@pytest.mark.asyncio
 async def test_a_right_password_gives_a_token_for_that_agent() -> None:
     """The token says who it was signed for, until when, and under which name."""
     sign_ins = SignIns(KEY, 3600, Clock())
@@ -86,7 +85,6 @@ async def test_a_right_password_gives_a_token_for_that_agent() -> None:
     assert sign_ins.agent_of(centre(), signed_in.token) == "alice"
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(("agent", "password"), [("alice", "wrong"), ("nobody", "correct horse"), ("", ""), ("alice", "")])
 async def test_a_wrong_agent_and_a_wrong_password_are_told_alike(agent: str, password: str) -> None:
     """A guesser must not learn which agents exist."""
@@ -96,7 +94,6 @@ async def test_a_wrong_agent_and_a_wrong_password_are_told_alike(agent: str, pas
     assert (failure.value.code, failure.value.detail) == ("UNAUTHENTICATED", "the agent or the password is wrong")
 
 
-@pytest.mark.asyncio
 async def test_nobody_signs_in_before_the_configuration_is_known() -> None:
     """A gateway that has just started says "later", not "wrong password"."""
     with pytest.raises(Failure) as failure:
@@ -104,7 +101,6 @@ async def test_nobody_signs_in_before_the_configuration_is_known() -> None:
     assert (failure.value.code, failure.value.retry_after_ms) == ("UNAVAILABLE", 1_000)
 
 
-@pytest.mark.asyncio
 async def test_an_unreadable_hash_is_a_wrong_password() -> None:
     """A broken configuration must not let anybody in, nor break the gateway."""
     broken = FakeCentre(agents={"alice": FakeAgent("Alice", "not a hash")})
@@ -112,14 +108,12 @@ async def test_an_unreadable_hash_is_a_wrong_password() -> None:
         await SignIns(KEY, 3600, Clock()).sign_in(broken, "alice", "correct horse")
 
 
-@pytest.mark.asyncio
 async def test_gateways_with_one_key_accept_each_others_tokens() -> None:
     """An agent comes back through any gateway of the cluster."""
     _, token = await signed()
     assert SignIns(KEY, 3600, Clock()).agent_of(centre(), token) == "alice"
 
 
-@pytest.mark.asyncio
 async def test_a_token_stops_working() -> None:
     """With time, with another key, with another password, and with the agent."""
     clock = Clock()
@@ -135,7 +129,6 @@ async def test_a_token_stops_working() -> None:
         sign_ins.agent_of(centre(), token)
 
 
-@pytest.mark.asyncio
 async def test_a_forged_token_is_refused() -> None:
     """Changing any part breaks the signature, and rubbish is refused without a fuss."""
     sign_ins, token = await signed()

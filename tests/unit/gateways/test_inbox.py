@@ -10,8 +10,6 @@ from gateways.sdk.errors import LinkFailed
 from gateways.sdk.inbox import Inbox
 from trunkline.gateway.v1 import gateway_pb2
 
-pytestmark = pytest.mark.asyncio
-
 
 def command(number: int, source: str = "7") -> gateway_pb2.Command:
     """A command with nothing in it."""

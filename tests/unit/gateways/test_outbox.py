@@ -13,8 +13,6 @@ from gateways.sdk.outbox import Outbox
 from trunkline.gateway.v1 import gateway_pb2
 from trunkline.link.v1 import link_pb2
 
-pytestmark = pytest.mark.asyncio
-
 
 def event(text: str = "") -> gateway_pb2.Event:
     """An event of some size."""
