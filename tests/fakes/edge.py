@@ -15,7 +15,8 @@ from actors.address import Address
 from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
 from cluster.errors import ConfigInvalid, ProtocolViolation, Unavailable
-from gateways.server.edge import ActorPage, ActorSummary, LinkStream
+from cluster.operations import ActorPage, ActorSummary
+from gateways.server.edge import LinkStream
 
 Judge = Callable[[Frame], Refusal | None]
 
@@ -36,6 +37,7 @@ class FakeAgent:
 
     name: str
     password_hash: str
+    queues: tuple[str, ...] = ("cards",)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,14 @@ class FakeCentre:
     queues: dict[str, FakeQueue] = field(default_factory=dict)
     dispositions: list[FakeChoice] = field(default_factory=list)
     presence_reasons: list[FakeChoice] = field(default_factory=list)
+
+    @property
+    def channels(self) -> dict[str, dict[str, FakeEntry]]:
+        """The entry points of each channel."""
+        channels: dict[str, dict[str, FakeEntry]] = {}
+        for (channel, entry_point), entry in self.entries.items():
+            channels.setdefault(channel, {})[entry_point] = entry
+        return channels
 
     def entry(self, channel: str, entry_point: str) -> FakeEntry | None:
         """The entry point, if it exists."""

@@ -139,16 +139,23 @@ async def test_queue_counters_can_be_read() -> None:
     edge = FakeEdge()
     edge.answers[ReadQueue] = QueueCounters("cards", 3, 1, 99, 10, 5, 1, 4)
     async with serving(edge) as gateway, DeskClient(gateway.target, TOKENS[Role.DESK]) as client:
+        assert edge.centre is not None
+        edge.centre.queues["cards"] = FakeQueue({}, 20)
+        assert await client.read_queues(["cards", "attic"]) == await client.read_queues()
+        edge.asked.clear()
         (counters,) = await client.read_queues(["cards"])
         assert (counters.queue, counters.waiting, counters.oldest_at, counters.granted_in_target) == ("cards", 3, 99, 4)
         assert edge.asked == [("queue/cards", ReadQueue())]
         edge.answers[ReadQueue] = ClusterRefused(Refusal("NOT_FOUND", "no such queue"))
-        assert await client.read_queues(["attic"]) == []
+        assert await client.read_queues(["cards"]) == []
 
 
 async def test_a_cluster_that_does_not_answer_is_told() -> None:
     """The desk learns that the counters are missing, not that the queues are empty."""
-    async with serving() as gateway, DeskClient(gateway.target, TOKENS[Role.DESK]) as client:
+    edge = FakeEdge()
+    async with serving(edge) as gateway, DeskClient(gateway.target, TOKENS[Role.DESK]) as client:
+        assert edge.centre is not None
+        edge.centre.queues["cards"] = FakeQueue({}, 20)
         with pytest.raises(CallFailed, match="UNAVAILABLE"):
             await client.read_queues(["cards"])
         with pytest.raises(CallFailed, match="at most 200"):

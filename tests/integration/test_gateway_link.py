@@ -10,11 +10,11 @@ from actors.actor import Refusal
 from actors.messages.gateway import Frame
 from actors.messages.link import ShowTyping
 from actors.messages.session import CustomerMessage
-from gateways.sdk import LinkClosed, LinkFailed, LinkTakenOver, Refused
-from gateways.server.options import StreamLimits
-from tests.fakes.edge import FakeEdge
+from gateways.sdk import GatewayClient, LinkClosed, LinkFailed, LinkTakenOver, Refused
+from gateways.server.options import Role, StreamLimits
+from tests.fakes.edge import FakeEdge, FakeQueue
 from tests.fakes.proxy import Proxy
-from tests.fakes.serving import LIMITS, opened, said, serving
+from tests.fakes.serving import LIMITS, TOKENS, opened, said, serving
 
 
 def texts(frames: list[Frame]) -> list[str]:
@@ -314,3 +314,13 @@ async def test_many_large_events_are_split_over_frames() -> None:
     async with serving() as gateway, gateway.adapter() as link:
         await asyncio.gather(*[await link.post(said(text)) for _ in range(60)])
         assert (len(gateway.link().frames), link.connections) == (60, 1)
+
+
+async def test_entry_points_can_be_read() -> None:
+    """A page that lets customers choose shows what the configuration has, and whether it is open."""
+    async with serving() as gateway, GatewayClient(gateway.target, TOKENS[Role.GATEWAY]) as client:
+        assert gateway.edge.centre is not None
+        gateway.edge.centre.queues["cards"] = FakeQueue({"en": "Cards"}, 20)
+        (door,) = await client.read_entry_points("webchat")
+        assert (door.name, door.queue, door.queue_names["en"], door.open) == ("main", "cards", "Cards", True)
+        assert await client.read_entry_points("phone") == []

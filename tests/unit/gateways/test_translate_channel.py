@@ -84,7 +84,7 @@ def test_events_reach_the_session(event: pb.Event, message: Message) -> None:
     ("event", "code", "field"),
     [
         (opened(channel=""), "INVALID_ARGUMENT", "conversation_opened.channel"),
-        (opened(entry_point=""), "INVALID_ARGUMENT", "conversation_opened.entry_point"),
+        (opened(entry_point=""), "NOT_FOUND", "conversation_opened.entry_point"),
         (opened(customer=content_pb2.Customer()), "INVALID_ARGUMENT", "conversation_opened.customer.id"),
         (opened(entry_point="attic"), "NOT_FOUND", "conversation_opened.entry_point"),
         (received(content=content_pb2.Content()), "INVALID_ARGUMENT", "message_received.content"),
