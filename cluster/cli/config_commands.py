@@ -48,7 +48,7 @@ def apply(
     expected_version: Annotated[
         int | None, typer.Option(help="Refuse unless this is the current version.", min=0, show_default=False)
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only let the gateway check it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only let the gateway check it.")] = False,
     gateway: Gateway = None,
     token_file: TokenFile = None,
     ca_file: CaFile = None,

@@ -25,7 +25,8 @@ EVERY_ADDRESS = frozenset({"0.0.0.0", "[::]"})  # noqa: S104  # compared with, n
 
 RunDir = Annotated[
     Path | None,
-    typer.Option("--run-dir", envvar="TRUNKLINE_RUN_DIR", help="The run's directory; the layout's `run_dir` when left out."),
+    # No variable of its own: TRUNKLINE_RUN_DIR is the layout's setting, and counts from the layout's directory.
+    typer.Option("--run-dir", help="The run's directory; the layout's `run_dir` when left out."),
 ]
 Gateway = Annotated[
     str | None, typer.Option("--gateway", envvar="TRUNKLINE_GATEWAY", help="host:port of a gateway; this run's when left out.")
@@ -43,7 +44,7 @@ CaFile = Annotated[
     typer.Option("--ca-file", envvar="TRUNKLINE_CA_FILE", help="PEM certificates to trust; speaks TLS to the gateway."),
 ]
 Store = Annotated[
-    str | None, typer.Option("--store", envvar="TRUNKLINE_STORE", help="URL of a store; this run's when left out.")
+    str | None, typer.Option("--store", envvar="TRUNKLINE_STORE_URL", help="URL of a store; this run's when left out.")
 ]
 Cluster = Annotated[
     str | None,
