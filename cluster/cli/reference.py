@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from cluster.cli.group import LAZY
 from cluster.cli.main import app
 from cluster.config.hours import Days, IntervalText
 from cluster.config.layout import SECTION, ImportPath, LayoutModel, Listen, Module
@@ -200,9 +201,18 @@ group `trunkline.commands`; they appear in `trunkline --help` and have pages of 
 def cli_page() -> str:
     """docs/reference/cli.md."""
     parts = [MARK, "# Command line", CLI_INTRO.strip()]
-    for path, command in _commands(typer.main.get_command(app), ()):
+    for path, command in every_command():
         parts += [f"## `trunkline {' '.join(path)}`", *_command(path, command)]
     return "\n\n".join(parts) + "\n"
+
+
+def every_command() -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command of ours with its words; those that plug in are left out."""
+    root: Any = typer.main.get_command(app)
+    yield from _commands(root, ())
+    for name in LAZY:
+        command = root.get_command(None, name)
+        yield from _commands(command, (name,)) if hasattr(command, "commands") else [((name,), command)]
 
 
 def _commands(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
