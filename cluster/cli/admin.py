@@ -81,7 +81,9 @@ def _channel(access: GatewayAccess) -> grpc.Channel:
     # The default proxy settings would send a loopback call through a company's proxy.
     options = [("grpc.enable_http_proxy", 0)]
     if access.tls:
-        return grpc.secure_channel(access.target, grpc.ssl_channel_credentials(access.ca), options)
+        # One PEM file may hold both: each reader takes the blocks that it knows.
+        credentials = grpc.ssl_channel_credentials(access.ca, access.identity, access.identity)
+        return grpc.secure_channel(access.target, credentials, options)
     return grpc.insecure_channel(access.target, options)
 
 

@@ -83,7 +83,7 @@ def generated_code() -> Finding:
     """Generated protocol code needs a protobuf at least as new as its generator."""
     try:
         from trunkline.admin.v1 import admin_pb2
-    except Exception as error:  # generated code checks versions at import and raises what it likes
+    except Exception as error:  # noqa: BLE001  # generated code checks versions at import and raises what it likes
         return Finding(
             "protocol", "fail", f"{type(error).__name__}: {error}", "install the protobuf version that trunkline pins"
         )
@@ -195,5 +195,5 @@ def guarded(check: Callable[[], Finding]) -> Finding:
     """A check's finding, or that the check itself failed."""
     try:
         return check()
-    except Exception as error:  # a doctor that breaks down helps nobody
+    except Exception as error:  # noqa: BLE001  # a doctor that breaks down helps nobody
         return Finding(check.__name__, "warn", f"could not be checked: {type(error).__name__}: {error}", "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.output import Json, ago, note, pairs, print_json, print_problems, say, table
-from cluster.cli.where import CaFile, Gateway, RunDir, TokenFile, find_gateway
+from cluster.cli.where import CaFile, ClientCert, Gateway, RunDir, TokenFile, find_gateway
 from cluster.errors import TrunklineError
 
 if TYPE_CHECKING:
@@ -48,16 +48,17 @@ def apply(
     expected_version: Annotated[
         int | None, typer.Option(help="Refuse unless this is the current version.", min=0, show_default=False)
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only let the gateway check it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only let the gateway check it.")] = False,
     gateway: Gateway = None,
     token_file: TokenFile = None,
     ca_file: CaFile = None,
+    client_cert: ClientCert = None,
     run_dir: RunDir = None,
     as_json: Json = False,
 ) -> None:
     """Make a configuration the current one; agents, queues and doors change at once."""
     loaded = _load(file)
-    access = find_gateway(gateway, token_file, ca_file, run_dir)
+    access = find_gateway(gateway, token_file, ca_file, client_cert, run_dir)
     from cluster.cli.admin import AdminClient
 
     with AdminClient(access) as client:
@@ -79,11 +80,12 @@ def show(
     gateway: Gateway = None,
     token_file: TokenFile = None,
     ca_file: CaFile = None,
+    client_cert: ClientCert = None,
     run_dir: RunDir = None,
     as_json: Json = False,
 ) -> None:
     """Show the YAML of the current configuration, as its author wrote it."""
-    access = find_gateway(gateway, token_file, ca_file, run_dir)
+    access = find_gateway(gateway, token_file, ca_file, client_cert, run_dir)
     from cluster.cli.admin import AdminClient
 
     with AdminClient(access) as client:
@@ -109,11 +111,12 @@ def history(
     gateway: Gateway = None,
     token_file: TokenFile = None,
     ca_file: CaFile = None,
+    client_cert: ClientCert = None,
     run_dir: RunDir = None,
     as_json: Json = False,
 ) -> None:
     """List the versions of the configuration, newest first."""
-    access = find_gateway(gateway, token_file, ca_file, run_dir)
+    access = find_gateway(gateway, token_file, ca_file, client_cert, run_dir)
     from cluster.cli.admin import AdminClient
 
     with AdminClient(access) as client:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.cli.output import Json, ago, pairs, print_json, say, table
-from cluster.cli.where import CaFile, Gateway, RunDir, TokenFile, find_gateway, find_run
+from cluster.cli.where import CaFile, ClientCert, Gateway, RunDir, TokenFile, find_gateway, find_run
 
 if TYPE_CHECKING:
     from cluster.boot.run_file import RunFile
@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 
 
 def status(
-    gateway: Gateway = None, token_file: TokenFile = None, ca_file: CaFile = None, run_dir: RunDir = None, as_json: Json = False
+    gateway: Gateway = None,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    client_cert: ClientCert = None,
+    run_dir: RunDir = None,
+    as_json: Json = False,
 ) -> None:
     """Show what runs: hosts and shards, links, the configuration in force, and where the pages are."""
-    access = find_gateway(gateway, token_file, ca_file, run_dir)
+    access = find_gateway(gateway, token_file, ca_file, client_cert, run_dir)
     from google.protobuf.json_format import MessageToDict
 
     from cluster.cli.admin import AdminClient

@@ -25,7 +25,8 @@ EVERY_ADDRESS = frozenset({"0.0.0.0", "[::]"})  # noqa: S104  # compared with, n
 
 RunDir = Annotated[
     Path | None,
-    typer.Option("--run-dir", envvar="TRUNKLINE_RUN_DIR", help="The run's directory; the layout's `run_dir` when left out."),
+    # No variable of its own: TRUNKLINE_RUN_DIR is the layout's setting, and counts from the layout's directory.
+    typer.Option("--run-dir", help="The run's directory; the layout's `run_dir` when left out."),
 ]
 Gateway = Annotated[
     str | None, typer.Option("--gateway", envvar="TRUNKLINE_GATEWAY", help="host:port of a gateway; this run's when left out.")
@@ -42,8 +43,16 @@ CaFile = Annotated[
     Path | None,
     typer.Option("--ca-file", envvar="TRUNKLINE_CA_FILE", help="PEM certificates to trust; speaks TLS to the gateway."),
 ]
+ClientCert = Annotated[
+    Path | None,
+    typer.Option(
+        "--client-cert",
+        envvar="TRUNKLINE_CLIENT_CERT",
+        help="PEM file with a certificate and its key, for a gateway that asks for one (mutual TLS).",
+    ),
+]
 Store = Annotated[
-    str | None, typer.Option("--store", envvar="TRUNKLINE_STORE", help="URL of a store; this run's when left out.")
+    str | None, typer.Option("--store", envvar="TRUNKLINE_STORE_URL", help="URL of a store; this run's when left out.")
 ]
 Cluster = Annotated[
     str | None,
@@ -71,6 +80,8 @@ class GatewayAccess:
     token: str
     tls: bool = False
     ca: bytes | None = None
+    #: Certificate chain and private key of the caller.
+    identity: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,9 @@ def require_run(run_dir: Path | None, alternative: str) -> RunFile:
     return run
 
 
-def find_gateway(gateway: str | None, token_file: Path | None, ca_file: Path | None, run_dir: Path | None) -> GatewayAccess:
+def find_gateway(
+    gateway: str | None, token_file: Path | None, ca_file: Path | None, client_cert: Path | None, run_dir: Path | None
+) -> GatewayAccess:
     """The gateway and token to use.
 
     Raises:
@@ -122,15 +135,17 @@ def find_gateway(gateway: str | None, token_file: Path | None, ca_file: Path | N
         TokenMissing: no token was found.
     """
     ca = _read(ca_file) if ca_file is not None else None
+    identity = _read(client_cert) if client_cert is not None else None
+    tls = ca is not None or identity is not None
     token = _given_token(token_file)
     if gateway is not None:
         # The run of this machine, if there is one, may hold the token: then the gateway is one of its own.
         run = find_run(run_dir) if token is None else None
-        return GatewayAccess(gateway, token or _token_of(run), ca is not None, ca)
+        return GatewayAccess(gateway, token or _token_of(run), tls, ca, identity)
     run = require_run(run_dir, "name a gateway with --gateway host:port")
     name = next(iter(run.gateways))
     target = _dialled(run.gateways[name][0])
-    return GatewayAccess(target, token or _token_of(run), ca is not None or name in run.tls_gateways, ca)
+    return GatewayAccess(target, token or _token_of(run), tls or name in run.tls_gateways, ca, identity)
 
 
 def find_store(store: str | None, cluster: str | None, run_dir: Path | None) -> StoreAccess:

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 import structlog
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import PeerGone, StartupFailed
 from cluster.onray import actors as ray_actors
@@ -85,7 +86,9 @@ class RayCluster:
         Raises:
             StartupFailed: it cannot; the detail says why.
         """
-        options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, name)}
+        # Ray would put an actor that reserves no CPU on any machine, but the layout's addresses are this machine's.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, name), "scheduling_strategy": here}
         self._gateways[name] = GatewayActor.options(**options).remote(name, self.spec, factory, settings)
         await self._first_call(name, "ping")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+import trustme
 from google.protobuf.struct_pb2 import Struct
 from typer.testing import CliRunner, Result
 
@@ -239,6 +240,27 @@ def test_something_else_answers(run_dir: Path) -> None:
     finally:
         server.stop(None).wait()
     assert "UNIMPLEMENTED" == found["code"] and "is it a Trunkline gateway" in found["detail"], found
+
+
+def test_mutual_tls(fake: FakeGateway, tmp_path: Path, run_dir: Path) -> None:
+    """A gateway that asks for a certificate gets ours, from one file with certificate and key."""
+    authority = trustme.CA()
+    ours, theirs = authority.issue_cert("operator.invalid"), authority.issue_cert("localhost")
+    ca, identity = tmp_path / "ca.pem", tmp_path / "operator.pem"
+    authority.cert_pem.write_to_path(ca)
+    ours.private_key_and_cert_chain_pem.write_to_path(identity)
+    key, chain = theirs.private_key_pem.bytes(), b"".join(part.bytes() for part in theirs.cert_chain_pems)
+    server = grpc.server(ThreadPoolExecutor(1))
+    admin_pb2_grpc.add_AdminServiceServicer_to_server(fake, server)
+    credentials = grpc.ssl_server_credentials([(key, chain)], authority.cert_pem.bytes(), require_client_auth=True)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    server.start()
+    try:
+        there = ("--gateway", f"localhost:{port}", "--run-dir", run_dir, "--ca-file", ca)
+        assert "gateway-1" == document("status", *there, "--client-cert", identity)["gateway"], "with our certificate"
+        assert "UNAVAILABLE" == error("status", *there)["code"], "and not without"
+    finally:
+        server.stop(None).wait()
 
 
 def test_nothing_runs_here(tmp_path: Path) -> None:
