@@ -1,9 +1,9 @@
 """The benchmark's course: one product, one generator, every figure in one run.
 
-    ray_round_trip   bare Ray calls, before anything else runs
-    null_path        the same frames, gateway, batching, commit and way back, with an actor that only counts
-    chat             real conversations: customer's frame -> commit -> agent's frame
-    offer            arrival -> session -> queue -> router -> agent -> offer, at 100 and at 1,000 events/s
+ray_round_trip   bare Ray calls, before anything else runs
+null_path        the same frames, gateway, batching, commit and way back, with an actor that only counts
+chat             real conversations: customer's frame -> commit -> agent's frame
+offer            arrival -> session -> queue -> router -> agent -> offer, at 100 and at 1,000 events/s
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
+
 def sample(annotation: Any, salt: str) -> Any:
     """A value of this type; `salt` makes texts differ."""
     origin = get_origin(annotation)

@@ -38,7 +38,7 @@ def check(text: str) -> None:
         count = text.count("\n") + 1
         places = [problem.mark for problem in error.problems if problem.problem]
         inside = [place for place in places if 1 <= place.line <= count and place.column >= 1]
-        assert places and inside == places, f"each problem needs a place in the {count} lines: {error}"  # noqa: PT017
+        assert places and inside == places, f"each problem needs a place in the {count} lines: {error}"
         return
     plan = compile_centre(centre, hasher=lambda password: "hash")
     assert EdgeCentre.parse(plan.edge).agents.keys() == plan.agents.keys(), "what is valid compiles"
