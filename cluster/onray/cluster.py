@@ -13,9 +13,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import PeerGone, StartupFailed
 from cluster.onray import actors as ray_actors
-from cluster.onray.launcher import ACTOR_OPTIONS
+from cluster.onray.launcher import ACTOR_OPTIONS, RayLauncher
 from cluster.onray.transport import RayTransport, actor_name
 from cluster.spec import ClusterSpec
+from cluster.supervisor.supervisor import host_names
 from cluster.transport import SUPERVISOR
 from cluster.wire import table_decoder
 
@@ -24,6 +25,7 @@ log = structlog.get_logger("ray")
 #: Ray's decorator turns these into actor classes, which its type hints do not say.
 SupervisorActor: Any = ray_actors.SupervisorActor
 GatewayActor: Any = ray_actors.GatewayActor
+HostActor: Any = ray_actors.HostActor
 
 START_TIMEOUT_S = 90.0
 LOCAL = "local"
@@ -78,6 +80,10 @@ class RayCluster:
     async def start(self) -> None:
         """Start the supervisor, which starts the hosts; returns when every shard is placed."""
         SupervisorActor.options(**ACTOR_OPTIONS, name=actor_name(self.spec.name, SUPERVISOR)).remote(self.spec)
+        # The supervisor would start the hosts itself; started here too, their processes come up beside its own.
+        launcher = RayLauncher(self.spec, self.transport, HostActor)
+        for name in host_names(self.spec.supervisor):
+            launcher.launch(name)
         await self._first_call(SUPERVISOR, "status")
 
     async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None:

@@ -39,12 +39,16 @@ class RayLauncher:
         self._host_actor = host_actor
 
     async def start_host(self, name: str) -> None:
-        options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": "SPREAD"}
         try:
-            self._host_actor.options(**options).remote(name, self._spec)
+            self.launch(name)
         except RayError as problem:
             raise PeerGone(f"{name} cannot be started: {type(problem).__name__}") from problem
         await self._transport.call(name, "report", b"", timeout_s=START_TIMEOUT_S)
+
+    def launch(self, name: str) -> None:
+        """Have the host's process started, unless it runs, without waiting for it."""
+        options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": "SPREAD"}
+        self._host_actor.options(**options).remote(name, self._spec)
 
     async def stop_host(self, name: str) -> None:
         try:

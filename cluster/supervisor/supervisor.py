@@ -57,6 +57,11 @@ class SupervisorOptions:
     starting_at_once: int = 4
 
 
+def host_names(options: SupervisorOptions) -> list[str]:
+    """The hosts that a cluster begins with, spares included."""
+    return [f"host-{number}" for number in range(1, options.hosts + options.spares + 1)]
+
+
 class Supervisor:
     """One per cluster. `start` returns when every shard has a host."""
 
@@ -88,7 +93,7 @@ class Supervisor:
     async def start(self) -> None:
         """Take over from an earlier supervisor if there was one, and place every shard."""
         await self._read_table()
-        names = [f"host-{number}" for number in range(1, self._options.hosts + self._options.spares + 1)]
+        names = host_names(self._options)
         known = [host for host in self._table.hosts if host not in names]
         await asyncio.gather(*(self._enlist(name) for name in [*names, *known]))
         await self._decide()
