@@ -3,7 +3,7 @@
 terminal            up                      down
   | ----------------> | brings all up         |
   | <-- URLs          | stays in front        |
-  |                   | <------ SIGTERM ----- |
+  |                   | <------ SIGINT ------ |
   |                   | drains, ends all      | waits until it is gone
 """
 
@@ -85,7 +85,8 @@ def down(
         raise NothingRuns(f"nothing runs in {path}: there is nothing to end")
     started = time.monotonic()
     with contextlib.suppress(ProcessLookupError):
-        os.kill(run.pid, signal.SIGTERM)
+        # What Ctrl-C sends. SIGTERM works too, but Ray's own handler first prints a stack trace for it.
+        os.kill(run.pid, signal.SIGINT)
     if not as_json:
         note(f"asked process {run.pid} to end; it settles what was accepted")
     while is_running(run.pid):

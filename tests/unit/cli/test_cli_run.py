@@ -106,9 +106,9 @@ def test_up_with_wrong_settings(layout: Path, boot: Boot) -> None:
 
 
 def test_down_ends_the_run(tmp_path: Path) -> None:
-    """The process that `up` left in front gets SIGTERM, and down returns when it is gone."""
+    """The process that `up` left in front gets what Ctrl-C sends, and down returns when it is gone."""
     code = (
-        "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); print('ready', flush=True); signal.pause()"
+        "import signal, sys; signal.signal(signal.SIGINT, lambda *_: sys.exit(0)); print('ready', flush=True); signal.pause()"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
@@ -126,7 +126,7 @@ def test_down_ends_the_run(tmp_path: Path) -> None:
 
 def test_down_gives_up_in_time(tmp_path: Path) -> None:
     """A run that does not end is reported, not killed."""
-    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+    code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None and process.stdout.readline() == "ready\n", "it must be up before it is asked"
