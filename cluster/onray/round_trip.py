@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from typing import Any
@@ -27,7 +28,7 @@ async def measure(address: str, calls: int = CALLS) -> list[float]:
     Args:
         address: `auto`, or the Ray cluster's address.
     """
-    await asyncio.to_thread(ray.init, address=address, log_to_driver=False, logging_level="ERROR")
+    await asyncio.to_thread(ray.init, address=address, log_to_driver=False, logging_level=logging.ERROR)
     echo: Any = ray.remote(Echo).options(num_cpus=0).remote()
     payload = b"x" * 200
     taken: list[float] = []
