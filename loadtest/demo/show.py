@@ -49,7 +49,7 @@ class Screen:
             return
         while True:
             await asyncio.sleep(LINE_EVERY_S)
-            self._live.print(line(board(observed), customers))
+            self._live.print(line(board(observed), customers), soft_wrap=True)
 
     def report(self, document: Mapping[str, Any]) -> None:
         """The summary, as JSON or for people."""
@@ -57,7 +57,7 @@ class Screen:
             print_json(document)
             return
         for text, style in summary_lines(document):
-            self._live.print(text, style=style)
+            self._live.print(text, style=style, soft_wrap=True)
 
     def failed(self, code: str, detail: str) -> None:
         """Why there is no summary."""
