@@ -23,7 +23,7 @@ demo: env ## Play customers and agents through the public interfaces, with a liv
 	@.venv/bin/trunkline demo $(ARGS)
 
 check: lint types ## The quick checks and tests, under 3 minutes
-	@$(PY) -m pytest tests/unit tests/property tests/contract tests/sim -m "not slow and not ray" $(PYTEST_ARGS)
+	@$(PY) -m pytest tests -m "not (integration or ray or browser or chaos or slow)" $(PYTEST_ARGS)
 
 test: lint types ## Everything: also drift, integration, Ray, browser and chaos tests
 	@$(PY) -m pytest tests $(PYTEST_ARGS)

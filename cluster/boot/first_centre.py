@@ -32,9 +32,7 @@ async def apply_first_centre(target: str, token: str, source: str, credentials: 
     async with channel:
         admin = admin_pb2_grpc.AdminServiceStub(channel)
         try:
-            current = await admin.GetConfig(
-                admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True
-            )
+            current = await admin.GetConfig(admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True)
             version = int(current.version)
             if not version:
                 request = admin_pb2.ApplyConfigRequest(
@@ -47,8 +45,12 @@ async def apply_first_centre(target: str, token: str, source: str, credentials: 
             raise StartupFailed(f"the first configuration was not taken: {problem.details()}") from problem
 
 
-async def _until_known(admin: admin_pb2_grpc.AdminServiceAsyncStub, metadata: tuple[tuple[str, str], ...], version: int) -> None:
+async def _until_known(
+    admin: admin_pb2_grpc.AdminServiceAsyncStub, metadata: tuple[tuple[str, str], ...], version: int
+) -> None:
     """Wait until the gateway itself follows the configuration: only then can anybody sign in or arrive."""
     async with asyncio.timeout(KNOWN_TIMEOUT_S):
-        while (await admin.Status(admin_pb2.StatusRequest(), metadata=metadata)).centre_version < version:
+        known = 0
+        while known < version:
             await asyncio.sleep(0.05)
+            known = (await admin.Status(admin_pb2.StatusRequest(), metadata=metadata)).centre_version

@@ -30,6 +30,8 @@ from cluster.config.sample import sample_text
 from cluster.errors import StartupFailed
 from cluster.host.host import HostOptions
 from cluster.spec import ClusterSpec
+from cluster.store import connect
+from cluster.store.base import StoreUnavailable
 from cluster.store.embedded import EmbeddedOptions, EmbeddedServer, Fsync, StoreServerFailed
 from cluster.store.server_program import NoServerProgram
 from cluster.supervisor.supervisor import SupervisorOptions
@@ -167,6 +169,7 @@ async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack
         announce("keeping everything in memory: nothing survives this process")
         return None, "memory:"
     if store.url != EMBEDDED:
+        await _require_store(store.url, layout.settings.cluster)
         return None, store.url
     options = EmbeddedOptions(layout.data_path, fsync=Fsync(store.fsync), port=store.port, max_memory_mb=store.max_memory_mb)
     server = EmbeddedServer(options)
@@ -177,6 +180,17 @@ async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack
     stack.push_async_callback(server.stop)
     announce(f"store is up (fsync {store.fsync})")
     return server, url
+
+
+async def _require_store(url: str, cluster: str) -> None:
+    """Find out now, rather than when the first customer waits, that a store of the user's own does not answer."""
+    store = connect(url, cluster)
+    try:
+        await store.ping()
+    except StoreUnavailable as problem:
+        raise StartupFailed(f"the store does not answer: {problem}. Start it, or correct store.url") from problem
+    finally:
+        await store.close()
 
 
 def _runtime(spec: ClusterSpec, settings: LayoutModel) -> Runtime:
@@ -246,6 +260,9 @@ def _claim_run_directory(running: Running, stack: AsyncExitStack) -> None:
         shards=settings.shards,
         pinned_kinds=list(settings.pinned_kinds),
         ray_address=settings.ray.address if settings.runtime == "ray" else "",
+        plugins=list(settings.plugins),
+        tls_gateways=[gateway.name for gateway in settings.gateways if gateway.tls is not None],
+        data_dir=str(layout.data_path) if running.store is not None else "",
     )
     write_run_file(layout.run_path, run)
     stack.callback(run_file_path(layout.run_path).unlink, missing_ok=True)

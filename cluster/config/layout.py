@@ -111,8 +111,8 @@ class StoreSection(Section):
 
     url: str = Field(
         default=EMBEDDED,
-        description="`embedded` starts a Valkey for this run; a `redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://` "
-        "or `unix://` URL uses yours; `memory` keeps nothing (only with `runtime: process`)",
+        description="`embedded` starts a Valkey for this run; a `redis://`, `rediss://`, `redis+sentinel://`, "
+        "`redis+cluster://` or `unix://` URL uses yours; `memory` keeps nothing (only with `runtime: process`)",
         examples=["redis://10.0.0.5:6379/0"],
     )
     data_dir: str | None = Field(
@@ -337,7 +337,7 @@ def warnings_of(layout: LayoutModel) -> list[str]:
             )
     if layout.store.url == EMBEDDED and layout.store.fsync != "always":
         found.append(f"store.fsync is {layout.store.fsync}: a power loss can lose what was accepted just before")
-    if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address not in ("local",):
+    if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address != "local":
         found.append("an embedded store serves one machine only: give a Ray cluster of several machines a store.url")
     return found
 

@@ -20,7 +20,7 @@ class Lifeline:
 
     async def address(self) -> tuple[str, int]:
         """Where to hold on; starts listening on the first call."""
-        host = ray.util.get_node_ip_address()
+        host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         if self._server is None:
             self._server = await asyncio.start_server(_hold, host, 0)
         port: int = self._server.sockets[0].getsockname()[1]

@@ -88,6 +88,7 @@ class Shard:
         self._versions: dict[Address, int] = {}
         self._used_at: dict[Address, int] = {}
         self._mailbox: deque[tuple[Address, Message, Input | None, InputGroup | None]] = deque()
+        self._quiet: dict[Address, Message] = {}
         self._reset_batch()
         self._activate = sorted(a for a in image.live if self._type_of(a) is not None and actor_types[kind_of(a)].resident)
 
@@ -149,9 +150,8 @@ class Shard:
                     self._turn(to, message, None)
             if not self._quiet:
                 return []
-            quiet, self._quiet = self._quiet, {}
-            for address, message in quiet.items():
-                mailbox.append((address, message, None, None))
+            mailbox.extend((address, message, None, None) for address, message in self._quiet.items())
+            self._quiet.clear()
 
     def supply(self, addresses: list[Address], stored: list[Records]) -> None:
         """Bring actors into memory from their stored records."""
@@ -276,7 +276,7 @@ class Shard:
                     actor.activated(turn)
                 else:
                     actor.receive(message, turn)
-            except Exception as problem:  # noqa: BLE001  # whatever an actor raises, its turn is undone and counted
+            except Exception as problem:  # whatever an actor raises, its turn is undone and counted
                 error = f"{type(problem).__name__}: {problem}"
                 turn.undo()
                 actor.rebuild()
@@ -422,7 +422,7 @@ class Shard:
         self._events: list[tuple[Address, msgspec.Raw]] = []
         self._timers_changed: dict[str, int | None] = {}
         self._ephemeral: list[Ephemeral] = []
-        self._quiet: dict[Address, Message] = {}
+        self._quiet = {}
         self._dead: list[DeadLetter] = []
         self._durable = False
         self._mailbox.clear()

@@ -8,7 +8,7 @@
 Kept: it needs a gateway's address and a token, and nothing else of Trunkline but the wire contracts.
 """
 
-from gateways.sdk.clients import AdminClient, DeskClient, SignedIn
+from gateways.sdk.clients import AdminClient, DeskClient, GatewayClient, SignedIn
 from gateways.sdk.errors import CallFailed, LinkClosed, LinkFailed, LinkTakenOver, Refused, SdkError
 from gateways.sdk.link import DeskLink, GatewayLink, Link
 from gateways.sdk.options import Backoff, LinkOptions, TlsOptions
@@ -19,6 +19,7 @@ __all__ = [
     "CallFailed",
     "DeskClient",
     "DeskLink",
+    "GatewayClient",
     "GatewayLink",
     "Link",
     "LinkClosed",

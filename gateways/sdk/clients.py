@@ -13,6 +13,7 @@ from gateways.sdk.errors import CallFailed, Status
 from gateways.sdk.options import TlsOptions, bearer, open_channel
 from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
+from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
 TIMEOUT_S: Final = 10.0
 #: Applying a configuration tells every agent and queue, and draining waits for adapters to leave.
@@ -72,6 +73,20 @@ class _Client:
         raise failed
 
 
+class GatewayClient(_Client):
+    """Channel adapters' questions; needs a gateway token."""
+
+    async def read_entry_points(self, channel: str) -> list[gateway_pb2.EntryPoint]:
+        """The channel's entry points, for a page that lets customers choose.
+
+        Raises:
+            CallFailed: the gateway cannot be asked.
+        """
+        request = gateway_pb2.ReadEntryPointsRequest(channel=channel)
+        answer = await self._ask(lambda opened: gateway_pb2_grpc.GatewayServiceStub(opened).ReadEntryPoints, request)
+        return list(answer.entry_points)
+
+
 class DeskClient(_Client):
     """Desk questions; needs a desk token."""
 
@@ -97,8 +112,8 @@ class DeskClient(_Client):
         )
         return answer
 
-    async def read_queues(self, queues: Sequence[str]) -> list[desk_pb2.QueueCounters]:
-        """The live counters of these queues; those that do not exist are left out.
+    async def read_queues(self, queues: Sequence[str] = ()) -> list[desk_pb2.QueueCounters]:
+        """The live counters of these queues, or of all; those that do not exist are left out.
 
         Raises:
             CallFailed: the cluster cannot tell.

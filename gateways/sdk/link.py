@@ -168,7 +168,7 @@ class Link(Generic[EventT, CommandT]):
                     lasted = time.monotonic() - began > self.options.backoff.most_s
                     failures = 1 if lasted else failures + 1
                     await asyncio.sleep(self.options.backoff.delay_s(failures))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, every waiting sender is told
             self._finish(error)
 
     async def _connect(self, target: str) -> Status | None:

@@ -53,7 +53,7 @@ class GatewayServer:
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing in the stubs
         access = Access(options.tokens)
         sign_ins = SignIns(options.signing_key, options.sign_in_lifetime_s, clock)
-        self._gateway = GatewayService(self._links, access)
+        self._gateway = GatewayService(self._links, access, edge, clock)
         self._desk = DeskService(self._links, access, edge, sign_ins)
         self._admin = AdminService(options.name, clock(), access, self._links, edge, operations, self.empty)
         self._server: grpc.aio.Server | None = None

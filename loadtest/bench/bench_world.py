@@ -89,6 +89,13 @@ class World:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def until_offered(self, offers: int, timeout_s: float = 60.0) -> None:
+        """Wait until this many offers were read."""
+        async with asyncio.timeout(timeout_s):
+            while len(self.offers.offered_ms) < offers:
+                self._changed.clear()
+                await self._changed.wait()
+
     async def until_delivered(self, messages: int, timeout_s: float = 60.0) -> None:
         """Wait until this many messages were shown at desks."""
         async with asyncio.timeout(timeout_s):

@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
 
 from cluster.boot.up import Running, up
 from cluster.config.layout_file import Layout
@@ -25,11 +28,11 @@ class Product:
     target: str
     tokens: dict[str, str]
 
-    async def status(self) -> dict[str, object]:
+    async def status(self) -> dict[str, Any]:
         """The cluster's own summary, at most a second old."""
         async with AdminClient(self.target, self.tokens["admin"]) as admin:
             answer = await admin.status()
-        return dict(answer.cluster)
+        return MessageToDict(answer.cluster)
 
     async def pid_of(self, part: str) -> int:
         """The process of a part: `host` (one with shards), `gateway`, `supervisor` or `store`."""
@@ -39,10 +42,10 @@ class Product:
             return self.running.store.pid
         status = await self.status()
         if part == "gateway":
-            return int(status["pid"])  # type: ignore[call-overload]  # a protobuf Struct's number
+            return int(status["pid"])
         if part == "supervisor":
-            return int(status["supervisor_pid"])  # type: ignore[call-overload]
-        hosts = [dict(host) for host in status["hosts"].values()]  # type: ignore[attr-defined]
+            return int(status["supervisor_pid"])
+        hosts = status["hosts"].values()
         return int(max(hosts, key=lambda host: host["shards"])["pid"])
 
 
@@ -66,13 +69,16 @@ async def product(run_dir: Path, runtime: str = "ray", **settings: str) -> Async
 
     stop = asyncio.Event()
     front = asyncio.create_task(up(layout, lambda _: None, tell, stop))
-    await asyncio.wait([front, ready], return_when=asyncio.FIRST_COMPLETED)
-    if front.done():
-        front.result()
-    running = ready.result()
+    front.add_done_callback(lambda task: None if ready.done() else _fail(ready, task))
+    running = await ready
     tokens = {role: running.secrets.token(role) for role in ("gateway", "desk", "admin")}
     try:
         yield Product(running, target, tokens)
     finally:
         stop.set()
         await front
+
+
+def _fail(ready: asyncio.Future[Running], front: asyncio.Task[None]) -> None:
+    error = front.exception()
+    ready.set_exception(error if error is not None else RuntimeError("the product ended before it was up"))

@@ -10,13 +10,14 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from gateways.sdk import DeskLink, GatewayLink, LinkOptions, Refused
 from trunkline.content.v1 import content_pb2
 from trunkline.desk.v1 import desk_pb2
 from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
 
-PASSWORD = "trunkline"  # noqa: S105  # of the benchmark's own agents
+PASSWORD = "trunkline"  # of the benchmark's own agents
 PAUSE_S = 0.1
 
 
@@ -90,7 +91,7 @@ class Traffic:
             while sum(1 for tick in self.seen.ticks if tick > since) < messages:
                 await self._change()
         ticks = [since, *sorted(tick for tick in self.seen.ticks if tick > since)]
-        return max(later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False))
+        return max(later - earlier for earlier, later in pairwise(ticks))
 
     async def _arrive(self, conversation: str) -> None:
         opened = messaging_pb2.ConversationOpened(
