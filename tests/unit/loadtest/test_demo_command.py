@@ -124,3 +124,13 @@ def test_what_runs_is_read_from_its_directory(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(ProductUnusable, match="cannot be read"):
         find_running(tmp_path)
+
+
+def test_the_command_plugs_in() -> None:
+    """The package names the command where `trunkline` looks for commands of others."""
+    import tomllib
+    from importlib.metadata import EntryPoint
+
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    value = project["entry-points"]["trunkline.commands"]["demo"]
+    assert command.app is EntryPoint("demo", value, "trunkline.commands").load(), "the typer app of this module"
