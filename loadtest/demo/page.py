@@ -22,16 +22,16 @@ class Page:
     def __init__(self, targets: Sequence[str], token: str, observed: Observed, run: str) -> None:
         options = LinkOptions(targets, LINK, token, software="trunkline-demo", connect_timeout_s=60.0)
         self.link = GatewayLink(options)
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        #: Reads commands until the link is closed; whatever ends it sooner ends the demo.
+        self.reader: asyncio.Task[None] | None = None
         self._observed = observed
         self._run = run
         self._customers: dict[str, Customer] = {}
-        self._reader: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect the web chat."""
         await self.link.open()
-        self._reader = asyncio.create_task(self._read())
+        self.reader = asyncio.create_task(self._read())
 
     async def receive(self, plans: Sequence[CustomerPlan], seed: int, pace: float) -> None:
         """Let all customers come, and return when the last of them has ended."""
@@ -48,16 +48,12 @@ class Page:
     async def close(self) -> None:
         """Disconnect."""
         await self.link.close()
-        if self._reader is not None:
-            await asyncio.gather(self._reader, return_exceptions=True)
+        if self.reader is not None:
+            await asyncio.gather(self.reader, return_exceptions=True)
 
     async def _read(self) -> None:
-        try:
-            async for command in self.link.commands():
-                self._observed.command_handled(LINK, self.link.incarnation, command.source, command.number)
-                customer = self._customers.get(command.conversation)
-                if customer is not None:
-                    customer.told(command)
-        except Exception as problem:  # whatever ends the link ends the demo, with its reason
-            if not self.failed.done():
-                self.failed.set_exception(problem)
+        async for command in self.link.commands():
+            self._observed.command_handled(LINK, self.link.incarnation, command.source, command.number)
+            customer = self._customers.get(command.conversation)
+            if customer is not None:
+                customer.told(command)

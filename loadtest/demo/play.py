@@ -122,8 +122,9 @@ async def _while_alive(
     task = asyncio.create_task(work)
     watch = asyncio.create_task(_stalled(observed, stalled_after_s))
     try:
-        await asyncio.wait({task, watch, page.failed, shift.failed}, return_when=asyncio.FIRST_COMPLETED)
-        for future in (page.failed, shift.failed, task):
+        assert page.reader is not None and shift.reader is not None
+        await asyncio.wait({task, watch, page.reader, shift.reader, shift.failed}, return_when=asyncio.FIRST_COMPLETED)
+        for future in (page.reader, shift.reader, shift.failed, task):
             if future.done():
                 future.result()
         return task.done()

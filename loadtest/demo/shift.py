@@ -74,15 +74,17 @@ class Shift:
         options = LinkOptions(targets, LINK, token, software="trunkline-demo", connect_timeout_s=60.0)
         self.link = DeskLink(options)
         self.agents: dict[str, DeskAgent] = {}
+        #: Gets the error of the first agent who fails.
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._observed = observed
         self._run = run
-        self._reader: asyncio.Task[None] | None = None
+        #: Reads commands until the link is closed; whatever ends it sooner ends the demo.
+        self.reader: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect the desk."""
         await self.link.open()
-        self._reader = asyncio.create_task(self._read())
+        self.reader = asyncio.create_task(self._read())
 
     async def start(self, agents: Sequence[str], queues: Sequence[str], seed: int, pace: float) -> None:
         """Sign these agents in and make them available.
@@ -125,17 +127,12 @@ class Shift:
         """Stop whatever agents still do, and disconnect."""
         await asyncio.gather(*(agent.stop() for agent in self.agents.values()))
         await self.link.close()
-        if self._reader is not None:
-            await asyncio.gather(self._reader, return_exceptions=True)
+        if self.reader is not None:
+            await asyncio.gather(self.reader, return_exceptions=True)
 
     async def _read(self) -> None:
-        try:
-            async for command in self.link.commands():
-                link = self.link
-                self._observed.command_handled(LINK, link.incarnation, command.source, command.number)
-                agent = self.agents.get(command.agent)
-                if agent is not None:
-                    agent.told(command)
-        except Exception as problem:  # whatever ends the desk ends the demo, with its reason
-            if not self.failed.done():
-                self.failed.set_exception(problem)
+        async for command in self.link.commands():
+            self._observed.command_handled(LINK, self.link.incarnation, command.source, command.number)
+            agent = self.agents.get(command.agent)
+            if agent is not None:
+                agent.told(command)
