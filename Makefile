@@ -11,6 +11,8 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 	$(ARGS) pyproject.toml --group build
 ARGS ?=
 PYTEST_ARGS ?=
+# Real questions, where they lie beside the project; else those that come with the product.
+QUESTIONS := $(wildcard ../shared/data/banking77_train.csv)
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,8 +21,8 @@ help: ## This list
 run: env ## Start everything with a sample contact centre; Ctrl-C drains and stops
 	@.venv/bin/trunkline up $(ARGS)
 
-demo: env ## Play customers and agents through the public interfaces, with a live table and a verdict
-	@.venv/bin/trunkline demo $(ARGS)
+demo: env ## Play 500 customers and 50 agents through the public interfaces, with a live table and a verdict
+	@.venv/bin/trunkline demo --customers 500 --agents 50 $(QUESTIONS:%=--source %) $(ARGS)
 
 check: lint types ## The quick checks and tests, under 3 minutes
 	@$(PY) -m pytest tests -m "not (integration or ray or browser or chaos or slow)" $(PYTEST_ARGS)
