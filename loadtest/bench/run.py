@@ -12,7 +12,8 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 import grpc
@@ -38,13 +39,15 @@ class Options:
     throughput_s: float = 10.0
     offers_s: float = 15.0
     with_ray: bool = True
+    #: The environment in which the product's Ray is found.
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 async def measure(target: str, tokens: dict[str, str], options: Options) -> Figures:
     """All figures, by name."""
     figures: Figures = {}
     if options.with_ray:
-        figures |= await ray_round_trip()
+        figures |= await ray_round_trip(options.environment)
     channel = grpc.aio.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
     async with channel:
         world = World(channel, tokens)
@@ -56,7 +59,7 @@ async def measure(target: str, tokens: dict[str, str], options: Options) -> Figu
     return figures | ratios(figures)
 
 
-async def _measure_in(world: World, calls: partial[asyncio.Future[float]], options: Options) -> Figures:
+async def _measure_in(world: World, calls: Callable[[], Awaitable[float]], options: Options) -> Figures:
     tag = f"{time.time_ns() // 1_000_000:x}"
     chats = [f"webchat:bench-{tag}-{number}" for number in range(CONVERSATIONS)]
     nulls = [f"null:bench-{tag}-{number}" for number in range(CONVERSATIONS)]
@@ -103,10 +106,10 @@ async def calls_made(channel: grpc.aio.Channel, token: str) -> float:
     return float(cluster["calls"]) + sum(float(host.get("calls", 0)) for host in cluster["hosts"].values())
 
 
-async def ray_round_trip() -> Figures:
+async def ray_round_trip(environment: dict[str, str]) -> Figures:
     """Bare Ray calls on the product's own Ray, from a process of their own."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cluster.onray.round_trip", "auto", stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "cluster.onray.round_trip", "auto", stdout=asyncio.subprocess.PIPE, env=environment
     )
     output, _ = await process.communicate()
     if process.returncode:

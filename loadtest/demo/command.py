@@ -19,15 +19,15 @@ from typing import Annotated, Any, Final
 import typer
 
 from loadtest.demo.centre import RETENTION_S, resized, sample_size
-from loadtest.demo.failures import DemoFailed
 from loadtest.demo.figures import summary
 from loadtest.demo.observed import Observed
 from loadtest.demo.pace import HANDLE_S
 from loadtest.demo.plan import plan_customers
 from loadtest.demo.play import Run, play
-from loadtest.demo.product import Access, OwnProduct, find_running, verify
 from loadtest.demo.questions import Question, read_questions
 from loadtest.demo.show import Screen
+from loadtest.failures import DemoFailed
+from loadtest.product import Access, OwnProduct, find_running, verify
 
 #: How many conversations an agent of the sample leads at once, and what share of that is planned for.
 CAPACITY: Final = 2
@@ -174,7 +174,7 @@ async def _product(options: Options, screen: Screen) -> AsyncIterator[tuple[Acce
     centre = None
     if options.literal or options.agents > sample_size():
         centre = resized(options.agents, RETENTION_S if options.literal else None)
-    own = OwnProduct(options.runtime, options.literal, centre)
+    own = OwnProduct(options.runtime, literal=options.literal, centre=centre)
     screen.tell(f"starting a product for this run{', every actor a Ray actor' if options.literal else ''}")
     async with own as access:
         yield access, own

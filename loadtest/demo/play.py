@@ -13,12 +13,12 @@ from itertools import pairwise
 from typing import Any, Final
 
 from gateways.sdk import CallFailed, DeskClient, Refused, SdkError
-from loadtest.demo.failures import DemoFailed, ProductUnusable
 from loadtest.demo.observed import Observed
 from loadtest.demo.page import Page
 from loadtest.demo.plan import CustomerPlan
-from loadtest.demo.product import Access
 from loadtest.demo.shift import CONFIGURED_WITHIN_S, GROUP, Shift
+from loadtest.failures import DemoFailed, ProductUnusable
+from loadtest.product import Access
 
 #: Nothing from the cluster for so long: more than an offer rings, and a literal actor starts.
 STALLED_AFTER_S: Final = 60.0

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from loadtest.demo.failures import SourceUnusable
+from loadtest.failures import SourceUnusable
 
 #: The longest message that the product takes.
 MAX_CHARACTERS: Final = 8000

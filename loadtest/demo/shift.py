@@ -13,10 +13,10 @@ from typing import Final
 from gateways.sdk import DeskLink, LinkOptions, Refused
 from loadtest.demo.agent import DeskAgent
 from loadtest.demo.chat import Onward
-from loadtest.demo.failures import ProductUnusable
 from loadtest.demo.observed import Observed
 from loadtest.demo.pace import Pace
 from loadtest.demo.wire import FOR_NOW
+from loadtest.failures import ProductUnusable
 
 LINK: Final = "demo-desk"
 #: The password of the sample centre's agents.

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from loadtest.demo import command
 from loadtest.demo.centre import resized, sample_size
-from loadtest.demo.failures import ProductUnusable
 from loadtest.demo.figures import summary
 from loadtest.demo.observed import Observed
-from loadtest.demo.product import find_running
+from loadtest.failures import ProductUnusable
+from loadtest.product import find_running
 
 FOUND = {"invariant": "I1", "shard": "3", "number": 7, "subject": "session/webchat:1", "explanation": "was lost"}
 

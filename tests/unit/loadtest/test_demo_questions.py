@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.demo.failures import SourceUnusable
 from loadtest.demo.questions import Question, parse_questions, read_questions
+from loadtest.failures import SourceUnusable
 
 
 def refused(content: bytes) -> str:

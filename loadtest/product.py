@@ -1,4 +1,4 @@
-"""The product that a demo plays at: the one that runs here, or one of its own, started and ended as anybody would.
+"""The product to load: the one that runs here, or one of our own, started and ended as anybody would.
 
 Kept: a product that the demo started is ended by the demo, however it ends, and leaves nothing behind but, after a
 failure, its directory with the logs.
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from loadtest.demo.failures import ProductUnusable
+from loadtest.failures import ProductUnusable
 
 #: The command line of the product, by the interpreter that runs the demo.
 TRUNKLINE: Final = (sys.executable, "-m", "cluster.cli.main")
@@ -39,6 +39,7 @@ class Access:
     targets: tuple[str, ...]
     gateway_token: str = field(repr=False)
     desk_token: str = field(repr=False)
+    admin_token: str = field(repr=False)
     run_dir: Path
     runtime: str
     log_files: tuple[Path, ...] = ()
@@ -57,7 +58,9 @@ def find_running(run_dir: Path) -> Access | None:
         encrypted = set(run.get("tls_gateways", ()))
         targets = [listens[0] for name, listens in run["gateways"].items() if name not in encrypted]
         tokens = json.loads(Path(run["tokens_file"]).read_text(encoding="utf-8"))
-        access = Access(tuple(map(_dialled, targets)), tokens["gateway"][0], tokens["desk"][0], run_dir, run["runtime"])
+        access = Access(
+            tuple(map(_dialled, targets)), tokens["gateway"][0], tokens["desk"][0], tokens["admin"][0], run_dir, run["runtime"]
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError) as problem:
@@ -70,10 +73,13 @@ def find_running(run_dir: Path) -> Access | None:
 class OwnProduct:
     """A product in a directory of its own, without adapters. Use as an async context manager; gives its `Access`."""
 
-    def __init__(self, runtime: str, literal: bool, centre: str | None = None) -> None:
+    def __init__(
+        self, runtime: str, *, literal: bool = False, centre: str | None = None, settings: dict[str, str] | None = None
+    ) -> None:
         self._runtime = runtime
         self._literal = literal
         self._centre = centre
+        self._more = settings or {}
         self._process: asyncio.subprocess.Process | None = None
         self.run_dir = Path(tempfile.mkdtemp(prefix="tl-demo-"))
         #: After a failure the directory is kept, for its logs.
@@ -106,7 +112,7 @@ class OwnProduct:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                env=self._environment(),
+                env=self.environment(),
             )
         said = await self._first_document(self._process)
         access = find_running(self.run_dir)
@@ -146,9 +152,11 @@ class OwnProduct:
             "programs": "[]",
             "centre": centre,
             "run_dir": str(self.run_dir),
+            **self._more,
         }
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What processes that attach to the product's Ray must have in their environment."""
         environment = dict(os.environ)
         if len(str(self.run_dir)) <= LONGEST_RAY_DIRECTORY:
             # Ray's logs beside the others, and gone with them.

@@ -1,4 +1,4 @@
-"""What stops a demo before or while it plays; the detail says what to do."""
+"""What stops a demo or a benchmark before or while it runs; the detail says what to do."""
 
 from __future__ import annotations
 
