@@ -24,6 +24,7 @@ from actors.messages.gateway import (
     CommandsArrived,
     ForwardAcknowledgement,
     Frame,
+    FrameRefused,
     FramesArrived,
     FrameSettled,
     FramesSettled,
@@ -110,10 +111,23 @@ class Gateway(Actor):
         if fresh:
             turn.tell(EDGE, RouteFrames(tuple(fresh)))
 
+    @on(FrameRefused)
+    def frame_refused(self, message: FrameRefused, turn: Turn) -> None:
+        """Settle a frame that the edge could not route; a repeated one was settled before."""
+        if message.seq > self.received + 1:
+            turn.refuse("FAILED_PRECONDITION", f"frame {message.seq} came after {self.received}: number frames without gaps")
+            return
+        if message.seq == self.received + 1:
+            self.received = message.seq
+            self._settle((FrameSettled(message.seq, message.refusal),), turn)
+
     @on(FramesSettled)
     def frames_settled(self, message: FramesSettled, turn: Turn) -> None:
         """Advance over every settled frame without a gap, and tell the adapter."""
-        for settled in message.settled:
+        self._settle(message.settled, turn)
+
+    def _settle(self, frames: tuple[FrameSettled, ...], turn: Turn) -> None:
+        for settled in frames:
             if settled.seq > self.acknowledged:
                 self._settled.add(settled.seq)
                 if settled.refusal is not None:

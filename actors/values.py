@@ -61,6 +61,15 @@ class Requirement(Value, frozen=True):
     skills: tuple[SkillLevel, ...] = ()
     agent: str = ""
 
+    def with_skills(self, more: tuple[SkillLevel, ...]) -> Requirement:
+        """Both at once: where the two name the same skill, the higher level."""
+        if not more:
+            return self
+        levels = {asked.skill: asked.level for asked in self.skills}
+        for asked in more:
+            levels[asked.skill] = max(asked.level, levels.get(asked.skill, 0))
+        return Requirement(tuple(SkillLevel(skill, level) for skill, level in sorted(levels.items())), self.agent)
+
 
 class PresenceState(StrEnum):
     """One presence for all channels. Only `AVAILABLE` is routable."""

@@ -8,13 +8,17 @@ from actors.values import SkillLevel, Value
 
 
 class QueueConfig(Value, frozen=True):
-    """How one queue behaves. `service_level_ms` is the target wait that counters report against."""
+    """How one queue behaves. `service_level_ms` is the target wait that counters report against.
+
+    `requires` is added by the queue to what an arrival itself asks for, so a transfer meets the new queue's needs only.
+    """
 
     name: str
     offer_timeout_ms: int = 20_000
     wrap_up_ms: int = 30_000
     reject_backoff_ms: int = 10_000
     service_level_ms: int = 20_000
+    requires: tuple[SkillLevel, ...] = ()
 
 
 class AgentConfig(Value, frozen=True):

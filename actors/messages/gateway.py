@@ -35,6 +35,13 @@ class FramesArrived(Message, frozen=True):
     frames: tuple[Frame, ...]
 
 
+class FrameRefused(Message, frozen=True):
+    """The frame with this number came but can be given to nobody: settle it, refused, in its turn."""
+
+    seq: int
+    refusal: Refusal
+
+
 class FrameSettled(Value, frozen=True):
     """What became of one frame: committed, or refused without any effect."""
 

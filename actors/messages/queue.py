@@ -40,6 +40,8 @@ class Enqueue(Message, frozen=True):
     subject: str = ""
     #: When a requirement for one agent is given up and any agent may serve; 0 means never.
     fallback_at: int = 0
+    #: Who just gave the interaction away, and is not to be asked during the queue's back-off.
+    not_agents: tuple[Address, ...] = ()
 
 
 class Withdraw(Message, frozen=True):

@@ -96,9 +96,12 @@ class Queue(Actor):
         if place is None or place.leg < message.leg:
             if place is not None:
                 self._withdraw(place, turn)
+            until = turn.now + setting.config.reject_backoff_ms
+            back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
             place = Place(
                 message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
-                message.priority, message.requirement, message.enqueued_at, message.fallback_at, turn.now,
+                message.priority, message.requirement.with_skills(setting.config.requires), message.enqueued_at,
+                message.fallback_at, turn.now, back_offs=back_offs,
             )  # fmt: skip
             insort(self._order, place.rank)
             self._move(None, place, turn)
@@ -106,6 +109,7 @@ class Queue(Actor):
             turn.put(TOTALS, replace(totals, entered=totals.entered + 1))
             if place.fallback_at and place.requirement.agent:
                 turn.set_timer(f"{FALLBACK}/{place.interaction}", place.fallback_at)
+            self._time_back_off(place, turn)
             self._announce(place, turn)
         self._tell_position(place, turn)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from actors.actor import Fired, Turn, on
-from actors.address import address
+from actors.address import Address, address
 from actors.events import InteractionMoved
 from actors.messages.agent import ServiceEnded
 from actors.messages.link import ShowEntries, ShowNotice, ShowSaw, link_address
@@ -60,7 +60,7 @@ class Session(Conversation):
             self._end(state, None, EndReason.CLOSED, turn)
             return
         self._move(None, state, turn)
-        self._enqueue(state, message.requirement, 0, turn)
+        self._enqueue(state, message.requirement, turn)
 
     @on(Queued)
     def queued(self, message: Queued, turn: Turn) -> None:
@@ -79,7 +79,8 @@ class Session(Conversation):
         if state.leg == 1 or state.last_queue in ("", state.queue):
             self._end(state, state.state, EndReason.NO_SUCH_QUEUE, turn)
         else:
-            self._requeue(state, state.last_queue, turn)
+            waiting = self._wait_again(state, state.last_queue, turn)
+            self._enqueue(waiting, anybody(waiting), turn)
 
     @on(Assigned)
     def assigned(self, message: Assigned, turn: Turn) -> None:
@@ -162,16 +163,20 @@ class Session(Conversation):
             return
         if state.state is InteractionState.ENDED:
             return turn.refuse(*OVER)
-        if self.serving(state, message.agent) is None:
+        serving = self.serving(state, message.agent)
+        if serving is None:
             return turn.refuse(*NOT_SERVING)
         if not message.id or not (message.queue or message.to_agent):
             return turn.refuse("INVALID_ARGUMENT", "a transfer needs an id, and a queue or an agent to go to")
         if message.to_agent == message.agent:
             return turn.refuse("INVALID_ARGUMENT", "the customer is with this agent already; name another agent")
         fallback_at = turn.now + message.fallback_ms if message.to_agent and message.fallback_ms else 0
-        state = replace(state, transfers=(*state.transfers, message.id))
-        state = self._requeue(state, message.queue or state.queue, turn, message.to_agent, fallback_at)
-        self._notice(state, NoticeKind.TRANSFERRED, turn)
+        turn.send(serving.address, ServiceEnded(serving.reservation))
+        noted = replace(state, transfers=(*state.transfers, message.id))
+        waiting = self._wait_again(noted, message.queue or state.queue, turn)
+        requirement = Requirement(state.requirement.skills, message.to_agent)
+        self._enqueue(waiting, requirement, turn, fallback_at, not_agents=(serving.address,))
+        self._notice(waiting, NoticeKind.TRANSFERRED, turn)
 
     @on(AgentGone)
     def agent_gone(self, message: AgentGone, turn: Turn) -> None:
@@ -187,7 +192,8 @@ class Session(Conversation):
         else:
             is_present = state.leg == leg_of(message.reservation)
         if is_present:
-            self._requeue(state, state.queue, turn, ends_service=False)
+            waiting = self._wait_again(state, state.queue, turn)
+            self._enqueue(waiting, anybody(waiting), turn)
 
     @on(DeskMoved)
     def desk_moved(self, message: DeskMoved, turn: Turn) -> None:
@@ -231,31 +237,27 @@ class Session(Conversation):
         )
         turn.emit(moved)
 
-    def _enqueue(self, state: SessionState, requirement: Requirement, fallback_at: int, turn: Turn) -> None:
+    def _enqueue(
+        self,
+        state: SessionState,
+        requirement: Requirement,
+        turn: Turn,
+        fallback_at: int = 0,
+        not_agents: tuple[Address, ...] = (),
+    ) -> None:
         enqueue = Enqueue(
             state.interaction, state.leg, turn.address, state.channel, state.customer, state.priority, requirement,
-            state.enqueued_at, state.subject, fallback_at,
+            state.enqueued_at, state.subject, fallback_at, not_agents,
         )  # fmt: skip
         turn.send(address("queue", state.queue), enqueue)
 
-    def _requeue(
-        self,
-        state: SessionState,
-        queue: str,
-        turn: Turn,
-        to_agent: str = "",
-        fallback_at: int = 0,
-        ends_service: bool = True,
-    ) -> SessionState:
-        """Begin the next leg: the skills asked for stay, a wish for one agent is the new leg's own."""
-        if state.serving is not None and ends_service:
-            turn.send(state.serving.address, ServiceEnded(state.serving.reservation))
+    def _wait_again(self, state: SessionState, queue: str, turn: Turn) -> SessionState:
+        """Begin the next leg, in this queue."""
         waiting = replace(
             state, state=InteractionState.QUEUED, leg=state.leg + 1, queue=queue, last_queue=state.queue,
             serving=None, moved_desk="",
         )  # fmt: skip
         self._move(state.state, waiting, turn)
-        self._enqueue(waiting, Requirement(state.requirement.skills, to_agent), fallback_at, turn)
         return waiting
 
     def _move_desk(self, state: SessionState, serving: Serving, desk: str, turn: Turn) -> None:
@@ -280,3 +282,8 @@ class Session(Conversation):
 
     def _notice_end(self, state: SessionState, turn: Turn) -> None:
         self._notice(state, NoticeKind.CLOSED if state.reason is EndReason.CLOSED else NoticeKind.ENDED, turn)
+
+
+def anybody(state: SessionState) -> Requirement:
+    """The skills that the customer needs, without a wish for one agent: whoever was meant did not serve."""
+    return Requirement(state.requirement.skills)

@@ -16,12 +16,14 @@ import structlog
 from actors.actor import Message, Refusal, Turn
 from actors.address import Address, Placement, ShardId, address
 from actors.gateway import ADAPTER, Gateway
+from actors.messages.centre import CentreVersion, ReadCentre
 from actors.messages.gateway import (
     Command,
     CommandsAcknowledged,
     CommandsArrived,
     ForwardAcknowledgement,
     Frame,
+    FrameRefused,
     FramesArrived,
     FrameSettled,
     FramesSettled,
@@ -33,6 +35,7 @@ from actors.messages.gateway import (
 )
 from cluster.clock import Clock
 from cluster.codec import Codec, encode, raw
+from cluster.config.edge import EdgeCentre
 from cluster.edge.dispatch import Dispatch, is_arrival
 from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
@@ -42,6 +45,7 @@ from cluster.wire import LinkNews, Parcel, PushReceipt, ShardTable, link_stream,
 log = structlog.get_logger("edge")
 
 REFRESH_EVERY_S = 1.0
+CENTRE = Address("centre/main")
 
 
 class LinkStream(Protocol):
@@ -83,9 +87,13 @@ class Link:
         """The adapter handled every command of `source` up to `number`."""
         self._tell(CommandsAcknowledged(source, number))
 
-    def settled(self, seq: int, refusal: Refusal | None) -> None:
-        """Settle a frame without routing it (the server refused it itself)."""
-        self._tell(FramesSettled((FrameSettled(seq, refusal),)))
+    def refuse(self, seq: int, refusal: Refusal) -> None:
+        """The frame with this number can be given to nobody: settle it, refused, in its turn.
+
+        Raises:
+            ProtocolViolation: a number was skipped.
+        """
+        self._tell(FrameRefused(seq, refusal))
 
     def close(self, reason: str) -> None:
         """The stream is gone."""
@@ -148,12 +156,18 @@ class Edge:
         self._generations = {self._ask_link: self._next_generation()}
         self.dispatch = Dispatch(name, transport, placement, self._settled)
         self._hosts_told: dict[str, tuple[str, dict[str, int]]] = {}
-        self._refresher = asyncio.create_task(self._refresh(), name=f"{name}:refresh")
+        #: The configuration in force as edges need it, and its version; None until it is known.
+        self.centre: EdgeCentre | None = None
+        self.centre_version = 0
+        self._refreshers = [
+            asyncio.create_task(self._refresh_table(), name=f"{name}:table"),
+            asyncio.create_task(self._refresh_centre(), name=f"{name}:centre"),
+        ]
 
     @property
     def methods(self) -> dict[str, PeerMethod]:
         """What other processes may call."""
-        return {"push": self.push, "table": self.table}
+        return {"push": self.push, "table": self.table, "ping": self.ping}
 
     def now_ms(self) -> int:
         return self._clock.now_ms()
@@ -235,6 +249,10 @@ class Edge:
         self._take_table(payload)
         return b""
 
+    async def ping(self, _: bytes) -> bytes:
+        """Answer: this process lives. A gateway that Ray restarted builds itself on being called."""
+        return b""
+
     # -- state --------------------------------------------------------------------------------------------------------
 
     @property
@@ -262,7 +280,7 @@ class Edge:
 
     async def stop(self) -> None:
         """End; adapters will resume elsewhere."""
-        tasks = [self._refresher, *self._news_to_tell.values()]
+        tasks = [*self._refreshers, *self._news_to_tell.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -326,7 +344,7 @@ class Edge:
         finally:
             self._news_to_tell.pop(host, None)
 
-    async def _refresh(self) -> None:
+    async def _refresh_table(self) -> None:
         """Fetch the table at the start and now and then, in case a push got lost; hosts that restarted hear again."""
         while True:
             with contextlib.suppress(PeerGone):
@@ -334,3 +352,13 @@ class Edge:
                 if payload:
                     self._take_table(payload)
             await asyncio.sleep(REFRESH_EVERY_S if self.is_ready else 0.05)
+
+    async def _refresh_centre(self) -> None:
+        """Follow the configuration: ask its owner about once a second whether there is a newer version."""
+        while True:
+            with contextlib.suppress(Unavailable, Refused):
+                known = await self.ask(CENTRE, ReadCentre(self.centre_version if self.centre else -1), timeout_s=2.0)
+                if isinstance(known, CentreVersion) and known.edge:
+                    self.centre = EdgeCentre.parse(known.edge)
+                    self.centre_version = known.version
+            await asyncio.sleep(REFRESH_EVERY_S if self.centre else 0.1)

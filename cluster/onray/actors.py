@@ -1,4 +1,4 @@
-"""The Ray actors of the runtime: hosts and the supervisor, each a thin shell around a plain class.
+"""The Ray actors of the runtime: hosts, the supervisor and gateways, each a thin shell around a plain class.
 
 Ray restarts a dead actor's process and runs `__init__` again, but restores no state: the shell builds its insides on
 the first call, a host empty, a supervisor from the stored table.
@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import ray
 
 from cluster.clock import SystemClock
+from cluster.edge import Edge
+from cluster.edge.server import Server, open_server
 from cluster.host.host import Host
 from cluster.onray.launcher import RayLauncher
 from cluster.onray.transport import RayTransport
+from cluster.operations import Operations
 from cluster.spec import ClusterSpec, new_incarnation
 from cluster.store import connect
 from cluster.supervisor.supervisor import Supervisor
@@ -45,7 +49,7 @@ class HostActor:
     """A Ray actor that runs shards."""
 
     def __init__(self, name: str, spec: ClusterSpec) -> None:
-        configure_logs(level=spec.log_level, component=name)
+        configure_logs(name, level=spec.log_level)
         self._name = name
         self._spec = spec
         self._shell = Shell(self._build)
@@ -79,7 +83,7 @@ class SupervisorActor:
     """A Ray actor that watches the hosts."""
 
     def __init__(self, spec: ClusterSpec) -> None:
-        configure_logs(level=spec.log_level, component="supervisor")
+        configure_logs("supervisor", level=spec.log_level)
         self._spec = spec
         self._shell = Shell(self._build)
 
@@ -95,3 +99,40 @@ class SupervisorActor:
         supervisor = Supervisor(store, transport, launcher, spec.placement(), spec.supervisor)
         await supervisor.start()
         return supervisor
+
+
+@ray.remote
+class GatewayActor:
+    """A Ray actor that owns sockets: an edge, and the server that the layout names for it.
+
+    `factory` is `module:function`, an async `function(name, settings, edge, operations)` that opens the server and
+    returns an object with `drain()` and `stop()`. So the runtime starts gateways that it does not import.
+    """
+
+    def __init__(self, name: str, spec: ClusterSpec, factory: str, settings: dict[str, Any]) -> None:
+        configure_logs(name, level=spec.log_level)
+        self._name = name
+        self._spec = spec
+        self._factory = factory
+        self._settings = settings
+        self._shell = Shell(self._build)
+        self._server: Server | None = None
+
+    async def call(self, method: str, payload: bytes) -> bytes:
+        """One call of another process."""
+        return await self._shell.call(method, payload)
+
+    async def drain(self) -> None:
+        """Tell adapters to go elsewhere, then close."""
+        if self._server is not None:
+            await self._server.drain()
+
+    async def _build(self) -> Peer:
+        spec = self._spec
+        catalogue, placement = spec.catalogue(), spec.placement()
+        transport = RayTransport(spec.name)
+        edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock())
+        store = connect(spec.store_url, spec.name)
+        operations = Operations(store, transport, placement, edge.dispatch.routes, catalogue)
+        self._server = await open_server(self._factory, self._name, self._settings, edge, operations)
+        return edge

@@ -190,6 +190,9 @@ class Supervisor:
             for name in self._watchers:
                 if name not in self._checks:
                     self._checks[name] = asyncio.create_task(self._check(name), name=f"check:{name}")
+            for name in self._table.gateways:
+                if name not in self._checks:
+                    self._checks[name] = asyncio.create_task(self._poke(name), name=f"poke:{name}")
 
     async def _check(self, name: str) -> None:
         """One host's health: a silent one is given up, one that lost shards gets them anew, an idle pinned one ends."""
@@ -206,6 +209,15 @@ class Supervisor:
                 await self._decide()
         finally:
             self._checks.pop(name, None)
+
+    async def _poke(self, gateway: str) -> None:
+        """Call a gateway, which is what makes one that Ray has restarted build itself anew."""
+        try:
+            await self._transport.call(gateway, "ping", b"", timeout_s=self._options.lease_s)
+        except PeerGone:
+            log.debug("gateway_silent", gateway=gateway)
+        finally:
+            self._checks.pop(gateway, None)
 
     async def _retire(self, name: str) -> None:
         async with self._deciding:

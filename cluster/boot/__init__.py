@@ -1,0 +1,1 @@
+"""Starts and ends the whole product: store, Ray, hosts, gateways, adapters, pages."""

@@ -1,0 +1,255 @@
+"""`trunkline up`: brings the product up in the right order, says what runs, stays in front, and takes it all down.
+
+Down goes: programs, then gateways (drained: what adapters sent is settled), hosts, Ray, and the store last, so that
+nothing that was accepted lacks its place. Every process that was started is ended by pid or handle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from cluster.boot.first_centre import apply_first_centre
+from cluster.boot.ports import require_free_ports
+from cluster.boot.programs import Program, ProgramSpec, start_all
+from cluster.boot.run_file import ProgramEntry, RunFile, run_file_path, write_run_file
+from cluster.boot.secrets import Secrets
+from cluster.config.layout import EMBEDDED, MEMORY, LayoutModel, resolve, split_listen
+from cluster.config.layout import Gateway as GatewaySection
+from cluster.config.layout_file import Layout
+from cluster.config.load import read_text
+from cluster.config.sample import sample_text
+from cluster.errors import StartupFailed
+from cluster.host.host import HostOptions
+from cluster.spec import ClusterSpec
+from cluster.store.embedded import EmbeddedOptions, EmbeddedServer, Fsync, StoreServerFailed
+from cluster.store.server_program import NoServerProgram
+from cluster.supervisor.supervisor import SupervisorOptions
+
+log = structlog.get_logger("boot")
+
+Announce = Callable[[str], None]
+
+
+class Runtime(Protocol):
+    """Where hosts and gateways run: on Ray or in this process."""
+
+    async def start(self) -> None: ...
+
+    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Running:
+    """What is up."""
+
+    layout: Layout
+    spec: ClusterSpec
+    store: EmbeddedServer | None
+    secrets: Secrets
+    centre_version: int = 0
+    programs: list[Program] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def spec_of(settings: LayoutModel, store_url: str) -> ClusterSpec:
+    """What every process of this layout's cluster must agree on."""
+    hosts = settings.hosts
+    return ClusterSpec(
+        name=settings.cluster,
+        store_url=store_url,
+        shards=settings.shards,
+        pinned_kinds=tuple(settings.pinned_kinds),
+        plugins=tuple(settings.plugins),
+        hosts=HostOptions(
+            max_pending=hosts.max_pending,
+            max_batch=hosts.max_batch,
+            passivate_after_ms=int(hosts.passivate_after_s * 1000),
+        ),
+        supervisor=SupervisorOptions(hosts=hosts.count, spares=hosts.spares, lease_s=hosts.lease_s),
+        log_level=settings.log_level,
+    )
+
+
+async def up(layout: Layout, announce: Announce, ready: Callable[[Running], Awaitable[None]] | None = None) -> None:
+    """Run the product until SIGINT or SIGTERM.
+
+    Args:
+        announce: is told, in words for people, what happens.
+        ready: runs once all is up, for instance to write the URLs.
+
+    Raises:
+        StartupFailed: something cannot be started; everything that was is taken down again.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        starting = asyncio.create_task(_bring_up(layout, announce, stack))
+        interrupted = asyncio.create_task(stopping.wait())
+        await asyncio.wait([starting, interrupted], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            announce("stopping before everything was up")
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return
+        running = starting.result()
+        if ready is not None:
+            await ready(running)
+        await interrupted
+        announce("draining: what was accepted is being settled")
+    announce("stopped")
+
+
+async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -> Running:
+    started = time.monotonic()
+    settings = layout.settings
+    require_free_ports(settings.listeners())
+    layout.run_path.mkdir(parents=True, exist_ok=True)
+    secrets = Secrets(layout.run_path)
+    secrets.ensure()
+    attached = asyncio.create_task(_attach_ray(settings, announce, stack))
+    server = None
+    try:
+        server, store_url = await _start_store(layout, announce, stack)
+    finally:
+        await attached
+    spec = spec_of(settings, store_url)
+    running = Running(layout, spec, server, secrets)
+    _claim_run_directory(running, stack)
+    runtime = _runtime(spec, settings)
+    stack.push_async_callback(runtime.stop)
+    gateways = [
+        runtime.start_gateway(gateway.name, gateway.factory, _gateway_settings(layout, gateway, secrets))
+        for gateway in settings.gateways
+    ]
+    announce(f"starting {settings.hosts.count} hosts and {settings.hosts.spares} spare, {len(gateways)} gateway")
+    stack.push_async_callback(_stop_programs, running)
+    programs = [_program_of(layout, program.name, secrets) for program in settings.programs if program.enabled]
+    await asyncio.gather(
+        runtime.start(), *gateways, start_all(programs, layout.run_path / "logs", running.programs.append)
+    )
+    running.centre_version = await _first_centre(layout, secrets)
+    running.seconds = time.monotonic() - started
+    return running
+
+
+async def _attach_ray(settings: LayoutModel, announce: Announce, stack: AsyncExitStack) -> None:
+    if settings.runtime != "ray":
+        return
+    # Imported only where Ray is used: it costs seconds.
+    from cluster.onray.cluster import start_ray, stop_ray
+
+    address = settings.ray.address
+    announce("starting Ray" if address == "local" else f"attaching to Ray at {address}")
+    await asyncio.to_thread(
+        start_ray, address, object_store_mb=settings.ray.object_store_mb, dashboard=settings.ray.dashboard
+    )
+    stack.push_async_callback(asyncio.to_thread, stop_ray)
+
+
+async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack) -> tuple[EmbeddedServer | None, str]:
+    store = layout.settings.store
+    if store.url == MEMORY:
+        announce("keeping everything in memory: nothing survives this process")
+        return None, "memory:"
+    if store.url != EMBEDDED:
+        return None, store.url
+    options = EmbeddedOptions(
+        layout.data_path, fsync=Fsync(store.fsync), port=store.port, max_memory_mb=store.max_memory_mb
+    )
+    server = EmbeddedServer(options)
+    try:
+        url = await server.start()
+    except (StoreServerFailed, NoServerProgram) as problem:
+        raise StartupFailed(f"the embedded store cannot be started: {problem}") from problem
+    stack.push_async_callback(server.stop)
+    announce(f"store is up (fsync {store.fsync})")
+    return server, url
+
+
+def _runtime(spec: ClusterSpec, settings: LayoutModel) -> Runtime:
+    if settings.runtime == "ray":
+        from cluster.onray.cluster import RayCluster
+
+        return RayCluster(spec)
+    from cluster.boot.in_process import InProcess
+
+    return InProcess(spec)
+
+
+def _gateway_settings(layout: Layout, gateway: GatewaySection, secrets: Secrets) -> dict[str, Any]:
+    """What the gateway's factory is given: plain values and absolute paths."""
+    tls = gateway.tls
+    return {
+        "listen": list(gateway.listen),
+        "tokens_file": str(resolve(layout.base, gateway.tokens_file) if gateway.tokens_file else secrets.tokens_file),
+        "signing_key_file": str(secrets.signing_key_file),
+        "tls": None
+        if tls is None
+        else {
+            "certificate": str(resolve(layout.base, tls.certificate)),
+            "key": str(resolve(layout.base, tls.key)),
+            "client_ca": None if tls.client_ca is None else str(resolve(layout.base, tls.client_ca)),
+        },
+    }
+
+
+def _program_of(layout: Layout, name: str, secrets: Secrets) -> ProgramSpec:
+    settings = layout.settings
+    program = next(program for program in settings.programs if program.name == name)
+    gateway = next(g for g in settings.gateways if program.gateway in (None, g.name))
+    role = "desk" if program.module.endswith(".desk") else "gateway"
+    host, port = split_listen(program.listen) if program.listen else ("127.0.0.1", 0)
+    arguments = [
+        "--name", f"{program.name}-1",
+        "--gateway", gateway.listen[0],
+        "--token-file", str(secrets.token_file(role)),
+        "--data-dir", str(layout.run_path / program.name),
+        *program.flags(),
+    ]  # fmt: skip
+    return ProgramSpec(program.name, program.module, tuple(arguments), host, port, dict(program.env))
+
+
+async def _first_centre(layout: Layout, secrets: Secrets) -> int:
+    path = layout.centre_path
+    source = sample_text() if path is None else read_text(path)
+    gateway = layout.settings.gateways[0]
+    if gateway.tls is not None:
+        log.info("first_centre_skipped", reason="the gateway speaks TLS: apply it with `trunkline config apply`")
+        return 0
+    return await apply_first_centre(gateway.listen[0], secrets.token("admin"), source)
+
+
+def _claim_run_directory(running: Running, stack: AsyncExitStack) -> None:
+    layout, settings = running.layout, running.layout.settings
+    run = RunFile(
+        pid=os.getpid(),
+        cluster=settings.cluster,
+        runtime=settings.runtime,
+        started_at=time.time_ns() // 1_000_000,
+        store_url=running.spec.store_url,
+        gateways={gateway.name: list(gateway.listen) for gateway in settings.gateways},
+        programs=[ProgramEntry(p.name, f"http://{p.listen}/" if p.listen else "") for p in settings.programs if p.enabled],
+        tokens_file=str(running.secrets.tokens_file),
+        shards=settings.shards,
+        pinned_kinds=list(settings.pinned_kinds),
+        ray_address=settings.ray.address if settings.runtime == "ray" else "",
+    )
+    write_run_file(layout.run_path, run)
+    stack.callback(run_file_path(layout.run_path).unlink, missing_ok=True)
+
+
+async def _stop_programs(running: Running) -> None:
+    await asyncio.gather(*(program.stop() for program in running.programs))

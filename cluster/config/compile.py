@@ -1,0 +1,122 @@
+"""Compiles a checked configuration into what actors are told and what edges hold.
+
+Invariants kept: compiling a `Centre` that `load` returned never fails; the same text gives the same plan, by which the
+centre recognises a configuration that is applied again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from actors.address import address
+from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
+from actors.values import SkillLevel
+from cluster.config.edge import Choice, EdgeAgent, EdgeCentre, EdgeQueue, EntryPoint
+from cluster.config.hours import Calendar
+from cluster.config.names import Names, milliseconds
+from cluster.config.passwords import hash_plain
+from cluster.config.schema import Agent, Centre, Channel, Queue, RoutingProfile, numbered
+from cluster.config.schema import EntryPoint as EntryPointSpec
+
+
+def compile_centre(centre: Centre, hasher: Callable[[str], str] = hash_plain) -> CentrePlan:
+    """Compile a configuration.
+
+    Args:
+        centre: From `load_centre`, which checked it.
+        hasher: Turns a plain-text password into a hash.
+    """
+    queues = {queue_id: _queue(queue) for queue_id, queue in centre.queues.items()}
+    agents = {
+        agent_id: _agent(name, agent, centre.routing_profiles[agent.routing_profile])
+        for agent_id, name, agent in people(centre)
+    }
+    return CentrePlan(queues=queues, agents=agents, edge=_edge(centre, hasher).to_json())
+
+
+def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:
+    """Every agent: id, display name and settings, groups written out."""
+    for agent_id, agent in centre.agents.items():
+        if agent.count is None:
+            yield agent_id, agent.name, agent
+            continue
+        for number in range(1, agent.count + 1):
+            member = numbered(agent_id, number, agent.count)
+            yield member, f"{agent.name} {member.rpartition('-')[2]}", agent
+
+
+def _queue(queue: Queue) -> QueueConfig:
+    return QueueConfig(
+        name=queue.name.best(),
+        offer_timeout_ms=milliseconds(queue.offer_timeout_s),
+        wrap_up_ms=milliseconds(queue.wrap_up_s),
+        reject_backoff_ms=milliseconds(queue.reject_backoff_s),
+        service_level_ms=milliseconds(queue.service_level.seconds),
+        requires=_levels(queue.requires),
+    )
+
+
+def _agent(name: str, agent: Agent, profile: RoutingProfile) -> AgentConfig:
+    return AgentConfig(
+        name=name,
+        skills=_levels(agent.skills),
+        queues=tuple(address("queue", queue) for queue in profile.queues),
+        capacity=dict(profile.capacity),
+        capacity_total=profile.capacity_total or max(1, *profile.capacity.values()),
+        auto_accept=profile.auto_accept,
+        desk_grace_ms=milliseconds(profile.desk_grace_s),
+    )
+
+
+def _levels(skills: dict[str, int]) -> tuple[SkillLevel, ...]:
+    return tuple(SkillLevel(skill, level) for skill, level in sorted(skills.items()))
+
+
+def _edge(centre: Centre, hasher: Callable[[str], str]) -> EdgeCentre:
+    hashes: dict[str, str] = {}
+
+    def secret(agent: Agent) -> str:
+        if agent.password_hash is not None:
+            return agent.password_hash
+        plain = agent.password or ""
+        if plain not in hashes:
+            hashes[plain] = hasher(plain)
+        return hashes[plain]
+
+    return EdgeCentre(
+        names=centre.name.by_language(),
+        timezone=centre.timezone,
+        channels={
+            channel_id: {
+                entry_id: _entry(entry, channel, centre.queues[entry.queue]) for entry_id, entry in channel.entry_points.items()
+            }
+            for channel_id, channel in centre.channels.items()
+        },
+        calendars={hours_id: Calendar.compiled(hours, centre.timezone) for hours_id, hours in centre.hours.items()},
+        agents={agent_id: EdgeAgent(name=name, password_hash=secret(agent)) for agent_id, name, agent in people(centre)},
+        queues={
+            queue_id: EdgeQueue(
+                names=queue.name.by_language(),
+                service_level_percent=queue.service_level.percent,
+                service_level_s=queue.service_level.seconds,
+            )
+            for queue_id, queue in centre.queues.items()
+        },
+        skills={skill: name.by_language() for skill, name in centre.skills.items()},
+        dispositions=_choices(centre.dispositions),
+        presence_reasons=_choices(centre.presence_reasons),
+    )
+
+
+def _entry(entry: EntryPointSpec, channel: Channel, queue: Queue) -> EntryPoint:
+    return EntryPoint(
+        queue=entry.queue,
+        priority=queue.priority if entry.priority is None else entry.priority,
+        skills=entry.skills,
+        retention_s=channel.retention_s if entry.retention_s is None else entry.retention_s,
+        hours=entry.hours or queue.hours,
+    )
+
+
+def _choices(names: dict[str, Names]) -> list[Choice]:
+    return [Choice(id=choice_id, names=name.by_language()) for choice_id, name in names.items()]

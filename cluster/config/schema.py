@@ -1,0 +1,189 @@
+"""The contact centre as its owner writes it: one YAML file, one model.
+
+Invariants kept: what this module accepts by itself is well formed; whether names refer to something is checked in
+`references`. Every field has a description and an example, which the reference page and the error messages use.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from cluster.config.explain import Section, wrong
+from cluster.config.hours import ALWAYS, Hours, check_timezone
+from cluster.config.names import DisplayName, Id, Seconds, Skills
+
+#: The channel entry point that is meant when an adapter names none.
+DEFAULT_ENTRY_POINT = "default"
+
+Priority = Annotated[int, Field(ge=0, le=1000)]
+_ARGON2 = re.compile(r"\$argon2(id|i|d)\$v=\d{1,3}\$m=\d{1,9},t=\d{1,4},p=\d{1,4}\$[A-Za-z0-9+/]{8,128}\$[A-Za-z0-9+/]{8,256}")
+
+
+class ServiceLevel(Section):
+    """The target: this share of interactions is answered within this wait."""
+
+    percent: float = Field(default=80, gt=0, le=100, description="share of interactions, in percent", examples=[80])
+    seconds: Seconds = Field(default=20, description="the wait that counts as in time", examples=[20])
+
+
+class Queue(Section):
+    """Where interactions of one kind wait."""
+
+    name: DisplayName = Field(description="shown to agents and customers", examples=["{en: Cards, zh: 银行卡}"])
+    priority: Priority = Field(
+        default=0, description="0 to 1000; a higher one is served first, whatever the wait", examples=[0]
+    )
+    requires: Skills = Field(default={}, description="skills and least levels an agent needs", examples=["{cards: 3}"])
+    offer_timeout_s: Seconds = Field(
+        default=20, description="how long an offer rings before the agent counts as not responding", examples=[20]
+    )
+    wrap_up_s: float = Field(default=30, ge=0, le=86_400, description="time for after-work; 0 means none", examples=[30])
+    reject_backoff_s: float = Field(
+        default=10, ge=0, le=3600, description="how long an agent who said no is not asked again", examples=[10]
+    )
+    service_level: ServiceLevel = Field(
+        default=ServiceLevel(), description="the target wait", examples=["{percent: 80, seconds: 20}"]
+    )
+    hours: Id = Field(
+        default=ALWAYS, description="when the queue takes new arrivals: a name under `hours`, or always", examples=["always"]
+    )
+
+
+class RoutingProfile(Section):
+    """Which queues its agents serve, and how much at once."""
+
+    queues: list[Id] = Field(min_length=1, description="queues served", examples=["[cards, general]"])
+    capacity: dict[Id, Annotated[int, Field(ge=0, le=100, examples=[3])]] = Field(
+        min_length=1, description="interactions at once, by channel", examples=["{webchat: 3}"]
+    )
+    capacity_total: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="interactions at once over all channels; the largest channel's when left out",
+        examples=[3],
+    )
+    auto_accept: bool = Field(default=False, description="offers are accepted without asking the agent", examples=["false"])
+    desk_grace_s: Seconds = Field(
+        default=30, description="how long a lost desk may take to come back before the agent is signed out", examples=[30]
+    )
+
+    @field_validator("queues")
+    @classmethod
+    def _no_repeats(cls, value: list[str]) -> list[str]:
+        for position, queue in enumerate(value):
+            if queue in value[:position]:
+                raise wrong(f"`{queue}` is listed twice", "delete one of them")
+        return value
+
+
+class Agent(Section):
+    """A person who serves, or with `count` a group of numbered ones."""
+
+    name: str = Field(min_length=1, max_length=200, description="shown to customers", examples=["Alice Archer"])
+    routing_profile: Id = Field(description="a name under `routing_profiles`", examples=["general"])
+    skills: Skills = Field(default={}, description="skill to level, 1 (basic) to 10 (expert)", examples=["{cards: 5}"])
+    password_hash: str | None = Field(
+        default=None, max_length=1000, description="argon2 hash for signing in; `trunkline config hash-password` makes one",
+        examples=["$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$…"],
+    )  # fmt: skip
+    password: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="a password in plain text, for samples only",
+        examples=["trunkline"],
+    )
+    count: int | None = Field(
+        default=None, ge=1, le=10_000, description="makes this many agents, `<id>-01`, `<id>-02`, …, all alike", examples=[60]
+    )
+
+    @field_validator("password_hash")
+    @classmethod
+    def _check_hash(cls, value: str | None) -> str | None:
+        if value is not None and not _ARGON2.fullmatch(value):
+            raise wrong("is not an argon2 hash", "make one with `trunkline config hash-password` and put it in single quotes")
+        return value
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Agent:
+        if self.password is None and self.password_hash is None:
+            raise wrong("has no password", "add `password_hash: …`, made with `trunkline config hash-password`")
+        if self.password is not None and self.password_hash is not None:
+            raise wrong("has both `password` and `password_hash`", "keep only `password_hash`")
+        return self
+
+
+class EntryPoint(Section):
+    """A door of a channel: where those who come through it queue."""
+
+    queue: Id = Field(description="a name under `queues`", examples=["general"])
+    priority: Priority | None = Field(default=None, description="0 to 1000; the queue's when left out", examples=[0])
+    skills: Skills = Field(
+        default={},
+        description="skills needed beside those of the queue; they stay with the customer over transfers",
+        examples=["{english: 1}"],
+    )
+    hours: Id | None = Field(default=None, description="a name under `hours`; the queue's when left out", examples=["always"])
+    retention_s: Seconds | None = Field(
+        default=None,
+        description="how long a conversation is kept for a customer who went away; the channel's when left out",
+        examples=[600],
+    )
+
+
+class Channel(Section):
+    """One channel and its doors."""
+
+    retention_s: Seconds = Field(
+        default=600, description="how long a conversation is kept for a customer who went away", examples=[600]
+    )
+    entry_points: dict[Id, EntryPoint] = Field(
+        min_length=1,
+        description=f"doors by name; `{DEFAULT_ENTRY_POINT}` is meant when none is named",
+        examples=["{default: {queue: general}}"],
+    )
+
+
+class Centre(Section):
+    """The whole contact centre."""
+
+    version: Literal[1] = Field(description="the version of this file format", examples=[1])
+    name: DisplayName = Field(description="the contact centre's name", examples=["Harbour Bank"])
+    timezone: str = Field(description="IANA zone that hours and reports use", examples=["Europe/London"])
+    skills: dict[Id, DisplayName] = Field(default={}, description="skills by id", examples=["{cards: Cards}"])
+    hours: dict[Id, Hours] = Field(default={}, description="named opening hours", examples=["{office: …}"])
+    queues: dict[Id, Queue] = Field(min_length=1, description="queues by id", examples=["{general: {name: General}}"])
+    routing_profiles: dict[Id, RoutingProfile] = Field(
+        min_length=1, description="routing profiles by id", examples=["{general: {queues: [general], capacity: {webchat: 3}}}"]
+    )
+    agents: dict[Id, Agent] = Field(default={}, description="agents by id", examples=["{alice: …}"])
+    channels: dict[Id, Channel] = Field(
+        min_length=1, description="channels by name", examples=["{webchat: {entry_points: {default: {queue: general}}}}"]
+    )
+    dispositions: dict[Id, DisplayName] = Field(
+        default={}, description="outcomes that an agent chooses from in wrap-up", examples=["{resolved: Resolved}"]
+    )
+    presence_reasons: dict[Id, DisplayName] = Field(
+        default={}, description="why an agent is away, to choose from", examples=["{lunch: Lunch}"]
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
+        return check_timezone(value)
+
+    @field_validator("hours")
+    @classmethod
+    def _always_is_built_in(cls, value: dict[str, Hours]) -> dict[str, Hours]:
+        if ALWAYS in value:
+            raise wrong(f"`{ALWAYS}` is built in", "choose another name, or delete it and refer to `always`")
+        return value
+
+
+def numbered(group: str, number: int, count: int) -> str:
+    """The id of one agent of a group made with `count`: `demo-01`."""
+    return f"{group}-{number:0{max(2, len(str(count)))}d}"

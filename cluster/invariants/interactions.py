@@ -1,0 +1,244 @@
+"""Judges what sessions and queues say: one terminal event (I1), one grant a leg (I2), books that add up (I13), moves (I14).
+
+When nothing is in flight between actors, it also holds session, queue and agent against each other: an interaction that
+one of them still has and another has let go of is lost, and that is I1.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from actors.events import InteractionMoved, MessageAdded, WaitingMoved
+from actors.values import InteractionState, ReservationState, WaitingState
+from cluster.invariants.commits import ShardState
+from cluster.invariants.report import Findings
+from cluster.invariants.stories import ENDED_LEGS, INTERACTION_MOVES, WAITING_MOVES, Leg, Stories, Story
+
+QUEUED, CONNECTED, ENDED = InteractionState.QUEUED, InteractionState.CONNECTED, InteractionState.ENDED
+
+#: (queue, channel) -> how many.
+Book = Counter[tuple[str, str]]
+
+
+class Interactions:
+    """The handlers of session and queue events."""
+
+    def __init__(self, findings: Findings, stories: Stories) -> None:
+        self.findings = findings
+        self.stories = stories
+        #: (queue, channel) -> interactions created and ended, as the sessions announced them.
+        self.created: Book = Counter()
+        self.ended: Book = Counter()
+        #: (queue, channel) -> legs that entered and left, as the queues announced them.
+        self.entered: Book = Counter()
+        self.left: Book = Counter()
+        self.messages = 0
+
+    def _violated(self, invariant: str, state: ShardState, subject: str, detail: str) -> None:
+        self.findings.violated(invariant, state.shard, state.number, subject, detail)
+
+    def interaction_moved(self, state: ShardState, who: str, event: InteractionMoved) -> None:
+        """Session: an interaction exists or moved."""
+        interaction, before, after = event.interaction, event.before, event.after
+        story = self.stories.story(interaction)
+        if before is None:
+            story = self._created(state, who, event, story)
+        elif story.state is None:
+            if not state.trimmed:
+                self._violated("I14", state, interaction, f"moved from {before}, and the journal never put it there")
+            self._adopted(state, who, event, story)
+        elif before is not story.state:
+            broken = "I1" if story.state is ENDED else "I14"
+            self._violated(broken, state, interaction, f"moved from {before} to {after}, and was {story.state}")
+        if (before, after) not in INTERACTION_MOVES:
+            self._violated("I14", state, interaction, f"{before} -> {after} is not a declared move")
+        if (event.reason is None) is (after is ENDED):
+            self._violated("I1", state, interaction, f"moved to {after} with the end reason {event.reason}")
+        if after is ENDED:
+            self.ended[story.origin] += 1
+        else:
+            self._judge_leg(state, event, story)
+        story.state, story.leg, story.queue = after, event.leg, event.queue
+        story.agent, story.reservation = event.agent, event.reservation
+        if story.forgotten:
+            self.stories.forget(story)
+
+    def _created(self, state: ShardState, who: str, event: InteractionMoved, story: Story) -> Story:
+        if story.state is not None:
+            if not story.forgotten:
+                self._violated("I1", state, event.interaction, f"was created again while it was {story.state}")
+            else:
+                # The session's retention is over, so the same conversation id may live once more.
+                story = self.stories.by_interaction[event.interaction] = Story(event.interaction)
+        self._adopted(state, who, event, story)
+        return story
+
+    def _adopted(self, state: ShardState, who: str, event: InteractionMoved, story: Story) -> None:
+        story.shard, story.channel = state.shard, event.channel
+        story.origin = (event.queue, event.channel)
+        if event.before is not None:
+            story.leg = event.leg - 1 if event.after is QUEUED else event.leg
+        self.created[story.origin] += 1
+        conversation = self.stories.conversation(who)
+        if conversation.ended:
+            conversation.ended, conversation.number = False, 0
+            conversation.ids.clear()
+        conversation.interactions.append(event.interaction)
+
+    def _judge_leg(self, state: ShardState, event: InteractionMoved, story: Story) -> None:
+        expected = story.leg + 1 if event.after is QUEUED else story.leg
+        if event.leg != expected:
+            self._violated("I14", state, event.interaction, f"moved to {event.after} on leg {event.leg}, not {expected}")
+        if event.after is CONNECTED and not event.reservation.startswith(f"{event.interaction}#{event.leg}."):
+            detail = f"was connected on leg {event.leg} by the reservation {event.reservation!r}, which is of another leg"
+            self._violated("I2", state, event.interaction, detail)
+
+    def message_added(self, state: ShardState, who: str, event: MessageAdded) -> None:
+        """Session: one transcript entry was accepted."""
+        conversation = self.stories.conversation(who)
+        last = conversation.number
+        if event.number != last + 1 and (last or not state.trimmed):
+            self._violated("I11", state, who, f"transcript entry {event.number} follows entry {last}")
+        conversation.number = event.number
+        key = (event.author, event.id)
+        if key in conversation.ids:
+            detail = f"message {event.id!r} of the {event.author} was accepted a second time, as entry {event.number}"
+            self._violated("I11", state, who, detail)
+        conversation.ids.add(key)
+        self.messages += 1
+
+    def session_ended(self, state: ShardState, session: str) -> None:
+        """Runtime: the session's actor was deleted, so its interactions must all have ended."""
+        conversation = self.stories.conversations.get(session)
+        if conversation is None:
+            return
+        for interaction in conversation.interactions:
+            story = self.stories.by_interaction.get(interaction)
+            if story is None:
+                continue
+            if story.state is not ENDED:
+                self._violated("I1", state, interaction, f"its session was deleted while it was {story.state}")
+            story.forgotten = True
+            self.stories.forget(story)
+        conversation.interactions.clear()
+        conversation.ended = True
+        if not self.stories.keep:
+            del self.stories.conversations[session]
+
+    def waiting_moved(self, state: ShardState, who: str, event: WaitingMoved) -> None:
+        """Queue: one leg entered, is held for an agent, was granted or left."""
+        story = self.stories.story(event.interaction)
+        leg = story.legs.get(event.leg)
+        before, after = event.before, event.after
+        subject = event.interaction
+        if leg is None or before is None:
+            if before is None:
+                if leg is not None:
+                    self._violated("I2", state, subject, f"leg {event.leg} entered {event.queue}, and had entered {leg.queue}")
+            elif not state.trimmed:
+                self._violated("I14", state, subject, f"left {before} in {event.queue}, and the journal never put it there")
+            leg = story.legs[event.leg] = Leg(event.queue, event.channel, state.shard)
+            self.entered[event.queue, event.channel] += 1
+        elif before is not leg.state:
+            self._violated("I14", state, subject, f"leg {event.leg} moved from {before} to {after}, and was {leg.state}")
+        if (before, after) not in WAITING_MOVES:
+            self._violated("I14", state, subject, f"{before} -> {after} is not a declared move in a queue")
+        if after is WaitingState.RESERVED:
+            leg.reservation = event.reservation
+        elif after is WaitingState.GRANTED:
+            self._granted(state, event, leg)
+            self.left[leg.queue, leg.channel] += 1
+        elif after is WaitingState.WITHDRAWN:
+            self.left[leg.queue, leg.channel] += 1
+        leg.state = after
+        if story.forgotten:
+            self.stories.forget(story)
+
+    def _granted(self, state: ShardState, event: WaitingMoved, leg: Leg) -> None:
+        if leg.granted:
+            detail = f"leg {event.leg} was granted to {event.reservation}, after {leg.granted}"
+            self._violated("I2", state, event.interaction, detail)
+        if leg.reservation and event.reservation != leg.reservation:
+            detail = f"leg {event.leg} was granted to {event.reservation}, and was held by {leg.reservation}"
+            self._violated("I2", state, event.interaction, detail)
+        leg.granted = event.reservation
+
+    def finish(self, quiet: bool, trimmed: bool) -> None:
+        """Close the books (I13), and hold the owners against each other if nothing is in flight (I1)."""
+        live: Book = Counter()
+        inside: Book = Counter()
+        for story in self.stories.by_interaction.values():
+            if story.state is not None and story.state is not ENDED:
+                live[story.origin] += 1
+            for leg in story.legs.values():
+                if leg.state is WaitingState.WAITING or leg.state is WaitingState.RESERVED:
+                    inside[leg.queue, leg.channel] += 1
+        self._balance("created", self.created, "ended", self.ended, live)
+        self._balance("entered", self.entered, "left", self.left, inside)
+        counts = self.findings.counts
+        counts["interactions_created"] += self.created.total()
+        counts["interactions_ended"] += self.ended.total()
+        counts["interactions_live"] += live.total()
+        counts["messages"] += self.messages
+        if not quiet:
+            self.findings.judged_in_part("I1", "messages may be in flight, so session, queue and agent were not compared")
+            return
+        for story in self.stories.by_interaction.values():
+            self._agree(story, trimmed)
+
+    def _balance(self, gain: str, gains: Book, loss: str, losses: Book, rest: Book) -> None:
+        for key in gains.keys() | losses.keys() | rest.keys():
+            if gains[key] != losses[key] + rest[key]:
+                queue, channel = key
+                detail = f"{gains[key]} {gain} is not {losses[key]} {loss} and {rest[key]} live"
+                self.findings.violated("I13", "", 0, f"{queue or 'no queue'} on {channel}", detail)
+
+    def _agree(self, story: Story, trimmed: bool) -> None:
+        """Hold the three owners' accounts of one interaction against each other."""
+        if story.state is None:
+            return
+        detail = _missing(story, trimmed) or _still_queued(story) or _still_offered(story)
+        if detail:
+            self.findings.violated("I1", story.shard, 0, story.interaction, f"its session is {story.state}: {detail}")
+
+
+def _missing(story: Story, trimmed: bool) -> str:
+    """What the session counts on and its queue or agent does not have."""
+    if story.state is CONNECTED:
+        return _lacks(story, story.reservation, ReservationState.ACCEPTED, "served by", trimmed)
+    if story.state is not QUEUED:
+        return ""
+    leg = story.legs.get(story.leg)
+    if leg is None:
+        return "" if trimmed else f"no queue has leg {story.leg}"
+    if leg.state is WaitingState.RESERVED:
+        return _lacks(story, leg.reservation, ReservationState.PENDING, f"held by {leg.queue} for", trimmed)
+    return "" if leg.state is WaitingState.WAITING else f"{leg.queue} has leg {story.leg} as {leg.state}"
+
+
+def _lacks(story: Story, reservation: str, expected: ReservationState, how: str, trimmed: bool) -> str:
+    hold = story.holds.get(reservation)
+    if hold is None:
+        return "" if trimmed else f"{how} {reservation}, which no agent has"
+    return "" if hold.state is expected else f"{how} {reservation}, which {hold.agent} has as {hold.state}"
+
+
+def _still_queued(story: Story) -> str:
+    """A leg that the session has left and a queue still serves."""
+    for number, leg in story.legs.items():
+        if leg.state not in ENDED_LEGS and (story.state is not QUEUED or number != story.leg):
+            return f"{leg.queue} still has leg {number} as {leg.state}"
+    return ""
+
+
+def _still_offered(story: Story) -> str:
+    """An agent's reservation that session and queue know nothing of."""
+    for name, hold in story.holds.items():
+        if hold.state is ReservationState.ACCEPTED and (story.state is not CONNECTED or story.reservation != name):
+            return f"{hold.agent} still serves {name}"
+        leg = story.legs.get(hold.leg)
+        if hold.state is not ReservationState.PENDING or leg is None:
+            continue
+        if leg.state is not WaitingState.RESERVED or leg.reservation != name:
+            return f"{hold.agent} is still offered {name}, and {leg.queue} has leg {hold.leg} as {leg.state}"
+    return ""

@@ -1,0 +1,88 @@
+"""Judges what observers saw: nothing acknowledged is missing (I1), repeats change nothing (I11), no customer text in logs (I15)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from cluster.invariants.evidence import Answered, Evidence
+from cluster.invariants.report import Findings
+from cluster.invariants.stories import Stories
+
+#: Shorter texts ("hi", "ok") stand in logs for other reasons.
+SHORTEST_TEXT: Final = 8
+
+
+def judge_evidence(findings: Findings, stories: Stories, evidence: Evidence, trimmed: Collection[str]) -> None:
+    """Hold everything that was seen outside against the journals, except the numbers of commands (I12)."""
+    _judge_arrivals(findings, stories, evidence, trimmed)
+    _judge_messages(findings, stories, evidence, trimmed)
+    _judge_commands(findings, evidence)
+    _judge_answers(findings, evidence)
+    _judge_logs(findings, evidence)
+
+
+def _judge_arrivals(findings: Findings, stories: Stories, evidence: Evidence, trimmed: Collection[str]) -> None:
+    findings.counts["arrivals_acknowledged"] += len(evidence.arrivals)
+    for arrival in evidence.arrivals:
+        session = f"session/{arrival.conversation}"
+        if session in stories.conversations:
+            continue
+        if evidence.excuses(arrival.at):
+            findings.counts["excused"] += 1
+        elif trimmed:
+            findings.judged_in_part("I1", "arrivals from before the journals begin cannot be found in them")
+        else:
+            findings.violated("I1", "", 0, session, "its arrival was acknowledged, and no journal has it")
+
+
+def _judge_messages(findings: Findings, stories: Stories, evidence: Evidence, trimmed: Collection[str]) -> None:
+    findings.counts["messages_acknowledged"] += len(evidence.messages)
+    for message in evidence.messages:
+        session = f"session/{message.conversation}"
+        conversation = stories.conversations.get(session)
+        if conversation is not None and ((message.author, message.id) in conversation.ids or conversation.ended):
+            continue
+        if evidence.excuses(message.at):
+            findings.counts["excused"] += 1
+        elif not trimmed:
+            findings.violated("I1", "", 0, session, f"message {message.id!r} was acknowledged, and no journal has it")
+
+
+def _judge_commands(findings: Findings, evidence: Evidence) -> None:
+    """An adapter handles a source's commands once each and in order, within one life of the adapter."""
+    last: dict[tuple[str, str, str], int] = {}
+    for command in evidence.commands:
+        if not command.number:
+            continue
+        key = (command.link, command.incarnation, command.source)
+        if command.number <= last.get(key, 0):
+            detail = f"command {command.number} was handled after {last[key]}"
+            findings.violated("I11", command.source, 0, f"commands {command.source} -> {command.link}", detail)
+        last[key] = command.number
+    findings.counts["commands_handled"] += len(evidence.commands)
+
+
+def _judge_answers(findings: Findings, evidence: Evidence) -> None:
+    first: dict[tuple[str, str, int], Answered] = {}
+    for answer in evidence.answers:
+        known = first.setdefault((answer.link, answer.incarnation, answer.seq), answer)
+        if known.code != answer.code and not evidence.excuses(known.at):
+            detail = f"frame {answer.seq} was answered {known.code or 'accepted'}, then {answer.code or 'accepted'}"
+            findings.violated("I11", "", 0, f"frames of {answer.link}", detail)
+    findings.counts["frames_answered"] += len(evidence.answers)
+
+
+def _judge_logs(findings: Findings, evidence: Evidence) -> None:
+    if not evidence.logs:
+        findings.not_judged("I15", "no log was given")
+        return
+    texts = [text for text in evidence.customer_texts if len(text) >= SHORTEST_TEXT]
+    if not texts:
+        findings.not_judged("I15", "no customer text was given to look for")
+    for index, text in enumerate(texts):
+        # A log writer may have escaped what is not ASCII, so both spellings count.
+        spellings = {text, text.encode("unicode_escape").decode("ascii")}
+        if any(spelling in log for log in evidence.logs for spelling in spellings):
+            # The text itself would put the leak into the report as well.
+            findings.violated("I15", "", 0, f"customer text {index + 1}", f"{len(text)} characters of it stand in a log")

@@ -1,0 +1,117 @@
+"""Starts and ends a cluster on Ray: Ray itself if need be, the supervisor, the gateways."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+import ray
+import structlog
+from ray.exceptions import RayError
+
+from cluster.errors import PeerGone, StartupFailed
+from cluster.onray.actors import GatewayActor, SupervisorActor
+from cluster.onray.launcher import ACTOR_OPTIONS
+from cluster.onray.transport import RayTransport, actor_name
+from cluster.spec import ClusterSpec
+from cluster.transport import SUPERVISOR
+from cluster.wire import table_decoder
+
+log = structlog.get_logger("ray")
+
+START_TIMEOUT_S = 90.0
+LOCAL = "local"
+
+
+def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bool = False) -> bool:
+    """Start a local Ray, or attach to a running one (`auto` or `host:port`).
+
+    Blocks for 4 to 13 s; call it in a thread.
+
+    Returns:
+        Whether Ray was started here, and so ends with `stop_ray`.
+
+    Raises:
+        StartupFailed: there is no Ray at the address, or it cannot be started.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": True, "logging_level": "ERROR"}
+    if address == LOCAL:
+        options |= {
+            "address": "local",
+            "include_dashboard": dashboard,
+            "object_store_memory": object_store_mb * 1024 * 1024,
+        }
+    else:
+        options |= {"address": address}
+    try:
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, ValueError, RayError) as problem:
+        hint = "" if address == LOCAL else "; start one with `ray start --head` or write ray.address: local"
+        raise StartupFailed(f"Ray cannot be used at {address!r}: {problem}{hint}") from problem
+    return address == LOCAL
+
+
+def stop_ray() -> None:
+    """End the local Ray, or detach from one that was running before. Blocks; call it in a thread."""
+    ray.shutdown()
+
+
+class RayCluster:
+    """One Trunkline cluster on the Ray that this process is attached to."""
+
+    def __init__(self, spec: ClusterSpec) -> None:
+        self.spec = spec
+        self.transport = RayTransport(spec.name)
+        self._gateways: dict[str, Any] = {}
+
+    async def start(self) -> None:
+        """Start the supervisor, which starts the hosts; returns when every shard is placed."""
+        SupervisorActor.options(**ACTOR_OPTIONS, name=actor_name(self.spec.name, SUPERVISOR)).remote(self.spec)
+        await self._first_call(SUPERVISOR, "status")
+
+    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None:
+        """Start a gateway and wait until it listens.
+
+        Raises:
+            StartupFailed: it cannot; the detail says why.
+        """
+        options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, name)}
+        self._gateways[name] = GatewayActor.options(**options).remote(name, self.spec, factory, settings)
+        await self._first_call(name, "ping")
+
+    async def stop(self) -> None:
+        """Drain the gateways, then end every process of this cluster."""
+        await asyncio.gather(*(self._drain(name, handle) for name, handle in self._gateways.items()))
+        peers = await self._everybody()
+        for peer in peers:
+            try:
+                ray.kill(self.transport.handle(peer), no_restart=True)
+            except PeerGone:
+                continue
+
+    async def _everybody(self) -> list[str]:
+        """The supervisor first, so that it starts nobody again."""
+        hosts: list[str] = []
+        try:
+            table = table_decoder.decode(await self.transport.call(SUPERVISOR, "locate", b"0"))
+            hosts = list(table.hosts)
+        except PeerGone as problem:
+            log.warning("supervisor_silent", detail=problem.detail)
+        return [SUPERVISOR, *self._gateways, *hosts]
+
+    async def _drain(self, name: str, handle: Any) -> None:
+        try:
+            async with asyncio.timeout(15.0):
+                await handle.drain.remote()
+        except (RayError, TimeoutError) as problem:
+            log.warning("gateway_not_drained", gateway=name, reason=type(problem).__name__)
+
+    async def _first_call(self, peer: str, method: str) -> None:
+        try:
+            await self.transport.call(peer, method, b"", timeout_s=START_TIMEOUT_S)
+        except PeerGone as problem:
+            cause = problem.__cause__
+            detail = str(getattr(cause, "cause", None) or cause or problem.detail)
+            raise StartupFailed(f"{peer} could not be started: {detail}") from problem

@@ -1,0 +1,74 @@
+"""Holds commands back until the adapter has room for them, so that a slow adapter costs memory only up to a bound.
+
+Kept: numbered commands leave in the order they came, at most `window` of them unacknowledged; passing ones (number 0)
+are dropped rather than held.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from actors.messages.gateway import Command
+
+
+class HeldTooMany(Exception):
+    """The adapter acknowledges too slowly; its stream must be closed, the commands stay with their shards."""
+
+
+class CommandGate:
+    """The commands of one stream."""
+
+    def __init__(self, window: int, held_limit: int) -> None:
+        self._window = window
+        self._held_limit = held_limit
+        self._held: deque[Command] = deque()
+        self._in_flight: dict[str, deque[int]] = {}
+        self.in_flight = 0
+
+    @property
+    def held(self) -> int:
+        """How many wait for acknowledgements."""
+        return len(self._held)
+
+    def offer(self, commands: Sequence[Command]) -> None:
+        """Take commands to send.
+
+        Raises:
+            HeldTooMany: there is no room left.
+        """
+        for command in commands:
+            # A passing command must not overtake the numbered ones of its conversation, and is not worth waiting for.
+            if command.number or not self._held:
+                self._held.append(command)
+        if len(self._held) > self._held_limit:
+            raise HeldTooMany(f"{len(self._held)} commands wait while {self.in_flight} are not acknowledged")
+
+    def take(self, limit: int) -> list[Command]:
+        """The next commands to write, at most `limit`."""
+        taken: list[Command] = []
+        held = self._held
+        while held and len(taken) < limit:
+            command = held[0]
+            if command.number:
+                if self.in_flight >= self._window:
+                    break
+                self.in_flight += 1
+                self._in_flight.setdefault(command.source, deque()).append(command.number)
+            taken.append(held.popleft())
+        return taken
+
+    def ready(self) -> bool:
+        """Whether `take` would give something."""
+        return bool(self._held) and (self.in_flight < self._window or not self._held[0].number)
+
+    def acknowledge(self, source: str, number: int) -> bool:
+        """The adapter handled `source` up to `number`; whether any of it was in flight."""
+        numbers = self._in_flight.get(source)
+        before = self.in_flight
+        while numbers and numbers[0] <= number:
+            numbers.popleft()
+            self.in_flight -= 1
+        if numbers is not None and not numbers:
+            del self._in_flight[source]
+        return self.in_flight < before

@@ -1,0 +1,96 @@
+"""Rules that hold after every turn, judged from the events alone; a small cousin of the cluster's checker."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from actors.actor import Event
+from actors.address import Address, name_of
+from actors.events import AgentConfigured, InteractionMoved, PresenceMoved, ReservationMoved, WaitingMoved
+from actors.values import (
+    INTERACTION,
+    PRESENCE,
+    RESERVATION,
+    WAITING,
+    InteractionState,
+    PresenceState,
+    ReservationState,
+    WaitingState,
+    leg_of,
+)
+
+
+class Rules:
+    """Feeds on events in the order they happened and fails at the first that breaks a rule."""
+
+    def __init__(self) -> None:
+        self.interactions: dict[str, InteractionState] = {}
+        self._places: dict[tuple[Address, str, int], WaitingState] = {}
+        self._open: dict[Address, dict[str, ReservationMoved]] = defaultdict(dict)
+        self._accepted: set[tuple[str, int]] = set()
+        self._presence: dict[Address, PresenceState] = {}
+        self._configured: dict[Address, AgentConfigured] = {}
+
+    def feed(self, event: Event) -> None:
+        """Judge one event."""
+        match event:
+            case InteractionMoved():
+                self._interaction(event)
+            case WaitingMoved():
+                self._place(event)
+            case ReservationMoved():
+                self._reservation(event)
+            case PresenceMoved():
+                before = self._presence.get(event.agent, PresenceState.OFFLINE)
+                assert event.before is before, f"presence is continuous: {event}"
+                assert PRESENCE.allows(before, event.after), f"I14 {event}"
+                self._presence[event.agent] = event.after
+            case AgentConfigured():
+                self._configured[event.agent] = event
+
+    @property
+    def open_reservations(self) -> int:
+        """How many reservations are not final."""
+        return sum(len(held) for held in self._open.values())
+
+    def _interaction(self, moved: InteractionMoved) -> None:
+        assert self.interactions.get(moved.interaction) is moved.before, f"I1 moves are continuous: {moved}"
+        assert INTERACTION.allows(moved.before, moved.after), f"I14 {moved}"
+        assert (moved.reason is not None) == (moved.after is InteractionState.ENDED), f"I1 an end has a reason: {moved}"
+        self.interactions[moved.interaction] = moved.after
+
+    def _place(self, moved: WaitingMoved) -> None:
+        key = (moved.queue, moved.interaction, moved.leg)
+        assert self._places.get(key) is moved.before, f"a place moves continuously, once for each leg: {moved}"
+        assert WAITING.allows(moved.before, moved.after), f"I14 {moved}"
+        if moved.after is WaitingState.RESERVED:
+            assert moved.agent not in moved.not_agents, f"nobody is asked again during the back-off: {moved}"
+            able = self._configured[moved.agent]
+            levels = {skill.skill: skill.level for skill in able.skills}
+            assert all(levels.get(need.skill, 0) >= need.level for need in moved.requirement.skills), f"I6 {moved}"
+            assert moved.requirement.agent in ("", name_of(moved.agent)), f"I6 only the agent asked for: {moved}"
+        self._places[key] = moved.after
+
+    def _reservation(self, moved: ReservationMoved) -> None:
+        held = self._open[moved.agent]
+        before = held[moved.reservation].after if moved.reservation in held else None
+        assert before is moved.before, f"a reservation moves continuously: {moved}"
+        assert RESERVATION.allows(before, moved.after), f"I14 {moved}"
+        if moved.after is ReservationState.PENDING:
+            assert self._presence.get(moved.agent) is PresenceState.AVAILABLE, f"I4 {moved}"
+        leg = (moved.interaction, leg_of(moved.reservation))
+        if moved.after is ReservationState.ACCEPTED:
+            assert leg not in self._accepted, f"I2 accepted twice: {moved}"
+            self._accepted.add(leg)
+        if RESERVATION.moves[moved.after]:
+            held[moved.reservation] = moved
+        else:
+            del held[moved.reservation]
+        if moved.after is ReservationState.PENDING:
+            self._capacity(moved.agent)
+
+    def _capacity(self, agent: Address) -> None:
+        configured, held = self._configured[agent], self._open[agent].values()
+        assert len(held) <= configured.capacity_total, f"I3 {agent} has {len(held)} of {configured.capacity_total}"
+        for channel, count in Counter(one.channel for one in held).items():
+            assert count <= configured.capacity.get(channel, 0), f"I3 {agent} has {count} {channel}"

@@ -1,0 +1,177 @@
+"""Random stories: whatever customers, agents, clocks and crashes do in whatever order, the rules hold and all end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.address import address
+from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn
+from actors.messages.link import DeskReservation
+from actors.messages.router import ROUTER
+from actors.messages.session import CustomerResumed
+from actors.values import InteractionState, PresenceState, ReservationState
+from tests.unit.actors.rules import Rules
+from tests.unit.actors.scene import CENTRE, WEB, Scene, agent, agent_at, needs, queue, session
+from tests.unit.actors.stage import Stage
+
+AGENTS = {
+    "ann": agent("ann", "sales", chats=2, skills={"french": 5}),
+    "bob": agent("bob", "sales", "support", capacity={"chat": 2, "mail": 1}, capacity_total=2),
+    "cat": agent("cat", "support", "sales", capacity={"chat": 1, "mail": 3}, capacity_total=3, skills={"french": 9}),
+    "dan": agent("dan", "sales", "support", auto_accept=True, capacity={"chat": 1, "mail": 1}),
+}
+QUEUES = (queue("sales", wrap_up_ms=0), queue("support", reject_backoff_ms=3000))
+RELOADABLE = [ROUTER, CENTRE, *(address("queue", config.name) for config in QUEUES), *map(agent_at, AGENTS)]
+
+
+class Story:
+    """One random story, told from a seed."""
+
+    def __init__(self, seed: int, literal: bool) -> None:
+        self.random = Random(seed)
+        self.scene = Scene(AGENTS, QUEUES, choose=self.random.randrange if literal else None)
+        self.rules = Rules()
+        self.judged = 0
+        self.scene.watch = self.judge
+        self.scene.run()
+        self.customers: list[str] = []
+
+    def judge(self, stage: Stage) -> None:
+        """Hand every new event to the rules."""
+        for event in stage.events[self.judged :]:
+            self.rules.feed(event)
+        self.judged = len(stage.events)
+
+    def tell(self, steps: int) -> None:
+        """Let so many things happen."""
+        for _ in range(steps):
+            self.random.choice(self._deeds())()
+            for _ in range(self.random.randrange(6)):
+                self.scene.step()
+
+    def _deeds(self) -> list[Callable[[], object]]:
+        rare = [self.reload, self.sign_out, self.lose_desk, self.leave, self.transfer]
+        return [self.arrive, self.arrive, self.sign_in, self.sign_in, self.act, self.act, self.act, self.talk, self.fire, *rare]
+
+    # Customers.
+
+    def arrive(self) -> None:
+        name = f"c{len(self.customers)}"
+        self.customers.append(name)
+        wish = needs(french=self.random.choice([4, 7])) if self.random.random() < 0.2 else needs()
+        channel, to = self.random.choice(["chat", "chat", "mail"]), self.random.choice(["sales", "support", "support"])
+        if channel == "mail" or wish.skills:
+            to = "support" if channel == "mail" else "sales"
+        self.scene.arrive(name, to, channel=channel, requirement=wish, priority=self.random.choice([0, 0, 3]))
+
+    def leave(self) -> None:
+        if self.customers:
+            self.scene.leaves(self.random.choice(self.customers))
+
+    def talk(self) -> None:
+        if self.customers:
+            name = self.random.choice(self.customers)
+            self.scene.says(name, "hello", id=str(self.random.randrange(5)))
+            self.scene.tell(session(name), CustomerResumed(WEB, self.random.randrange(3)))
+
+    # Agents.
+
+    def sign_in(self) -> None:
+        name = self.random.choice(list(AGENTS))
+        self.scene.tell(agent_at(name), SignIn(self.random.choice([f"desk-{name}", "desk-b"])))
+        state = self.random.choice([PresenceState.AVAILABLE] * 3 + [PresenceState.AWAY])
+        self.scene.tell(agent_at(name), SetPresence(state, "so"))
+
+    def sign_out(self) -> None:
+        self.scene.sign_out(self.random.choice(list(AGENTS)))
+
+    def lose_desk(self) -> None:
+        name = self.random.choice(list(AGENTS))
+        self.scene.tell(agent_at(name), DeskLost(f"desk-{name}"))
+
+    def transfer(self) -> None:
+        name, held = self._held(ReservationState.ACCEPTED)
+        if held is not None:
+            to = self.random.choice(["sales", "support", "nowhere"] if held.channel == "chat" else ["support"])
+            to_agent = self.random.choice(["", "", *AGENTS])
+            self.scene.transfer(name, conversation(held), to, to_agent, id=str(self.random.random()))
+
+    def act(self) -> None:
+        """An agent does the next thing with some reservation on their desk."""
+        name, held = self._held()
+        if held is None:
+            return
+        if held.state is ReservationState.PENDING and self.random.random() < 0.3:
+            self.scene.tell(agent_at(name), RejectOffer(held.reservation))
+        else:
+            self._serve(name, held)
+
+    def _serve(self, name: str, held: DeskReservation) -> None:
+        """The agent does what brings the reservation nearer to its end."""
+        match held.state:
+            case ReservationState.PENDING:
+                self.scene.tell(agent_at(name), AcceptOffer(held.reservation))
+            case ReservationState.ACCEPTED:
+                self.scene.replies(name, conversation(held), "hi", id=str(self.random.randrange(3)))
+                self.scene.ends(name, conversation(held))
+            case _:
+                self.scene.tell(agent_at(name), CompleteWrapUp(held.reservation, "solved"))
+
+    def _held(self, *states: ReservationState) -> tuple[str, DeskReservation | None]:
+        """A random reservation on somebody's desk."""
+        found = [
+            (name, one) for name in AGENTS for one in self.scene.desk(name).reservations if not states or one.state in states
+        ]
+        return self.random.choice(found) if found else ("", None)
+
+    # The world.
+
+    def fire(self) -> None:
+        if self.scene.timers:
+            due_at, key = min((due_at, key) for key, due_at in self.scene.timers.items())
+            self.scene.fire(due_at, key)
+
+    def reload(self) -> None:
+        self.scene.reload(self.random.choice([*RELOADABLE, *map(session, self.customers)]))
+
+    def finish(self) -> None:
+        """Everybody works as they should until nothing is left to do."""
+        for _ in range(60 + 4 * len(self.customers)):
+            self.scene.run()
+            for name in AGENTS:
+                self.scene.tell(agent_at(name), SignIn(f"desk-{name}"))
+                self.scene.tell(agent_at(name), SetPresence(PresenceState.AVAILABLE))
+                self.scene.run()
+                for held in self.scene.desk(name).reservations:
+                    self._serve(name, held)
+                    self.scene.run()
+            self.scene.advance(4000)
+            if set(self.rules.interactions.values()) <= {InteractionState.ENDED} and not self.rules.open_reservations:
+                break
+
+
+def conversation(held: DeskReservation) -> str:
+    return held.interaction.rpartition("/")[0]
+
+
+@pytest.mark.parametrize("literal", [False, True], ids=["one shard", "literal"])
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_rules_hold_and_everybody_is_served(literal: bool, seed: int) -> None:
+    """In any order of deeds and deliveries no rule breaks, and with agents at work every interaction ends (I7, I13)."""
+    story = Story(seed, literal)
+    story.tell(150)
+    story.finish()
+    live = [one for one, state in story.rules.interactions.items() if state is not InteractionState.ENDED]
+    assert live == [], "nobody is stuck"
+    assert len(story.rules.interactions) == len(story.customers), "created = ended + live"
+    assert story.rules.open_reservations == 0, "no agent is stuck with a reservation"
+    for name in ("sales", "support"):
+        counters = story.scene.counters(name)
+        assert (counters.waiting, counters.offered) == (0, 0), "nobody is left in a queue"
+        assert counters.entered == counters.granted + counters.withdrawn, "each place ended once"
