@@ -8,11 +8,14 @@ from random import Random
 from actors.address import Address, address
 from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig
 from actors.values import SkillLevel
+from cluster.config.edge import EdgeCentre
 from cluster.errors import Refused, Unavailable
 from cluster.simulator.plant import Plant
 
 CENTRE = address("centre", "main")
 PATIENCE_S = 4.0
+#: What edges are told: simulated adapters know their doors themselves.
+EDGE = EdgeCentre(names={"en": "Simulated"}, timezone="UTC", channels={}).to_json()
 
 
 class Administrator:
@@ -40,7 +43,7 @@ class Administrator:
         for index, name in enumerate(self.agents):
             if complete or random.random() < 0.9:
                 agents[name] = self._agent(name, served, expert=complete and index < 2)
-        return CentrePlan(queues, agents, "{}")
+        return CentrePlan(queues, agents, EDGE)
 
     def _agent(self, name: str, served: tuple[Address, ...], *, expert: bool) -> AgentConfig:
         random = self.random

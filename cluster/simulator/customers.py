@@ -49,7 +49,7 @@ class SimCustomer(Browser):
         self._arrive()
         patience_at = world.loop.time() + random.choice((3.0, 12.0, 60.0, 600.0))
         plans = random.randint(1, 4)
-        while not self.is_over:
+        while not self.is_over and not (self.is_away and world.is_calm):
             await asyncio.sleep(random.uniform(0.4, 1.8))
             if self.adapter is None:
                 if not self.is_away and (world.is_calm or random.random() < 0.5):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, TypeVar
 
 from actors.address import Address
 from cluster.invariants.checker import Checker
@@ -17,7 +18,8 @@ from cluster.simulator.loop import VirtualLoop
 from cluster.simulator.options import SimulationOptions, drawn
 from cluster.simulator.transcripts import Transcripts
 from cluster.simulator.world import World, catalogue_of
-from cluster.store.memory import MemoryStore
+
+T = TypeVar("T")
 
 #: A full collection costs as much as a tenth of a run, so it waits for this many.
 COLLECT_EVERY = 8
@@ -39,23 +41,28 @@ def simulate(seed: int, options: SimulationOptions | None = None) -> SimulationR
     """Run one seed and judge it."""
     options = options or SimulationOptions()
     begun = time.perf_counter()
-    scale = drawn(seed, options)
-    loop = VirtualLoop()
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with Logbook() as logbook:
-            world = World(loop, seed, scale, options, catalogue_of(options))
-            loop.run(world.run())
-        world.oracle.evidence.logs.append(logbook.text)
+        world = play(seed, options)
         violations, counts, digest = _judge(world)
     finally:
         if collecting:
             gc.enable()
+    loop, scale = world.loop, world.scale
     counts |= {"virtual_ms": int(loop.time() * 1000), "steps": loop.steps, "literal": int(scale.literal), "lax": int(scale.lax)}
     counts |= {f"fault_{name}": count for name, count in world.faults.counts.items()}
     story = tuple(world.faults.story) if options.trace or violations else ()
     return SimulationResult(seed, tuple(violations), counts, digest, time.perf_counter() - begun, story)
+
+
+def play(seed: int, options: SimulationOptions) -> World:
+    """Run one seed to its end, without judging it."""
+    with Logbook() as logbook:
+        world = World(VirtualLoop(), seed, drawn(seed, options), options, catalogue_of(options))
+        world.loop.run(world.run())
+    world.oracle.evidence.logs.append(logbook.text)
+    return world
 
 
 def _judge(world: World) -> tuple[list[str], dict[str, int], str]:
@@ -78,7 +85,37 @@ def _judge(world: World) -> tuple[list[str], dict[str, int], str]:
             checker.stored_records(shard, Address(address), records)
     report = checker.finish(oracle.now_ms)
     oracle.judge(transcripts, world.customers)
-    found = [f"{v.invariant} {v.subject}: {v.detail}" for v in report.violations]
+    found = [f"{v.invariant} {v.subject}: {v.explanation}" for v in report.violations]
     found += [f"E2E {what}" for what in dict.fromkeys(oracle.violations)]
     found += [f"DEFECT {what}" for what in dict.fromkeys(world.loop.failures)]
     return found, dict(report.counts), digest.hexdigest()
+
+
+def finish(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run what never waits: the memory store's operations."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise RuntimeError("an operation of the memory store waited for something")
+
+
+def run_seeds(
+    seeds: Iterable[int], options: SimulationOptions | None = None, processes: int = 2
+) -> Iterator[SimulationResult]:
+    """Run many seeds, each result as soon as it and all before it are there."""
+    run = partial(simulate, options=options or SimulationOptions())
+    if processes <= 1:
+        for count, seed in enumerate(seeds, 1):
+            yield run(seed)
+            if not count % COLLECT_EVERY:
+                gc.collect()
+        return
+    with ProcessPoolExecutor(processes, initializer=_settle_in) as pool:
+        yield from pool.map(run, seeds, chunksize=COLLECT_EVERY)
+
+
+def _settle_in() -> None:
+    """Imports live for ever, so the collector need not look at them again."""
+    gc.collect()
+    gc.freeze()

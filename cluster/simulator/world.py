@@ -41,6 +41,8 @@ class World:
         self.adapters: dict[str, SimAdapter] = {}
         self.customers: list[SimCustomer] = []
         self.agents = [SimAgent(self, name, Random(f"{seed}:agent:{name}")) for name in self.agent_names]
+        #: Where an operator's command line runs.
+        self.operator = self.plant.process("operator")
         self.admin = Administrator(self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"))
         self.faults = Faults(self, Random(f"{seed}:faults"))
         self._random = Random(f"{seed}:world")
