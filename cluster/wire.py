@@ -77,7 +77,10 @@ class ShardReceipt(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
+    """`strangers` are shards whose commands were acknowledged to a host that does not run them."""
+
     shards: dict[ShardId, ShardReceipt]
+    strangers: list[ShardId] = []
 
 
 class Outbound(msgspec.Struct, frozen=True, array_like=True):

@@ -119,7 +119,8 @@ class Outlets:
     def _pump(self, peer: str) -> Pump:
         pump = self._pumps.get(peer)
         if pump is None:
-            carry = self._carry_to_gateway if peer in self.routes.table.gateways else self._carry_to_host
+            # A gateway's first news may overtake the table that names it, so the table cannot tell them apart.
+            carry = self._carry_to_gateway if peer in self._claims else self._carry_to_host
             pump = self._pumps[peer] = Pump(f"{self._host}->{peer}", partial(carry, peer))
         return pump
 
@@ -172,11 +173,11 @@ class Outlets:
         taken: list[tuple[Shard, str, ShardId, int]] = []
         for source_id, destination in lanes:
             source = self._shards.get(source_id)
-            if source is None:
-                continue
+            target = ShardId(destination[2:])
+            if source is None or self.routes.host_of(target) != host:
+                continue  # Whoever moved the shard has routed the lane anew.
             items = source.outbox.unsent(destination, LANE_LIMIT, alone=True)
             if items:
-                target = ShardId(destination[2:])
                 stream = source.stream
                 parcels.setdefault(target, []).extend(Parcel(stream, item.number, item.to, item.body) for item in items)
                 taken.append((source, destination, target, items[-1].number))
@@ -250,10 +251,9 @@ class Outlets:
 
     def _table_changed(self, previous: ShardTable) -> None:
         table = self.routes.table
-        gone = [peer for peer in self._pumps if peer not in table.hosts and peer not in table.gateways]
-        for peer in gone:
+        for peer in [peer for peer in self._pumps if peer not in table.hosts and peer not in self._claims]:
             self._ready.pop(peer, None)
-            self._pumps.pop(peer).cancel()
+            self._pumps.pop(peer).retire()
         for shard in self._shards.values():
             for destination in list(shard.outbox.destinations()):
                 if destination.startswith("s:"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
-from actors.messages.session import Arrive
 from cluster.catalogue import Catalogue, load_catalogue
 from cluster.simulator.adapter import SimAdapter
 from cluster.simulator.administrator import Administrator
@@ -125,16 +124,12 @@ class World:
 
     def open_ends(self) -> list[str]:
         """What is still under way, in words."""
-        ends = [
-            f"{customer.conversation} is not over"
-            for customer in self.customers
-            if not customer.is_over and (not customer.is_away or customer.unaccepted)
-        ]
+        present = [customer for customer in self.customers if not customer.is_away and not customer.is_over]
+        ends = [f"{customer.conversation} is not over" for customer in present]
         ends += [
             f"{customer.conversation} has not been told the answer to {type(saying.message).__name__}"
-            for customer in self.customers
+            for customer in present
             for saying in customer.unaccepted
-            if not customer.is_away or isinstance(saying.message, Arrive)
         ]
         for name, adapter in self.adapters.items():
             if adapter.link.unsettled:

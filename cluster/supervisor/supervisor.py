@@ -340,7 +340,7 @@ class Supervisor:
                 pump = self._pumps[peer] = Pump(f"table->{peer}", partial(self._tell, peer))
             pump.hurry()
         for peer in [peer for peer in self._pumps if peer not in table.hosts and peer not in table.gateways]:
-            self._pumps.pop(peer).cancel()
+            self._pumps.pop(peer).retire()
 
     async def _tell(self, peer: str) -> bool:
         table = self._table
