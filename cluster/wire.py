@@ -101,9 +101,9 @@ class Push(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PushReceipt(msgspec.Struct, frozen=True, array_like=True):
-    """Links that this gateway does not hold (any more) under the generation that was used."""
+    """Links that this gateway does not hold (any more) under the generation that was used, which is told too."""
 
-    unknown: list[str] = []
+    unknown: list[tuple[str, int]] = []
 
 
 class LinkNews(msgspec.Struct, frozen=True, array_like=True):

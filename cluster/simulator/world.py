@@ -141,9 +141,6 @@ class World:
                 lanes = [f"{destination}" for destination in shard.outbox.destinations()]
                 if lanes:
                     ends.append(f"shard {shard.id} on {name} still holds messages for {', '.join(lanes)}")
-        for name, edge in self.plant.edges.items():
-            if edge.dispatch.pending:
-                ends.append(f"{name} still holds {edge.dispatch.pending} frames")
         return ends
 
 
