@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 class Talk:
     """How far the agent is with one reservation's conversation."""
 
-    __slots__ = ("is_done", "patience")
+    __slots__ = ("done_for", "is_done", "patience")
 
     def __init__(self, patience: int) -> None:
         #: How often the agent looks at it without anything new before ending it.
         self.patience = patience
         self.is_done = False
+        #: How often the agent has seen it since; a lax store may have lost the end.
+        self.done_for = 0
 
 
 class SimAgent(Browser):
@@ -131,6 +133,8 @@ class SimAgent(Browser):
             if entry.author is Author.CUSTOMER and (interaction, number) not in self._replied
         ]
         if talk.is_done:
+            talk.done_for += 1
+            talk.is_done = talk.done_for % 12 != 0
             return
         if not entries and random.random() < 0.15:
             self.say(session, ShowConversation(self.name, interaction, self.adapter.name if self.adapter else ""))

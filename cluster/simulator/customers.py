@@ -40,7 +40,7 @@ class SimCustomer(Browser):
         #: The person walked away without a word; an agent will have to end it.
         self.is_away = False
         self.wrote = 0
-        self.greeted = 0
+        self.visits = 0
         self._arrival_said = False
 
     async def live(self) -> None:
@@ -135,10 +135,11 @@ class SimCustomer(Browser):
         arrivals = [saying for saying in self.unaccepted if isinstance(saying.message, Arrive)]
         for saying in arrivals:
             self._post(adapter, saying)
+        self.visits += 1
         last = 0
         while last + 1 in self.seen:
             last += 1
-        adapter.link.post(self.session, CustomerResumed(adapter.name, last))
+        adapter.link.post(self.session, CustomerResumed(adapter.name, last, self.visits))
 
     def show(self, message: Message) -> None:
         match message:
