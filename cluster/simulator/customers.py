@@ -113,7 +113,12 @@ class SimCustomer(Browser):
     def _written(self, message_id: str, refusal: Refusal | None) -> None:
         if refusal is None:
             self.world.oracle.message_accepted(self.conversation, "customer", self.conversation, message_id)
-        elif refusal.code == "FAILED_PRECONDITION":
+        else:
+            self._refused(refusal)
+
+    def _refused(self, refusal: Refusal | None) -> None:
+        """The conversation has ended, or a lax store lost it: this window is of no more use."""
+        if refusal is not None and (refusal.code == "FAILED_PRECONDITION" or (refusal.code == "NOT_FOUND" and self.is_accepted)):
             self.is_over = True
 
     def _leave(self) -> None:
@@ -139,7 +144,7 @@ class SimCustomer(Browser):
         last = 0
         while last + 1 in self.seen:
             last += 1
-        adapter.link.post(self.session, CustomerResumed(adapter.name, last, self.visits))
+        adapter.link.post(self.session, CustomerResumed(adapter.name, last, self.visits), self._refused)
 
     def show(self, message: Message) -> None:
         match message:

@@ -93,6 +93,9 @@ class World:
         await self.faults.rage(until)
         await self.faults.heal()
         self.is_calm = True
+        if self.oracle.evidence.losses:
+            for customer in self.customers:
+                customer.detach()  # Somebody whose conversation was lost finds out by coming back.
         await meddling
         await self.admin.apply(self.admin.plan(complete=True))
         await self._settle(lives)

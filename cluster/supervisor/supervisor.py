@@ -8,9 +8,10 @@ they have, and the next supervisor reads the stored table and asks the hosts wha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -25,8 +26,10 @@ from cluster.transport import PeerMethod, Transport
 from cluster.wire import HostReport, Placed, ShardTable, report_decoder, table_decoder
 
 log = structlog.get_logger("supervisor")
+T = TypeVar("T")
 
 TABLE = "shard-table"
+STORE_RETRY_S = 0.1
 
 
 class Launcher(Protocol):
@@ -92,9 +95,9 @@ class Supervisor:
         await asyncio.gather(*(self._enlist(name) for name in [*names, *known]))
         await self._decide()
         self._ticker = asyncio.create_task(self._tick(), name="supervisor:tick")
-        for shard in await self._store.shards():
+        for shard in await self._patiently(self._store.shards):
             if is_pinned(shard):
-                image = await self._store.describe(shard)
+                image = await self._patiently(partial(self._store.describe, shard))
                 if image.live or image.timers or image.outbox:
                     self._locate(shard)
 
@@ -306,7 +309,7 @@ class Supervisor:
                 if shard in self._table.shards:
                     return
                 # Its epoch survives in the store while it is in no table, so ask there.
-                epoch = (await self._store.describe(shard)).epoch + 1
+                epoch = (await self._patiently(partial(self._store.describe, shard))).epoch + 1
                 placed = Placed(host, epoch)
                 await self._assign({shard: placed})
                 await self._publish({**self._table.shards, shard: placed}, self._table.gateways)
@@ -319,7 +322,7 @@ class Supervisor:
         return {name: report.incarnation for name, report in self._alive.items()}
 
     async def _read_table(self) -> None:
-        _, content = await self._patient_read()
+        _, content = await self._patiently(partial(self._store.read_document, TABLE))
         if content:
             self._table = table_decoder.decode(content)
 
@@ -327,11 +330,11 @@ class Supervisor:
         """Store a new version of the table, then tell everybody in it."""
         table = ShardTable(self._table.version + 1, shards, self._told_hosts(), gateways)
         while True:
-            version, content = await self._patient_read()
+            version, content = await self._patiently(partial(self._store.read_document, TABLE))
             if content and table_decoder.decode(content).version >= table.version:
                 # Another supervisor, or this one before a lost reply, got further: continue from there.
                 table = ShardTable(table_decoder.decode(content).version + 1, shards, table.hosts, gateways)
-            if await self._patient_write(encode(table), version) >= 0:
+            if await self._patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
                 break
         self._table = table
         for peer in [*table.hosts, *table.gateways]:
@@ -347,16 +350,10 @@ class Supervisor:
         await self._transport.call(peer, "table", encode(table), timeout_s=2.0)
         return self._table is not table
 
-    async def _patient_read(self) -> tuple[int, bytes]:
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call the store until it answers; repeating is harmless, and without an answer nothing can be decided."""
         while True:
             try:
-                return await self._store.read_document(TABLE)
+                return await call()
             except StoreUnavailable:
-                await asyncio.sleep(0.1)
-
-    async def _patient_write(self, content: bytes, version: int) -> int:
-        while True:
-            try:
-                return await self._store.write_document(TABLE, content, version)
-            except StoreUnavailable:
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(STORE_RETRY_S)
