@@ -138,12 +138,18 @@ class Placed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ShardTable(msgspec.Struct, frozen=True, array_like=True):
-    """Who owns which shard, as the supervisor last decided. `hosts` maps each to the incarnation now alive."""
+    """Who owns which shard, as the supervisor last decided. `hosts` maps each to the incarnation now alive.
+
+    `members` are all hosts that belong to the cluster, silent ones too, so that the next supervisor looks for them.
+    `term` counts supervisors: one that finds a greater term than its own was replaced.
+    """
 
     version: int
     shards: dict[ShardId, Placed]
     hosts: dict[str, str]
     gateways: list[str]
+    members: list[str] = []
+    term: int = 0
 
 
 class HostReport(msgspec.Struct, frozen=True, array_like=True):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from random import Random
 
 from actors.address import Address, address
 from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig
 from actors.values import SkillLevel
 from cluster.config.edge import EdgeCentre
+from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
 from cluster.simulator.plant import Plant
 
@@ -59,21 +61,16 @@ class Administrator:
         """Apply a configuration through any gateway; an unknown outcome is tried again."""
         self.applied += 1
         message = ApplyCentre(-1, "admin", f"version {self.applied}", plan)
-        while True:
-            try:
-                if isinstance(await self._ask(message), CentreVersion):
-                    return
-            except (Refused, Unavailable):
-                await asyncio.sleep(0.2)
+        while not isinstance(await self._ask(message), CentreVersion):
+            await asyncio.sleep(0.2)
 
     async def _ask(self, message: ApplyCentre) -> object:
         """Ask in the process of an edge; one that dies meanwhile never answers."""
         edges = list(self.plant.edges.items())
         if not edges:
-            await asyncio.sleep(0.2)
             return None
         name, edge = self.random.choice(edges)
-        asking = self.plant.loop.create_task(edge.ask(CENTRE, message, PATIENCE_S), context=self.plant.processes[name].context)
+        asking = self.plant.loop.create_task(_asked(edge, message), context=self.plant.processes[name].context)
         done, _ = await asyncio.wait({asking}, timeout=PATIENCE_S + 1.0)
         return asking.result() if done else None
 
@@ -85,3 +82,7 @@ class Administrator:
                 await self.apply(self.plan(complete=False))
 
 
+async def _asked(edge: Edge, message: ApplyCentre) -> object:
+    with contextlib.suppress(Refused, Unavailable):
+        return await edge.ask(CENTRE, message, PATIENCE_S)
+    return None

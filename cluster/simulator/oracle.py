@@ -102,11 +102,12 @@ class Oracle:
             transcript = transcripts.by_conversation.get(conversation)
             written: list[str] = [] if transcript is None else transcript.ids(author)
             promised = [message_id for (_, message_id), at in accepted.items() if not self.evidence.excuses(at)]
+            promised.sort(key=said_as)
             for message_id in promised:
                 count = written.count(message_id)
                 if count != 1:
                     self._violated(f"{conversation}: accepted message {message_id} of the {author} stands there {count} times")
-            if author == "customer":
+            if author == "customer":  # Several agents may have written, and each numbers their own.
                 order = [message_id for message_id in written if message_id in promised]
                 if order != [message_id for message_id in promised if message_id in written]:
                     self._violated(f"{conversation}: the customer's messages stand in the order {order}, not {promised}")
@@ -122,3 +123,8 @@ class Oracle:
 
     def _violated(self, what: str) -> None:
         self.violations.append(what)
+
+
+def said_as(message_id: str) -> int:
+    """Which of its author's messages this is: ids of simulated people end in a count."""
+    return int(message_id.lstrip("abcdefghijklmnopqrstuvwxyz").rpartition("-")[2])
