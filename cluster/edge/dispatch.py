@@ -6,6 +6,7 @@ nothing may overtake. When the shard table moves a lane's shard, everything unse
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +32,10 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
+ACK_DELAY_S = 0.1
 OVERLOAD_RETRY_MS = 1_000
+#: Calls to one host under way at most: while one waits for its commit, frames of other shards need not.
+CALLS_AT_ONCE = 4
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 
@@ -62,6 +66,7 @@ class Dispatch:
         self._ready: dict[str, dict[ShardId, None]] = {}
         self._acks: dict[tuple[ShardId, str], int] = {}
         self._acks_ready: dict[str, dict[tuple[ShardId, str], None]] = {}
+        self._ack_timer: asyncio.TimerHandle | None = None
         self._pumps: dict[str, Pump] = {}
         #: Link stream -> frame up to which the adapter knows every outcome.
         self.floors: dict[str, int] = {}
@@ -92,6 +97,8 @@ class Dispatch:
         self.routes.update(payload)
 
     async def stop(self) -> None:
+        if self._ack_timer is not None:
+            self._ack_timer.cancel()
         await self.routes.stop()
         for pump in self._pumps.values():
             await pump.stop()
@@ -108,12 +115,19 @@ class Dispatch:
         host = self.routes.host_of(shard)
         if host is not None:
             self._acks_ready.setdefault(host, {})[shard, link] = None
+            if self._ack_timer is None:
+                self._ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._carry_acks)
+
+    def _carry_acks(self) -> None:
+        """Nobody waits for an acknowledgement, so it goes with the next frames, or a little later by itself."""
+        self._ack_timer = None
+        for host in self._acks_ready:
             self._pump(host).wake()
 
     def _pump(self, host: str) -> Pump:
         pump = self._pumps.get(host)
         if pump is None:
-            pump = self._pumps[host] = Pump(f"{self._edge}->{host}", partial(self._carry, host))
+            pump = self._pumps[host] = Pump(f"{self._edge}->{host}", partial(self._carry, host), CALLS_AT_ONCE)
         return pump
 
     async def _carry(self, host: str) -> bool:
@@ -165,7 +179,7 @@ class Dispatch:
                 failed = True
         if failed:
             raise PeerGone(f"{host} could not take every shard's frames now")
-        return bool(self._ready.get(host) or self._acks_ready.get(host))
+        return bool(self._ready.get(host))
 
     def _settle(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt) -> None:
         refusals = {(stream, seq): refusal for stream, seq, refusal in receipt.refusals}
