@@ -1,7 +1,8 @@
-"""A pump carries batches to one peer: a few calls under way, everything that comes meanwhile goes with the next.
+"""A pump carries batches to one peer: one call under way, everything that comes meanwhile goes with the next.
 
-That is what makes batches grow with the load and stay small without it. With one call under way at most, a pump keeps
-order by itself; with more, what it carries must keep its own (a lane never has two batches under way).
+That is what makes batches grow with the load and stay small without it, and what keeps a peer's inputs in order. Four
+calls under way at once were tried: more and smaller calls cost more time than they saved (offers at 1,000 events/s on
+two cores: 44 ms instead of 25 ms).
 """
 
 from __future__ import annotations
@@ -22,11 +23,9 @@ class Pump:
     unknown, after which it is called again following a pause that grows from 20 ms to 500 ms.
     """
 
-    def __init__(self, name: str, carry: Callable[[], Awaitable[bool]], width: int = 1) -> None:
+    def __init__(self, name: str, carry: Callable[[], Awaitable[bool]]) -> None:
         self._carry = carry
         self._wanted = asyncio.Event()
-        self._slots = asyncio.Semaphore(width)
-        self._calls: dict[asyncio.Task[None], None] = {}
         self._retry_s = FIRST_RETRY_S
         self._is_retired = False
         self._task = asyncio.create_task(self._run(), name=f"pump:{name}")
@@ -47,32 +46,20 @@ class Pump:
 
     async def stop(self) -> None:
         """End the pump and wait until it is over."""
-        tasks = [self._task, *self._calls]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
             await self._wanted.wait()
-            await self._slots.acquire()
             self._wanted.clear()
             if self._is_retired:
                 return
-            call = asyncio.create_task(self._once())
-            self._calls[call] = None
-
-    async def _once(self) -> None:
-        try:
-            if await self._carry():
+            try:
+                if await self._carry():
+                    self._wanted.set()
+                self._retry_s = FIRST_RETRY_S
+            except PeerGone:
+                await asyncio.sleep(self._retry_s)
+                self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
                 self._wanted.set()
-            self._retry_s = FIRST_RETRY_S
-        except PeerGone:
-            await asyncio.sleep(self._retry_s)
-            self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
-            self._wanted.set()
-        finally:
-            self._slots.release()
-            task = asyncio.current_task()
-            if task is not None:
-                self._calls.pop(task, None)

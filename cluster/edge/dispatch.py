@@ -34,8 +34,6 @@ from cluster.wire import (
 LANE_LIMIT = 2_000
 ACK_DELAY_S = 0.1
 OVERLOAD_RETRY_MS = 1_000
-#: Calls to one host under way at most: while one waits for its commit, frames of other shards need not.
-CALLS_AT_ONCE = 4
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 
@@ -127,7 +125,7 @@ class Dispatch:
     def _pump(self, host: str) -> Pump:
         pump = self._pumps.get(host)
         if pump is None:
-            pump = self._pumps[host] = Pump(f"{self._edge}->{host}", partial(self._carry, host), CALLS_AT_ONCE)
+            pump = self._pumps[host] = Pump(f"{self._edge}->{host}", partial(self._carry, host))
         return pump
 
     async def _carry(self, host: str) -> bool:

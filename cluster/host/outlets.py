@@ -38,9 +38,6 @@ LANE_LIMIT = 2_000
 #: Most ephemeral messages kept for one peer; older ones are dropped, which is what ephemeral means.
 EPHEMERAL_LIMIT = 5_000
 
-#: Calls to one other host under way at most.
-CALLS_AT_ONCE = 4
-
 Lane = tuple[ShardId, str]
 
 
@@ -125,9 +122,8 @@ class Outlets:
     def _pump(self, peer: str, *, to_gateway: bool) -> Pump:
         pump = self._pumps.get(peer)
         if pump is None:
-            # Commands keep their order by going one call after the other; lanes to hosts keep their own.
-            carry, width = (self._carry_to_gateway, 1) if to_gateway else (self._carry_to_host, CALLS_AT_ONCE)
-            pump = self._pumps[peer] = Pump(f"{self._host}->{peer}", partial(carry, peer), width)
+            carry = self._carry_to_gateway if to_gateway else self._carry_to_host
+            pump = self._pumps[peer] = Pump(f"{self._host}->{peer}", partial(carry, peer))
         return pump
 
     def _send_ephemeral(self, shard: Shard, sent: Ephemeral) -> None:
