@@ -152,6 +152,9 @@ class AdapterStream:
             self._leave("the adapter closed its side of the stream")
         except Failure as failure:
             self._end(failure)
+        except grpc.aio.BaseError:
+            # The call is over; whoever ended it said why.
+            self._end(None)
         except TrunklineError as error:
             self._end(Failure(error.code, Reason.PROTOCOL_VIOLATION, error.detail))
         except Exception:
