@@ -148,6 +148,9 @@ class AdapterStream:
     async def _read(self) -> None:
         try:
             while (frame := await self._next_frame()) is not None:
+                if self._ended.done():
+                    # Perhaps a newer stream has the link: what comes here now would be taken for that one's.
+                    return
                 self._take(frame)
             self._leave("the adapter closed its side of the stream")
         except Failure as failure:
