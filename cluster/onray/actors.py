@@ -27,7 +27,6 @@ from cluster.supervisor.supervisor import Supervisor
 from cluster.telemetry.logs import configure_logs
 from cluster.transport import Peer
 
-
 #: How long a busy thread keeps the interpreter to itself. A Ray call crosses three threads of a process, and with
 #: Python's 5 ms each of them may wait that long for the event loop: offers took 90 ms at 1,000 events/s.
 SWITCH_INTERVAL_S = 0.0002
