@@ -6,10 +6,13 @@ import struct
 import zlib
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, FilePayload, expect
 
 from tests.browser.windows import Agent, Customer
 from tests.product import Product
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
@@ -62,7 +65,9 @@ async def test_refused_files(browser: Browser, product: Product) -> None:
     await customer.start("Nora", "General questions")
     picker, complaint = customer.page.locator("input[type=file]"), customer.page.locator(".composer .complaint")
     refused = {
-        "it is larger than 1 MB": FilePayload(name="big.png", mimeType="image/png", buffer=b"\x89PNG\r\n\x1a\n" + bytes(1_100_000)),
+        "it is larger than 1 MB": FilePayload(
+            name="big.png", mimeType="image/png", buffer=b"\x89PNG\r\n\x1a\n" + bytes(1_100_000)
+        ),
         "cannot be attached": FilePayload(name="page.html", mimeType="text/html", buffer=b"<script>alert(1)</script>"),
         "does not hold what its type": FilePayload(name="fake.png", mimeType="image/png", buffer=b"<svg onload=alert(1)>"),
     }

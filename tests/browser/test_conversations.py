@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, WebSocketRoute, expect
 
 from tests.browser.windows import Agent, Customer, expect_texts
 from tests.product import Product
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: `TRUNKLINE_SCREENSHOTS=docs/images pytest tests/browser` renews the pictures of the documentation.
 SCREENSHOTS = os.environ.get("TRUNKLINE_SCREENSHOTS")
@@ -135,7 +137,7 @@ async def test_unsent_survives_a_reload(browser: Browser, product: Product) -> N
     await agent.accept("Nora")
     cut = True
 
-    async def wire(socket) -> None:  # type: ignore[no-untyped-def]
+    async def wire(socket: WebSocketRoute) -> None:
         """Between page and server, a wire that may be cut: then what the page says reaches nobody."""
         if not cut:
             socket.connect_to_server()

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.windows import Agent, Customer
 from tests.product import Product
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 
 async def violations(page: Page) -> list[str]:
     """What axe has against the page, one line for each element."""
-    axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe is not installed: install the dev group")
     # A colour that is still fading in has a contrast that it will not keep.
     await page.emulate_media(reduced_motion="reduce")
     await page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
-    found: dict[str, Any] = (await axe.Axe().run(page)).response
+    found: dict[str, Any] = (await Axe().run(page)).response
     return [f"{one['id']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]]
 
 
