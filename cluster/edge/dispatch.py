@@ -129,8 +129,33 @@ class Dispatch:
         return pump
 
     async def _carry(self, host: str) -> bool:
+        parcels = self._take_parcels(host)
+        acks = self._take_acks(host)
+        if not parcels and not acks:
+            return False
+        streams = {parcel.stream for taken in parcels.values() for parcel in taken}
+        floors = {stream: floor for stream, floor in self.floors.items() if stream in streams}
+        self.calls += 1
+        try:
+            delivery = Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks)
+            receipt = receipt_decoder.decode(await self._transport.call(host, "deliver", encode(delivery)))
+        except PeerGone:
+            for shard in parcels:
+                self._again(shard, host)
+            for ack in acks:
+                self.acknowledge(ack.shard, ack.link, ack.number)
+            raise
+        for ack in acks:
+            if ack.shard in receipt.strangers:  # It moves; whoever runs it next must hear this: adapters say it once.
+                self.acknowledge(ack.shard, ack.link, ack.number)
+        settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
+        if receipt.strangers or not all(settled):
+            raise PeerGone(f"{host} could not take every shard's frames now")
+        return bool(self._ready.get(host))
+
+    def _take_parcels(self, host: str) -> dict[ShardId, list[Parcel]]:
+        """What is ready for the host's shards; from here on it is under way."""
         parcels: dict[ShardId, list[Parcel]] = {}
-        floors: dict[str, int] = {}
         for shard in self._ready.pop(host, ()):
             lane = self._lanes.get(shard)
             if lane is None or lane.sent or self.routes.host_of(shard) != host:
@@ -138,46 +163,25 @@ class Dispatch:
             taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
             lane.sent = len(taken)
             lane.host = host
-            for parcel in taken:
-                if parcel.stream in self.floors:
-                    floors[parcel.stream] = self.floors[parcel.stream]
-        acks = [
+        return parcels
+
+    def _take_acks(self, host: str) -> list[CommandAck]:
+        """Acknowledgements for the host's shards; whoever takes them sends them or gives them back."""
+        return [
             CommandAck(shard, link, self._acks.pop((shard, link)))
             for shard, link in self._acks_ready.pop(host, ())
             if (shard, link) in self._acks and self.routes.host_of(shard) == host
         ]
-        if not parcels and not acks:
-            return False
-        self.calls += 1
-        try:
-            answer = await self._transport.call(
-                host, "deliver", encode(Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks))
-            )
-        except PeerGone:
-            for shard in parcels:
-                self._again(shard, host)
-            for ack in acks:
-                self.acknowledge(ack.shard, ack.link, ack.number)
-            raise
-        receipt_of = receipt_decoder.decode(answer)
-        strangers = set(receipt_of.strangers)
-        for ack in acks:
-            if ack.shard in strangers:  # It moves; whoever runs it next must hear this, for the adapter says it once.
-                self.acknowledge(ack.shard, ack.link, ack.number)
-        receipts = receipt_of.shards
-        failed = bool(strangers)
-        for shard, sent in parcels.items():
-            receipt = receipts.get(shard)
-            if receipt is not None and receipt.status is ShardStatus.SETTLED:
-                self._settle(shard, host, sent, receipt)
-            else:
-                if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
-                    self._turn_away(shard)
-                self._again(shard, host)
-                failed = True
-        if failed:
-            raise PeerGone(f"{host} could not take every shard's frames now")
-        return bool(self._ready.get(host))
+
+    def _conclude(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt | None) -> bool:
+        """Act on what became of one shard's parcels; whether they are settled."""
+        if receipt is not None and receipt.status is ShardStatus.SETTLED:
+            self._settle(shard, host, sent, receipt)
+            return True
+        if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
+            self._turn_away(shard)
+        self._again(shard, host)
+        return False
 
     def _settle(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt) -> None:
         refusals = {(stream, seq): refusal for stream, seq, refusal in receipt.refusals}
