@@ -266,7 +266,9 @@ async def test_a_silent_gateway_is_left() -> None:
 async def test_an_idle_link_stays_up() -> None:
     """Pings are answered, so silence is not mistaken for death."""
     async with serving() as gateway, gateway.adapter(silence_timeout_s=0.2) as link:
-        await asyncio.sleep(0.7)
+        async with asyncio.timeout(10.0):
+            while link._stream is None or link._stream._ping < 3:
+                await asyncio.sleep(0.01)
         assert (link.connections, link.connected) == (1, True)
 
 
