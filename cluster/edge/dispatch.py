@@ -60,6 +60,8 @@ class Dispatch:
         self.routes = Routes(transport, self._table_changed)
         self._lanes: dict[ShardId, Lane] = {}
         self._ready: dict[str, dict[ShardId, None]] = {}
+        #: The last of each shard's commands that each link acknowledged. Kept after it was told: the host that was told
+        #: may have lost the shard already, and the adapter says it only once, so the next host is told again.
         self._acks: dict[tuple[ShardId, str], int] = {}
         self._acks_ready: dict[str, dict[tuple[ShardId, str], None]] = {}
         self._pumps: dict[str, Pump] = {}
@@ -84,7 +86,7 @@ class Dispatch:
             self._route(shard)
 
     def acknowledge(self, shard: ShardId, link: str, number: int) -> None:
-        """Let a shard forget its commands for the link up to `number`; repeated by later ones if it gets lost."""
+        """Let a shard forget its commands for the link up to `number`."""
         self._acks[shard, link] = max(number, self._acks.get((shard, link), 0))
         self._route_ack(shard, link)
 
@@ -130,7 +132,7 @@ class Dispatch:
                 if parcel.stream in self.floors:
                     floors[parcel.stream] = self.floors[parcel.stream]
         acks = [
-            CommandAck(shard, link, self._acks.pop((shard, link)))
+            CommandAck(shard, link, self._acks[shard, link])
             for shard, link in self._acks_ready.pop(host, ())
             if (shard, link) in self._acks and self.routes.host_of(shard) == host
         ]
@@ -145,13 +147,13 @@ class Dispatch:
             for shard in parcels:
                 self._again(shard, host)
             for ack in acks:
-                self.acknowledge(ack.shard, ack.link, ack.number)
+                self._route_ack(ack.shard, ack.link)
             raise
         receipt_of = receipt_decoder.decode(answer)
         strangers = set(receipt_of.strangers)
         for ack in acks:
-            if ack.shard in strangers:  # It moves; whoever runs it next must hear this, for the adapter says it once.
-                self.acknowledge(ack.shard, ack.link, ack.number)
+            if ack.shard in strangers:
+                self._route_ack(ack.shard, ack.link)
         receipts = receipt_of.shards
         failed = bool(strangers)
         for shard, sent in parcels.items():
@@ -229,8 +231,11 @@ class Dispatch:
                 lane.host = None
             if not lane.sent:
                 self._route(shard)
-        for shard, link in self._acks:
-            self._route_ack(shard, link)
+        for shard, link in list(self._acks):
+            if shard not in table.shards:
+                del self._acks[shard, link]
+            elif previous.shards.get(shard) != table.shards[shard]:
+                self._route_ack(shard, link)
         for pump in self._pumps.values():
             pump.hurry()
 
