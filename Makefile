@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench lint types format protos pages lock clean env env-dev
+.PHONY: help run demo test check bench lint types format protos pages docs lock clean env env-dev
 
 PY := .venv/bin/python
 PAGES := gateways/desk/web
@@ -11,6 +11,8 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 	$(ARGS) pyproject.toml --group build
 ARGS ?=
 PYTEST_ARGS ?=
+# Real questions, where they lie beside the project; else those that come with the product.
+QUESTIONS := $(wildcard ../shared/data/banking77_train.csv)
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,11 +21,11 @@ help: ## This list
 run: env ## Start everything with a sample contact centre; Ctrl-C drains and stops
 	@.venv/bin/trunkline up $(ARGS)
 
-demo: env ## Play customers and agents through the public interfaces, with a live table and a verdict
-	@.venv/bin/trunkline demo $(ARGS)
+demo: env ## Play 500 customers and 50 agents through the public interfaces, with a live table and a verdict
+	@.venv/bin/trunkline demo --customers 500 --agents 50 $(QUESTIONS:%=--source %) $(ARGS)
 
 check: lint types ## The quick checks and tests, under 3 minutes
-	@$(PY) -m pytest tests/unit tests/property tests/contract tests/sim -m "not slow and not ray" $(PYTEST_ARGS)
+	@$(PY) -m pytest tests -m "not (integration or ray or browser or chaos or slow)" $(PYTEST_ARGS)
 
 test: lint types ## Everything: also drift, integration, Ray, browser and chaos tests
 	@$(PY) -m pytest tests $(PYTEST_ARGS)
@@ -48,6 +50,10 @@ protos: env-dev ## Generate the Python code of the wire contracts
 
 pages: ## Build the web pages (needs node 20)
 	@cd $(PAGES) && npm ci --no-audit --no-fund && npm run build
+
+docs: env-dev ## Write the parts of the documentation that are made from the code
+	@$(PY) -m docs.generate
+	@$(PY) -m cluster.cli.reference docs/reference
 
 lock: env-dev ## Lock all packages with hashes; ARGS=--upgrade takes newer versions
 	@$(LOCK) -o requirements.lock

@@ -44,7 +44,7 @@ def generate(target: Path) -> None:
     subprocess.run(
         [*protoc, *plugins, f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet:{target}", *with_service], check=True
     )
-    for folder in {parent for path in sources() for parent in path.parents} - {Path(".")}:
+    for folder in {parent for path in sources() for parent in path.parents} - {Path()}:
         (target / folder / "__init__.py").write_text(PACKAGE)
 
 

@@ -6,6 +6,7 @@ nothing may overtake. When the shard table moves a lane's shard, everything unse
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -31,6 +32,7 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
+ACK_DELAY_S = 0.1
 OVERLOAD_RETRY_MS = 1_000
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
@@ -60,8 +62,11 @@ class Dispatch:
         self.routes = Routes(transport, self._table_changed)
         self._lanes: dict[ShardId, Lane] = {}
         self._ready: dict[str, dict[ShardId, None]] = {}
+        #: The last of each shard's commands that each link acknowledged. Kept after it was told: the host that was told
+        #: may have lost the shard already, and the adapter says it only once, so the next host is told again.
         self._acks: dict[tuple[ShardId, str], int] = {}
         self._acks_ready: dict[str, dict[tuple[ShardId, str], None]] = {}
+        self._ack_timer: asyncio.TimerHandle | None = None
         self._pumps: dict[str, Pump] = {}
         #: Link stream -> frame up to which the adapter knows every outcome.
         self.floors: dict[str, int] = {}
@@ -84,17 +89,16 @@ class Dispatch:
             self._route(shard)
 
     def acknowledge(self, shard: ShardId, link: str, number: int) -> None:
-        """Let a shard forget its commands for the link up to `number`; repeated by later ones if it gets lost."""
-        self._acks[shard, link] = number
-        host = self.routes.host_of(shard)
-        if host is not None:
-            self._acks_ready.setdefault(host, {})[shard, link] = None
-            self._pump(host).wake()
+        """Let a shard forget its commands for the link up to `number`."""
+        self._acks[shard, link] = max(number, self._acks.get((shard, link), 0))
+        self._route_ack(shard, link)
 
     def update_table(self, payload: bytes) -> None:
         self.routes.update(payload)
 
     async def stop(self) -> None:
+        if self._ack_timer is not None:
+            self._ack_timer.cancel()
         await self.routes.stop()
         for pump in self._pumps.values():
             await pump.stop()
@@ -107,6 +111,19 @@ class Dispatch:
         self._ready.setdefault(host, {})[shard] = None
         self._pump(host).wake()
 
+    def _route_ack(self, shard: ShardId, link: str) -> None:
+        host = self.routes.host_of(shard)
+        if host is not None:
+            self._acks_ready.setdefault(host, {})[shard, link] = None
+            if self._ack_timer is None:
+                self._ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._carry_acks)
+
+    def _carry_acks(self) -> None:
+        """Nobody waits for an acknowledgement, so it goes with the next frames, or a little later by itself."""
+        self._ack_timer = None
+        for host in self._acks_ready:
+            self._pump(host).wake()
+
     def _pump(self, host: str) -> Pump:
         pump = self._pumps.get(host)
         if pump is None:
@@ -114,8 +131,33 @@ class Dispatch:
         return pump
 
     async def _carry(self, host: str) -> bool:
+        parcels = self._take_parcels(host)
+        acks = self._take_acks(host)
+        if not parcels and not acks:
+            return False
+        streams = {parcel.stream for taken in parcels.values() for parcel in taken}
+        floors = {stream: floor for stream, floor in self.floors.items() if stream in streams}
+        self.calls += 1
+        try:
+            delivery = Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks)
+            receipt = receipt_decoder.decode(await self._transport.call(host, "deliver", encode(delivery)))
+        except PeerGone:
+            for shard in parcels:
+                self._again(shard, host)
+            for ack in acks:
+                self._route_ack(ack.shard, ack.link)
+            raise
+        for ack in acks:
+            if ack.shard in receipt.strangers:
+                self._route_ack(ack.shard, ack.link)
+        settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
+        if receipt.strangers or not all(settled):
+            raise PeerGone(f"{host} could not take every shard's frames now")
+        return bool(self._ready.get(host))
+
+    def _take_parcels(self, host: str) -> dict[ShardId, list[Parcel]]:
+        """What is ready for the host's shards; from here on it is under way."""
         parcels: dict[ShardId, list[Parcel]] = {}
-        floors: dict[str, int] = {}
         for shard in self._ready.pop(host, ()):
             lane = self._lanes.get(shard)
             if lane is None or lane.sent or self.routes.host_of(shard) != host:
@@ -123,42 +165,25 @@ class Dispatch:
             taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
             lane.sent = len(taken)
             lane.host = host
-            for parcel in taken:
-                if parcel.stream in self.floors:
-                    floors[parcel.stream] = self.floors[parcel.stream]
-        acks = [
-            CommandAck(shard, link, number)
+        return parcels
+
+    def _take_acks(self, host: str) -> list[CommandAck]:
+        """Acknowledgements that the host's shards have not been told of."""
+        return [
+            CommandAck(shard, link, self._acks[shard, link])
             for shard, link in self._acks_ready.pop(host, ())
-            if (number := self._acks.pop((shard, link), None)) is not None
+            if (shard, link) in self._acks and self.routes.host_of(shard) == host
         ]
-        if not parcels and not acks:
-            return False
-        self.calls += 1
-        try:
-            answer = await self._transport.call(
-                host, "deliver", encode(Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks))
-            )
-        except PeerGone:
-            for shard in parcels:
-                self._again(shard, host)
-            for ack in acks:
-                if (ack.shard, ack.link) not in self._acks:
-                    self.acknowledge(ack.shard, ack.link, ack.number)
-            raise
-        receipts = receipt_decoder.decode(answer).shards
-        failed = False
-        for shard, sent in parcels.items():
-            receipt = receipts.get(shard)
-            if receipt is not None and receipt.status is ShardStatus.SETTLED:
-                self._settle(shard, host, sent, receipt)
-            else:
-                if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
-                    self._turn_away(shard)
-                self._again(shard, host)
-                failed = True
-        if failed:
-            raise PeerGone(f"{host} could not take every shard's frames now")
-        return bool(self._ready.get(host) or self._acks_ready.get(host))
+
+    def _conclude(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt | None) -> bool:
+        """Act on what became of one shard's parcels; whether they are settled."""
+        if receipt is not None and receipt.status is ShardStatus.SETTLED:
+            self._settle(shard, host, sent, receipt)
+            return True
+        if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
+            self._turn_away(shard)
+        self._again(shard, host)
+        return False
 
     def _settle(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt) -> None:
         refusals = {(stream, seq): refusal for stream, seq, refusal in receipt.refusals}
@@ -215,14 +240,18 @@ class Dispatch:
         for host in [host for host in self._pumps if host not in table.hosts]:
             self._ready.pop(host, None)
             self._acks_ready.pop(host, None)
-            stopping = self._pumps.pop(host)
-            stopping.cancel()
+            self._pumps.pop(host).retire()
         for shard, lane in self._lanes.items():
             if previous.shards.get(shard) != table.shards.get(shard):
                 lane.sent = 0
                 lane.host = None
             if not lane.sent:
                 self._route(shard)
+        for shard, link in list(self._acks):
+            if shard not in table.shards:
+                del self._acks[shard, link]
+            elif previous.shards.get(shard) != table.shards[shard]:
+                self._route_ack(shard, link)
         for pump in self._pumps.values():
             pump.hurry()
 

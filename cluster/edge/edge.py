@@ -158,6 +158,7 @@ class Edge:
         self._actors: dict[str, Gateway] = {}
         self._streams: dict[str, Gateway] = {}
         self._news_to_tell: dict[str, asyncio.Task[None]] = {}
+        self._news_told = 0
         # A greater generation is a newer stream, over all gateways: wall time orders them well enough, and the
         # loser of a tie is found out when its stream turns out closed.
         self._last_generation = 0
@@ -241,7 +242,7 @@ class Edge:
 
     async def push(self, payload: bytes) -> bytes:
         """Take commands from a host for links that are open here."""
-        unknown: dict[str, None] = {}
+        unknown: dict[tuple[str, int], None] = {}
         by_link: dict[str, list[Command]] = {}
         for out in push_decoder.decode(payload).commands:
             if out.reply_to and out.link == self._ask_link:
@@ -250,7 +251,7 @@ class Edge:
                 command = Command(out.source, out.number, self._codec.message(out.body))
                 by_link.setdefault(out.link, []).append(command)
             else:
-                unknown[out.link] = None
+                unknown[out.link, out.generation] = None
         for name, commands in by_link.items():
             link = self._links.get(name)
             if link is not None:
@@ -354,7 +355,9 @@ class Edge:
         try:
             while (news := self._news_for(host)) is not None:
                 try:
-                    await self._transport.call(host, "links", encode(LinkNews(self.name, news[1])))
+                    self._news_told += 1
+                    told = LinkNews(self.name, news[1], self._incarnation, self._news_told)
+                    await self._transport.call(host, "links", encode(told))
                     self._hosts_told[host] = news
                 except PeerGone:
                     await asyncio.sleep(0.05)

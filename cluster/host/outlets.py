@@ -1,8 +1,8 @@
 """Everything that leaves a host: messages to other shards, commands to gateways; each kept until acknowledged.
 
-    released lane -> same host: handed over in memory
-                  -> other host: pump -> deliver -> acknowledged by the receipt (after its commit)
-                  -> gateway:    pump -> push    -> acknowledged by the adapter, much later, through an edge
+released lane -> same host: handed over in memory
+              -> other host: pump -> deliver -> acknowledged by the receipt (after its commit)
+              -> gateway:    pump -> push    -> acknowledged by the adapter, much later, through an edge
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ Lane = tuple[ShardId, str]
 class Outlets:
     """Routes what this host's shards release. `shards` is the host's own dictionary, read at use."""
 
-    def __init__(self, host: str, shards: Mapping[ShardId, Shard], transport: Transport, codec: Codec, wake: partial[None]) -> None:
+    def __init__(
+        self, host: str, shards: Mapping[ShardId, Shard], transport: Transport, codec: Codec, wake: partial[None]
+    ) -> None:
         self._host = host
         self._shards = shards
         self._transport = transport
@@ -53,6 +55,10 @@ class Outlets:
         self.routes = Routes(transport, self._table_changed)
         self._links: dict[str, tuple[str, int]] = {}
         self._claims: dict[str, dict[str, int]] = {}
+        #: Gateway -> its present incarnation, and the number of its last news.
+        self._heard: dict[str, tuple[str, int]] = {}
+        #: Incarnations of gateways that another one followed.
+        self._replaced: set[tuple[str, str]] = set()
         self._pumps: dict[str, Pump] = {}
         self._ready: dict[str, dict[Lane, None]] = {}
         self._parcels: dict[str, list[tuple[ShardId, Parcel]]] = {}
@@ -75,12 +81,24 @@ class Outlets:
 
     def links(self, news: LinkNews) -> None:
         """A gateway says which links it holds; for each newer stream, unacknowledged commands start over."""
+        if not self._is_fresh(news):
+            return
         before = self._claims.get(news.gateway, {})
         self._claims[news.gateway] = dict(news.links)
         for link in before | news.links:
             self._choose(link)
         if news.gateway in self._pumps:
             self._pumps[news.gateway].hurry()
+
+    def _is_fresh(self, news: LinkNews) -> bool:
+        """Whether nothing later was heard: a gateway tells its news once, so an older one must not undo a newer one."""
+        incarnation, number = self._heard.get(news.gateway, ("", 0))
+        if (news.gateway, news.incarnation) in self._replaced or (incarnation == news.incarnation and news.number <= number):
+            return False
+        if incarnation not in ("", news.incarnation):
+            self._replaced.add((news.gateway, incarnation))
+        self._heard[news.gateway] = (news.incarnation, news.number)
+        return True
 
     def _choose(self, link: str) -> None:
         """Use the newest stream that any gateway claims to hold; start over on it if it is another than before."""
@@ -174,11 +192,11 @@ class Outlets:
         taken: list[tuple[Shard, str, ShardId, int]] = []
         for source_id, destination in lanes:
             source = self._shards.get(source_id)
-            if source is None:
-                continue
+            target = ShardId(destination[2:])
+            if source is None or self.routes.host_of(target) != host:
+                continue  # Whoever moved the shard has routed the lane anew.
             items = source.outbox.unsent(destination, LANE_LIMIT, alone=True)
             if items:
-                target = ShardId(destination[2:])
                 stream = source.stream
                 parcels.setdefault(target, []).extend(Parcel(stream, item.number, item.to, item.body) for item in items)
                 taken.append((source, destination, target, items[-1].number))
@@ -211,14 +229,12 @@ class Outlets:
         lanes = self._ready.pop(gateway, {})
         commands = self._commands.pop(gateway, [])
         taken: list[tuple[Shard, str]] = []
-        used: dict[str, int] = {}
         for source_id, destination in lanes:
             source = self._shards.get(source_id)
             held = self._links.get(destination[2:])
             if source is None or held is None or held[0] != gateway:
                 continue
             link, generation = destination[2:], held[1]
-            used[link] = generation
             items = source.outbox.unsent(destination, LANE_LIMIT)
             commands.extend(Outbound(link, generation, source.id, item.number, item.body) for item in items)
             taken.append((source, destination))
@@ -232,13 +248,12 @@ class Outlets:
         except PeerGone:
             self._send_again(taken)
             raise
-        for link in push_receipt_decoder.decode(answer).unknown:
-            self._lose_link(link, (gateway, used.get(link, -1)))
+        for link, generation in push_receipt_decoder.decode(answer).unknown:
+            self._lose_link(link, gateway, generation)
         return bool(self._ready.get(gateway) or self._commands.get(gateway))
 
-    def _lose_link(self, link: str, used: tuple[str, int]) -> None:
+    def _lose_link(self, link: str, gateway: str, generation: int) -> None:
         """The gateway does not hold the link under the generation that was used: wait for news of a newer one."""
-        gateway, generation = used
         if self._claims.get(gateway, {}).get(link) == generation:
             del self._claims[gateway][link]
             self._choose(link)
@@ -254,7 +269,7 @@ class Outlets:
         table = self.routes.table
         for peer in [host for host in previous.hosts if host in self._pumps and host not in table.hosts]:
             self._ready.pop(peer, None)
-            self._pumps.pop(peer).cancel()
+            self._pumps.pop(peer).retire()
         for shard in self._shards.values():
             for destination in list(shard.outbox.destinations()):
                 if destination.startswith("s:"):

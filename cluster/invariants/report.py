@@ -61,7 +61,7 @@ class Report(msgspec.Struct):
         return not self.violations
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{self.counts[name]:,} {name.replace('_', ' ')}" for name in sorted(self.counts))
+        counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.counts.items() if count)
         total = len(self.violations) + self.unlisted
         lines = [f"{total or 'no'} violation{'' if total == 1 else 's'} in {counts or 'empty journals'}"]
         lines += [f"  {violation}" for violation in self.violations]
@@ -109,5 +109,4 @@ class Findings:
     def report(self) -> Report:
         """Everything found so far."""
         checked = {name: "; ".join(self._limits[name]) if name in self._limits else "exact" for name in INVARIANTS}
-        counts = {name: count for name, count in self.counts.items() if count}
-        return Report(list(self.violations), self.unlisted, counts, checked, list(self.notes))
+        return Report(list(self.violations), self.unlisted, dict(sorted(self.counts.items())), checked, list(self.notes))

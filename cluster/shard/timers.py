@@ -6,7 +6,6 @@ import heapq
 
 from actors.address import Address
 
-
 #: Unit separator: the gateway takes only printable ids, so no address holds it.
 SEPARATOR = "\x1f"
 

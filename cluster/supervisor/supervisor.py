@@ -3,17 +3,23 @@
 It decides; the store enforces. A host that was given up on may still run (a zombie), but its epoch is over and the
 store refuses its commits (I9). The supervisor itself may die at any time: hosts and gateways go on with the table
 they have, and the next supervisor reads the stored table and asks the hosts what they run.
+
+Invariants kept: an epoch is given once, because each is stored before it is used and only the newest supervisor can
+store; every host that ever joined is watched until it is dismissed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from actors.address import Placement, ShardId, is_pinned
 from cluster.codec import encode
@@ -21,13 +27,16 @@ from cluster.errors import PeerGone
 from cluster.host.host import Assignment
 from cluster.pump import Pump
 from cluster.store.base import Store, StoreUnavailable
-from cluster.supervisor.plan import pinned_host, plan
+from cluster.supervisor.plan import PINNED_HOST_PREFIX, pinned_host, plan
 from cluster.transport import PeerMethod, Transport
 from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder, table_decoder
 
 log = structlog.get_logger("supervisor")
+T = TypeVar("T")
 
 TABLE = "shard-table"
+PINNED_CHECK_EVERY = 10
+STORE_RETRY_S = 0.1
 
 
 class Launcher(Protocol):
@@ -57,6 +66,11 @@ class SupervisorOptions:
     starting_at_once: int = 4
 
 
+def host_names(options: SupervisorOptions) -> list[str]:
+    """The hosts that a cluster begins with, spares included."""
+    return [f"host-{number}" for number in range(1, options.hosts + options.spares + 1)]
+
+
 class Supervisor:
     """One per cluster. `start` returns when every shard has a host."""
 
@@ -79,6 +93,7 @@ class Supervisor:
         self._locating: dict[ShardId, asyncio.Task[None]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._checks: dict[str, asyncio.Task[None]] = {}
+        self._resigning: asyncio.Task[None] | None = None
 
     @property
     def methods(self) -> dict[str, PeerMethod]:
@@ -87,17 +102,14 @@ class Supervisor:
 
     async def start(self) -> None:
         """Take over from an earlier supervisor if there was one, and place every shard."""
-        await self._read_table()
-        names = [f"host-{number}" for number in range(1, self._options.hosts + self._options.spares + 1)]
-        known = [host for host in self._table.hosts if host not in names]
-        await asyncio.gather(*(self._enlist(name) for name in [*names, *known]))
+        await self._take_over()
+        names = dict.fromkeys([*host_names(self._options), *self._table.members])
+        await asyncio.gather(*(self._enlist(name) for name in names))
         await self._decide()
         self._ticker = asyncio.create_task(self._tick(), name="supervisor:tick")
-        for shard in await self._store.shards():
-            if is_pinned(shard):
-                image = await self._store.describe(shard)
-                if image.live or image.timers or image.outbox:
-                    self._locate(shard)
+        for shard in await self._patiently(self._store.shards):
+            if is_pinned(shard) and await self._has_work(shard):
+                self._locate(shard)
 
     async def stop(self) -> None:
         """End; hosts go on."""
@@ -136,9 +148,13 @@ class Supervisor:
         name = payload.decode()
         self._draining[name] = None
         await self._decide()
-        if not any(placed.host == name for placed in self._table.shards.values()):
+        if not self._holds(name):
             await self._dismiss(name)
         return encode(self._table)
+
+    def _holds(self, host: str) -> bool:
+        """Whether the host has any shard."""
+        return any(placed.host == host for placed in self._table.shards.values())
 
     async def status(self, _: bytes) -> bytes:
         """Every living host's last report."""
@@ -186,10 +202,12 @@ class Supervisor:
                 await asyncio.sleep(0.1)
 
     async def _tick(self) -> None:
-        while True:
+        for tick in itertools.count():
             await asyncio.sleep(self._options.check_every_s)
             for name in self._watchers:
-                if name not in self._checks:
+                # Literal mode has hundreds of pinned hosts; their death is noticed without asking.
+                is_due = tick % PINNED_CHECK_EVERY == 0 or not name.startswith(PINNED_HOST_PREFIX)
+                if is_due and name not in self._checks:
                     self._checks[name] = asyncio.create_task(self._check(name), name=f"check:{name}")
             for name in self._table.gateways:
                 if name not in self._checks:
@@ -197,15 +215,20 @@ class Supervisor:
 
     async def _check(self, name: str) -> None:
         """One host's health: a silent one is given up, one that lost shards gets them anew, an idle pinned one ends."""
+        before = self._alive.get(name)
         try:
             is_new = await self._hear(name)
             report = self._alive[name]
-            if report.idle and name.startswith("pin:") and name in self._table.hosts:
+            if report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
                 await self._retire(name)
+            elif name in self._draining and not report.shards and not self._holds(name):
+                await self._dismiss(name)
             elif is_new or self._misplaced():
                 await self._decide()
         except PeerGone:
-            if self._alive.pop(name, None) is not None:
+            # It may have died and come back while this check waited for the life before.
+            if before is not None and self._alive.get(name) is before:
+                del self._alive[name]
                 log.warning("host_silent", host=name)
                 await self._decide()
         finally:
@@ -221,11 +244,23 @@ class Supervisor:
             self._checks.pop(gateway, None)
 
     async def _retire(self, name: str) -> None:
+        """End an idle pinned host, once it is certain that its shard left nothing to do behind."""
         async with self._deciding:
-            shards = {shard: placed for shard, placed in self._table.shards.items() if placed.host != name}
+            leaving = {shard: placed.epoch for shard, placed in self._table.shards.items() if placed.host == name}
+            # Released first: what comes from here on is turned away, and nobody else can commit.
+            await self._hand(name, "release", leaving)
+            for shard in leaving:
+                if await self._has_work(shard):
+                    return  # A message came after the report; the next check gives the shard back to the host.
             self._alive.pop(name, None)
+            shards = {shard: placed for shard, placed in self._table.shards.items() if placed.host != name}
             await self._publish(shards, self._table.gateways)
         await self._dismiss(name)
+
+    async def _has_work(self, shard: ShardId) -> bool:
+        """Whether a stored shard has actors, timers or messages that somebody must see to."""
+        image = await self._patiently(partial(self._store.describe, shard))
+        return bool(image.live or image.timers or image.outbox)
 
     async def _dismiss(self, name: str) -> None:
         watcher = self._watchers.pop(name, None)
@@ -245,7 +280,7 @@ class Supervisor:
         for shard, placed in self._table.shards.items():
             report = self._alive.get(placed.host)
             if report is None:
-                if not placed.host.startswith("pin:"):
+                if not placed.host.startswith(PINNED_HOST_PREFIX):
                     wrong.append(shard)
             elif report.shards.get(shard) != placed.epoch:
                 wrong.append(shard)
@@ -259,16 +294,23 @@ class Supervisor:
             wanted = plan(everything, placed, list(self._alive), list(self._draining), self._options.spares)
             wanted |= {shard: host for shard, host in placed.items() if is_pinned(shard)}
             misplaced = dict.fromkeys(self._misplaced())
-            moving = {s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)}
-            if not moving and self._told_hosts() == self._table.hosts:
+            moving = {
+                s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)
+            }
+            if not moving and self._told_hosts() == self._table.hosts and list(self._watchers) == self._table.members:
                 return
             shards = dict(self._table.shards)
             for shard, host in moving.items():
-                before = shards.get(shard)
-                shards[shard] = Placed(host, before.epoch + 1 if before is not None else 1)
+                shards[shard] = Placed(host, self._last_epoch(shard) + 1)
             await self._release(moving)
             await self._publish(shards, self._table.gateways)
             await self._assign({shard: shards[shard] for shard in moving})
+
+    def _last_epoch(self, shard: ShardId) -> int:
+        """The highest epoch that was ever heard of; a store that lost its last second may know less than a host does."""
+        placed = self._table.shards.get(shard)
+        running = [report.shards.get(shard, 0) for report in self._alive.values()]
+        return max([placed.epoch if placed is not None else 0, *running])
 
     async def _release(self, moving: dict[ShardId, str]) -> None:
         """Let living hosts finish what they are doing with shards that move away."""
@@ -288,7 +330,8 @@ class Supervisor:
     async def _hand(self, host: str, method: str, shards: dict[ShardId, int]) -> None:
         """Call a host about shards; if it fails, the next check finds the shards misplaced and decides again."""
         try:
-            answer = await self._transport.call(host, method, encode(Assignment(shards)), timeout_s=30.0)
+            # No longer than the lease: while one host hangs, nothing else is decided.
+            answer = await self._transport.call(host, method, encode(Assignment(shards)), timeout_s=self._options.lease_s)
             self._alive[host] = report_decoder.decode(answer)
         except PeerGone as problem:
             log.warning("host_call_failed", host=host, method=method, detail=str(problem))
@@ -307,10 +350,10 @@ class Supervisor:
                 if shard in self._table.shards:
                     return
                 # Its epoch survives in the store while it is in no table, so ask there.
-                epoch = (await self._store.describe(shard)).epoch + 1
-                placed = Placed(host, epoch)
-                await self._assign({shard: placed})
+                stored = (await self._patiently(partial(self._store.describe, shard))).epoch
+                placed = Placed(host, max(stored, self._last_epoch(shard)) + 1)
                 await self._publish({**self._table.shards, shard: placed}, self._table.gateways)
+                await self._assign({shard: placed})
         finally:
             self._locating.pop(shard, None)
 
@@ -319,20 +362,28 @@ class Supervisor:
     def _told_hosts(self) -> dict[str, str]:
         return {name: report.incarnation for name, report in self._alive.items()}
 
-    async def _read_table(self) -> None:
-        _, content = await self._patient_read()
-        if content:
-            self._table = table_decoder.decode(content)
+    async def _take_over(self) -> None:
+        """Read the table and put a new term on it: from here on an earlier supervisor can store no decision."""
+        while True:
+            version, content = await self._patiently(partial(self._store.read_document, TABLE))
+            found = table_decoder.decode(content) if content else self._table
+            table = replace(found, version=found.version + 1, term=found.term + 1)
+            if await self._patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
+                self._table = table
+                return
 
     async def _publish(self, shards: dict[ShardId, Placed], gateways: list[str]) -> None:
-        """Store a new version of the table, then tell everybody in it."""
-        table = ShardTable(self._table.version + 1, shards, self._told_hosts(), gateways)
+        """Store a new version of the table, then tell everybody in it. Never returns if another supervisor took over."""
+        number = self._table.version + 1
         while True:
-            version, content = await self._patient_read()
-            if content and table_decoder.decode(content).version >= table.version:
-                # Another supervisor, or this one before a lost reply, got further: continue from there.
-                table = ShardTable(table_decoder.decode(content).version + 1, shards, table.hosts, gateways)
-            if await self._patient_write(encode(table), version) >= 0:
+            version, content = await self._patiently(partial(self._store.read_document, TABLE))
+            if content:
+                stored = table_decoder.decode(content)
+                if stored.term > self._table.term:
+                    await self._resign(stored.term)
+                number = max(number, stored.version + 1)  # Ours already, if the reply to storing it was lost.
+            table = ShardTable(number, shards, self._told_hosts(), gateways, list(self._watchers), self._table.term)
+            if await self._patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
                 break
         self._table = table
         for peer in [*table.hosts, *table.gateways]:
@@ -341,23 +392,23 @@ class Supervisor:
                 pump = self._pumps[peer] = Pump(f"table->{peer}", partial(self._tell, peer))
             pump.hurry()
         for peer in [peer for peer in self._pumps if peer not in table.hosts and peer not in table.gateways]:
-            self._pumps.pop(peer).cancel()
+            self._pumps.pop(peer).retire()
+
+    async def _resign(self, term: int) -> None:
+        """Another supervisor was started while this one could not be heard: decide nothing any more."""
+        log.error("superseded", term=self._table.term, by_term=term)
+        self._resigning = asyncio.create_task(self.stop(), name="supervisor:resign")
+        await asyncio.Event().wait()
 
     async def _tell(self, peer: str) -> bool:
         table = self._table
         await self._transport.call(peer, "table", encode(table), timeout_s=2.0)
         return self._table is not table
 
-    async def _patient_read(self) -> tuple[int, bytes]:
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call the store until it answers; repeating is harmless, and without an answer nothing can be decided."""
         while True:
             try:
-                return await self._store.read_document(TABLE)
+                return await call()
             except StoreUnavailable:
-                await asyncio.sleep(0.1)
-
-    async def _patient_write(self, content: bytes, version: int) -> int:
-        while True:
-            try:
-                return await self._store.write_document(TABLE, content, version)
-            except StoreUnavailable:
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(STORE_RETRY_S)

@@ -112,8 +112,8 @@ class DeskClient(_Client):
         )
         return answer
 
-    async def read_queues(self, queues: Sequence[str]) -> list[desk_pb2.QueueCounters]:
-        """The live counters of these queues; those that do not exist are left out.
+    async def read_queues(self, queues: Sequence[str] = ()) -> list[desk_pb2.QueueCounters]:
+        """The live counters of these queues, or of all; those that do not exist are left out.
 
         Raises:
             CallFailed: the cluster cannot tell.

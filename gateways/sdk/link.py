@@ -168,7 +168,7 @@ class Link(Generic[EventT, CommandT]):
                     lasted = time.monotonic() - began > self.options.backoff.most_s
                     failures = 1 if lasted else failures + 1
                     await asyncio.sleep(self.options.backoff.delay_s(failures))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, every waiting sender is told
             self._finish(error)
 
     async def _connect(self, target: str) -> Status | None:
@@ -187,7 +187,7 @@ class Link(Generic[EventT, CommandT]):
                 await stream.run()
                 return None if stream.asked_away or self._error is not None else Status("UNAVAILABLE", "ended", "", ())
             except StreamEnded as ended:
-                return None if stream.asked_away and ended.status.code == "UNAVAILABLE" else ended.status
+                return None if stream.asked_away and ended.status.code in {"UNAVAILABLE", "OK"} else ended.status
             finally:
                 self._stream = None
                 self._connected.clear()

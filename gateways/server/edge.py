@@ -15,7 +15,6 @@ All calls are made on one event loop and none of them waits, except `ask`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from actors.actor import Message, Refusal
@@ -131,22 +130,26 @@ class Edge(Protocol):
         """Hosts, the shard table's version, links and pending counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActorSummary:
+class ActorSummary(Protocol):
     """One stored actor; `host` is empty if no host runs its shard now."""
 
-    address: str
-    shard: str
-    host: str
-    version: int
+    @property
+    def address(self) -> str: ...
+    @property
+    def shard(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def version(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ActorPage:
+class ActorPage(Protocol):
     """Some actors in the order of their addresses; `next_token` goes on, and is empty at the end."""
 
-    actors: Sequence[ActorSummary]
-    next_token: str
+    @property
+    def actors(self) -> Sequence[ActorSummary]: ...
+    @property
+    def next_token(self) -> str: ...
 
 
 class Operations(Protocol):

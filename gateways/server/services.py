@@ -150,7 +150,10 @@ class DeskService(desk_pb2_grpc.DeskServiceServicer):
         if len(request.queues) > QUEUES_AT_ONCE:
             detail = f"{len(request.queues)} queues were asked for; ask for at most {QUEUES_AT_ONCE} at once"
             raise Failure("INVALID_ARGUMENT", Reason.INVALID_REQUEST, detail, violations=[("queues", detail)])
-        counters = await asyncio.gather(*(self._counters(queue) for queue in request.queues))
+        known = self._edge.centre.queues if self._edge.centre is not None else {}
+        # An actor answers whatever its address: only the configuration knows which queues exist.
+        wanted = [queue for queue in request.queues if queue in known] if request.queues else list(known)
+        counters = await asyncio.gather(*(self._counters(queue) for queue in wanted))
         return desk_pb2.ReadQueuesResponse(queues=[counters_to(item) for item in counters if item is not None])
 
     async def _counters(self, queue: str) -> QueueCounters | None:

@@ -71,9 +71,7 @@ class World:
             channel=CHANNEL, entry_point="default", customer=content_pb2.Customer(id=conversation, name="Bench", language="en")
         )
         self.offers.opened_at[f"{conversation}/1"] = time.perf_counter()
-        return self.customers.post(
-            gateway_pb2.Event(id="open", conversation=conversation, conversation_opened=opened)
-        )
+        return self.customers.post(gateway_pb2.Event(id="open", conversation=conversation, conversation_opened=opened))
 
     def write(self, conversation: str, number: int | str, text: str) -> int:
         """A customer writes."""
@@ -88,6 +86,13 @@ class World:
         """Wait until this many conversations are connected."""
         async with asyncio.timeout(timeout_s):
             while len(self.talking) < conversations:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def until_offered(self, offers: int, timeout_s: float = 60.0) -> None:
+        """Wait until this many offers were read."""
+        async with asyncio.timeout(timeout_s):
+            while len(self.offers.offered_ms) < offers:
                 self._changed.clear()
                 await self._changed.wait()
 

@@ -67,8 +67,6 @@ async def offer_latency(world: World, prefix: str, events_per_s: float, seconds:
             written += 1
             world.write(next(cycle), f"{prefix}-{written}", TEXT)
         await asyncio.sleep(0.001)
-    async with asyncio.timeout(30.0):
-        while len(world.offers.offered_ms) < opened:
-            await asyncio.sleep(0.01)
+    await world.until_offered(opened)
     world.ends_at_once = False
     return list(world.offers.offered_ms)

@@ -13,12 +13,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
+import grpc.aio
 
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
 from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from trunkline.link.v1 import link_pb2
 
 WINDOW = 4_096
+#: What `read()` returns when the stream is over; grpc's type stubs lack its name.
+END_OF_STREAM: Any = vars(grpc.aio)["EOF"]
 
 
 class RawLink:
@@ -44,7 +47,7 @@ class RawLink:
         )
         await self._call.write(self._frame(hello=hello))
         welcome = await self._call.read()
-        if welcome is grpc.aio.EOF:
+        if welcome is END_OF_STREAM:
             raise RuntimeError(f"{name} was not welcomed: {await self._call.details()}")
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._read())]
 
@@ -94,7 +97,7 @@ class RawLink:
             await self._call.write(self._frame(events=events, acks=acks))
 
     async def _read(self) -> None:
-        while (frame := await self._call.read()) is not grpc.aio.EOF:
+        while (frame := await self._call.read()) is not END_OF_STREAM:
             now = time.perf_counter()
             if frame.HasField("settled"):
                 self.acknowledged = max(self.acknowledged, frame.settled.acknowledged)
@@ -120,7 +123,10 @@ async def open_customers(
 
 
 async def open_desk(
-    channel: grpc.aio.Channel, token: str, grants: Sequence[str], on_commands: Callable[[Sequence[desk_pb2.Command], float], None]
+    channel: grpc.aio.Channel,
+    token: str,
+    grants: Sequence[str],
+    on_commands: Callable[[Sequence[desk_pb2.Command], float], None],
 ) -> RawLink:
     """A desk's link, for agents who signed in (`grants` are their tokens)."""
     link = RawLink(desk_pb2.DeskFrame, on_commands)

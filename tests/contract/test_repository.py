@@ -95,9 +95,8 @@ def test_functions_are_short() -> None:
 
 def test_every_module_says_what_it_is() -> None:
     """Each module opens with a docstring that says what it is and what it keeps."""
-    silent = [
-        name_of(path) for path in modules(*ROOMS, "tests", "protos") if not ast.get_docstring(ast.parse(path.read_text()))
-    ]
+    speaking = [path for path in modules(*ROOMS, "tests", "protos") if path.read_text() or path.name != "__init__.py"]
+    silent = [name_of(path) for path in speaking if not ast.get_docstring(ast.parse(path.read_text()))]
     assert silent == [], "begin these with a sentence"
 
 

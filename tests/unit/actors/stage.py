@@ -60,7 +60,10 @@ class Stage:
         self._answer = None
         refusal = self.tell(to, message)
         assert refusal is None, f"{message} must be answered, not refused: {refusal}"
-        assert isinstance(self._answer, answer_type), f"{message} must be answered by {answer_type.__name__}"
+        return self._answered(answer_type)
+
+    def _answered(self, answer_type: type[M]) -> M:
+        assert isinstance(self._answer, answer_type), f"the answer must be a {answer_type.__name__}"
         return self._answer
 
     def run(self) -> None:

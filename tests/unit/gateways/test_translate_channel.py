@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,7 +84,7 @@ def test_events_reach_the_session(event: pb.Event, message: Message) -> None:
     ("event", "code", "field"),
     [
         (opened(channel=""), "INVALID_ARGUMENT", "conversation_opened.channel"),
-        (opened(entry_point=""), "INVALID_ARGUMENT", "conversation_opened.entry_point"),
+        (opened(entry_point=""), "NOT_FOUND", "conversation_opened.entry_point"),
         (opened(customer=content_pb2.Customer()), "INVALID_ARGUMENT", "conversation_opened.customer.id"),
         (opened(entry_point="attic"), "NOT_FOUND", "conversation_opened.entry_point"),
         (received(content=content_pb2.Content()), "INVALID_ARGUMENT", "message_received.content"),
@@ -127,17 +128,21 @@ def test_a_body_of_a_later_protocol_is_refused_as_unknown() -> None:
     assert "newer protocol" in refused.value.detail
 
 
+def outcome(event: pb.Event) -> str:
+    """`routed`, or the code of the refusal."""
+    try:
+        route_channel_event(event, ORIGIN)
+    except Unroutable as refused:
+        return refused.code
+    return "routed"
+
+
 @pytest.mark.parametrize("field", [f.name for f in pb.Event.DESCRIPTOR.oneofs_by_name["body"].fields])
 def test_every_body_is_routed_or_refused(field: str) -> None:
-    """No body, however empty, may raise anything but `Unroutable`."""
+    """No body, however empty, may raise anything but `Unroutable`; what is not in the table is not pretended to be."""
     event = pb.Event(conversation="c", id="1")
     getattr(event, field).SetInParent()
-    try:
-        routed = route_channel_event(event, ORIGIN)
-    except Unroutable as refused:
-        assert (refused.code == "UNIMPLEMENTED") is (field not in CHANNEL_EVENTS)
-    else:
-        assert routed[0] == "session/c"
+    assert (outcome(event) == "UNIMPLEMENTED") is (field not in CHANNEL_EVENTS)
 
 
 @given(st.binary(max_size=200))
@@ -145,12 +150,9 @@ def test_no_bytes_break_the_translation(content: bytes) -> None:
     """Whatever a peer sends either parses and is routed or refused, or does not parse."""
     try:
         event = pb.Event.FromString(content)
-    except Exception:
+    except DecodeError:
         return
-    try:
-        route_channel_event(event, ORIGIN)
-    except Unroutable as refused:
-        assert refused.code in {"INVALID_ARGUMENT", "UNIMPLEMENTED", "NOT_FOUND"}
+    assert outcome(event) in {"INVALID_ARGUMENT", "UNIMPLEMENTED", "NOT_FOUND", "routed"}
 
 
 def test_every_message_for_channels_has_a_command() -> None:

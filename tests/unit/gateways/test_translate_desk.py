@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,9 +103,21 @@ def test_events_about_a_conversation_reach_its_session(event: pb.Event, message:
             "set_presence.presence",
         ),
         (pb.Event(agent="a", accept_offer=pb.AcceptOffer()), "INVALID_ARGUMENT", "accept_offer.reservation"),
-        (pb.Event(agent="a", end_conversation=pb.EndConversation(interaction="x")), "INVALID_ARGUMENT", "end_conversation.interaction"),
-        (pb.Event(agent="a", end_conversation=pb.EndConversation(interaction="/1")), "INVALID_ARGUMENT", "end_conversation.interaction"),
-        (pb.Event(agent="a", id="1", send_message=pb.SendMessage(interaction=HERE)), "INVALID_ARGUMENT", "send_message.content"),
+        (
+            pb.Event(agent="a", end_conversation=pb.EndConversation(interaction="x")),
+            "INVALID_ARGUMENT",
+            "end_conversation.interaction",
+        ),
+        (
+            pb.Event(agent="a", end_conversation=pb.EndConversation(interaction="/1")),
+            "INVALID_ARGUMENT",
+            "end_conversation.interaction",
+        ),
+        (
+            pb.Event(agent="a", id="1", send_message=pb.SendMessage(interaction=HERE)),
+            "INVALID_ARGUMENT",
+            "send_message.content",
+        ),
         (pb.Event(agent="a", send_message=pb.SendMessage(interaction=HERE, content=HI)), "INVALID_ARGUMENT", "id"),
         (
             pb.Event(agent="a", id="1", send_message=pb.SendMessage(interaction=HERE, content=HI, reply_to="m")),
@@ -127,17 +140,21 @@ def test_what_cannot_be_routed_is_refused_with_its_field(event: pb.Event, code: 
     assert (refused.value.code, refused.value.field) == (code, field)
 
 
+def outcome(event: pb.Event) -> str:
+    """`routed`, or the code of the refusal."""
+    try:
+        route_desk_event(event, ORIGIN)
+    except Unroutable as refused:
+        return refused.code
+    return "routed"
+
+
 @pytest.mark.parametrize("field", [f.name for f in pb.Event.DESCRIPTOR.oneofs_by_name["body"].fields])
 def test_every_body_is_routed_or_refused(field: str) -> None:
-    """No body, however empty, may raise anything but `Unroutable`."""
+    """No body, however empty, may raise anything but `Unroutable`; what is not in the table is not pretended to be."""
     event = pb.Event(agent="a", id="1")
     getattr(event, field).SetInParent()
-    try:
-        routed = route_desk_event(event, ORIGIN)
-    except Unroutable as refused:
-        assert (refused.code == "UNIMPLEMENTED") is (field not in DESK_EVENTS)
-    else:
-        assert routed[0] == "agent/a"
+    assert (outcome(event) == "UNIMPLEMENTED") is (field not in DESK_EVENTS)
 
 
 @given(st.binary(max_size=200))
@@ -145,12 +162,9 @@ def test_no_bytes_break_the_translation(content: bytes) -> None:
     """Whatever a peer sends either parses and is routed or refused, or does not parse."""
     try:
         event = pb.Event.FromString(content)
-    except Exception:
+    except DecodeError:
         return
-    try:
-        route_desk_event(event, ORIGIN)
-    except Unroutable as refused:
-        assert refused.code in {"INVALID_ARGUMENT", "UNIMPLEMENTED"}
+    assert outcome(event) in {"INVALID_ARGUMENT", "UNIMPLEMENTED", "routed"}
 
 
 def test_every_message_for_desks_has_a_command() -> None:

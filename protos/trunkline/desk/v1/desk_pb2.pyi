@@ -448,7 +448,7 @@ class ReadQueuesRequest(_message.Message):
     QUEUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def queues(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Their ids."""
+        """Their ids; none for every queue of the configuration."""
 
     def __init__(
         self,

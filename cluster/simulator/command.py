@@ -1,0 +1,113 @@
+"""`trunkline simulate`: the real actors in virtual time, held against theory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cluster.simulator.comparison import Comparison
+
+app = typer.Typer(
+    name="simulate", no_args_is_help=True, add_completion=False, help="Run the real actors in virtual time, against theory."
+)
+
+Replications = Annotated[int, typer.Option(min=2, help="Independent runs; their spread gives the interval.")]
+Customers = Annotated[int, typer.Option(min=1, help="Customers that count in each run, after its warm-up.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")]
+Processes = Annotated[int, typer.Option(min=0, help="Runs at a time; 0: one for each processor.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
+Agents = Annotated[int, typer.Option(min=1, help="How many agents.")]
+
+
+@app.command("erlang-c")
+def erlang_c(
+    load: Annotated[float, typer.Option(min=0.001, help="Offered load in Erlang: arrivals x mean handling time.")] = 10.0,
+    agents: Agents = 14,
+    aht_s: Annotated[float, typer.Option(min=0.1, help="Mean handling time.")] = 180.0,
+    target_s: Annotated[float, typer.Option(min=0.0, help="The service level's target wait.")] = 20.0,
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """Patient customers, equal agents: waits against Erlang C. Exit status 1 if a figure is outside its interval."""
+    from cluster.simulator.comparison import Run, compare_erlang_c
+
+    run = Run(replications, customers, seed, processes)
+    _show(lambda: compare_erlang_c(run, load, agents, aht_s, target_s), as_json)
+
+
+@app.command("erlang-a")
+def erlang_a(
+    load: Annotated[float, typer.Option(min=0.001, help="Offered load in Erlang: arrivals x mean handling time.")] = 48.0,
+    agents: Agents = 50,
+    aht_s: Annotated[float, typer.Option(min=0.1, help="Mean handling time.")] = 60.0,
+    patience_s: Annotated[float, typer.Option(min=0.1, help="Mean time until a waiting customer gives up.")] = 120.0,
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """Customers who give up, equal agents: waits against Erlang A. Exit status 1 if a figure is outside its interval."""
+    from cluster.simulator.comparison import Run, compare_erlang_a
+
+    run = Run(replications, customers, seed, processes)
+    _show(lambda: compare_erlang_a(run, load, agents, aht_s, patience_s), as_json)
+
+
+@app.command("n-model")
+def skill_based(
+    load_a: Annotated[float, typer.Option(min=0.001, help="Load in Erlang of type a, which both agents serve.")] = 1.0,
+    load_b: Annotated[float, typer.Option(min=0.001, help="Load in Erlang of type b, which only agent 2 serves.")] = 0.4,
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """Two agents with different skills: waits against the product form. Exit status 1 if a figure is outside."""
+    from cluster.simulator.comparison import Run, compare_n_model
+
+    _show(lambda: compare_n_model(Run(replications, customers, seed, processes), load_a, load_b), as_json)
+
+
+def _show(compare: Callable[[], Comparison], as_json: bool) -> None:
+    """Run, print, and end with what it means."""
+    import msgspec
+
+    try:
+        comparison = compare()
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode())
+    else:
+        typer.echo(in_words(comparison))
+    if not comparison.within:
+        raise typer.Exit(1)
+
+
+def in_words(comparison: Comparison) -> str:
+    """The comparison as a small table."""
+    parameters = ", ".join(f"{name} {value:g}" for name, value in comparison.parameters.items())
+    lines = [
+        f"{comparison.model}: {parameters}",
+        f"{comparison.customers:,} customers in {comparison.replications} runs, {comparison.seconds:g} s",
+        "",
+        f"{'':22}{'exact':>12}{'simulated':>12}  {100 * comparison.confidence:g} % interval",
+    ]
+    for figure in comparison.figures:
+        name = f"{figure.name.replace('_', ' ')}{f' ({figure.unit})' if figure.unit else ''}"
+        verdict = "" if figure.within else "  OUTSIDE"
+        lines.append(f"{name:22}{figure.exact:12.6g}{figure.mean:12.6g}  {figure.low:.6g} to {figure.high:.6g}{verdict}")
+    if comparison.pooled_floor_s is not None and comparison.above_floor is not None:
+        lines += [
+            "",
+            f"{100 * comparison.above_floor:.0f} % above the pooled bound of {comparison.pooled_floor_s:g} s, a floor",
+        ]
+    return "\n".join(lines)
