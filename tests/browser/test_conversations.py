@@ -113,6 +113,34 @@ async def test_adapters_restart(browser: Browser, product: Product) -> None:
     await expect_texts(customer.messages, *everything)
 
 
+async def test_gateway_and_host_die(browser: Browser, product: Product) -> None:
+    """The gateway dies and comes back, and a host dies: pages stay, and everything written arrives once, in order."""
+    agent = await Agent.sign_in(browser, product, "alice")
+    await agent.become_available()
+    customer = await Customer.visit(browser, product)
+    await customer.start("Nora", "General questions")
+    await agent.accept("Nora")
+    await customer.say("before")
+    await expect_texts(agent.messages, "before")
+
+    await product.kill_gateway()
+    await expect(agent.page.get_by_text("does not reach the contact centre")).to_be_visible()
+    await customer.say("asked without a gateway")
+    await expect(customer.unsent).to_have_count(1)
+    await product.start_gateway()
+    await expect(agent.page.get_by_text("does not reach the contact centre")).to_have_count(0)
+    await expect_texts(agent.messages, "before", "asked without a gateway")
+    await agent.say("answered")
+    await expect_texts(customer.messages, "before", "asked without a gateway", "answered")
+
+    await product.kill_host()
+    await customer.say("asked while a host was dying")
+    everything = ("before", "asked without a gateway", "answered", "asked while a host was dying")
+    await expect_texts(agent.messages, *everything)
+    await expect_texts(customer.messages, *everything)
+    await expect(agent.presence).to_have_attribute("data-presence", "available")
+
+
 async def test_unsent_survives_a_reload(browser: Browser, product: Product) -> None:
     """What a customer wrote without a connection outlives the page, and is sent once when there is one."""
     agent = await Agent.sign_in(browser, product, "alice")
