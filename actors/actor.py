@@ -60,7 +60,18 @@ class Turn:
     """The effects of one message on one actor, collected while its handler runs."""
 
     __slots__ = (
-        "now", "address", "records", "written", "sent", "events", "timers", "quiet", "refusal", "answer", "ended", "_undo",
+        "now",
+        "address",
+        "records",
+        "written",
+        "sent",
+        "events",
+        "timers",
+        "quiet",
+        "refusal",
+        "answer",
+        "ended",
+        "_undo",
     )
 
     def __init__(self, now: int, address: Address, records: dict[str, Record]) -> None:

@@ -6,7 +6,8 @@ For development, for tests and, with its own transport, store and clock, for the
 from __future__ import annotations
 
 import asyncio
-import itertools
+import uuid
+from collections.abc import Callable
 from typing import Protocol
 
 from actors.address import Placement
@@ -43,6 +44,7 @@ class LocalCluster:
         clock: Clock | None = None,
         transport: Transport | None = None,
         registry: PeerRegistry | None = None,
+        incarnations: Callable[[], str] | None = None,
     ) -> None:
         self.store = store
         self.catalogue = catalogue
@@ -57,7 +59,8 @@ class LocalCluster:
         self.edges: dict[str, Edge] = {}
         self.supervisor: Supervisor | None = None
         self._deaths: dict[str, asyncio.Event] = {}
-        self._incarnations = itertools.count(1)
+        # Never the same twice, over restarts too: marks would take a new life's first frames for repetitions.
+        self._incarnation = incarnations or (lambda: uuid.uuid4().hex[:12])
         #: Hosts that must not be started again, until taken out: a machine that is down.
         self.held_down: set[str] = set()
 
@@ -143,6 +146,3 @@ class LocalCluster:
     def store_for(self, host: str) -> Store:
         """The store as this host reaches it; the simulator gives each host a faulty one of its own."""
         return self.store
-
-    def _incarnation(self) -> str:
-        return str(next(self._incarnations))

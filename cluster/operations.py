@@ -116,10 +116,7 @@ def version_of(records: Records) -> int:
 
 def without_words(value: Record | Message | msgspec.Struct) -> dict[str, object]:
     """A struct as a plain dict, with what people wrote hidden."""
-    return {
-        name: HIDDEN if name in PRIVATE_FIELDS else _plain(getattr(value, name))
-        for name in value.__struct_fields__
-    }
+    return {name: HIDDEN if name in PRIVATE_FIELDS else _plain(getattr(value, name)) for name in value.__struct_fields__}
 
 
 def _plain(value: object) -> object:

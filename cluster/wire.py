@@ -34,6 +34,14 @@ def link_stream(link: str, incarnation: str) -> str:
     return f"l:{link}:{incarnation}"
 
 
+ASKING_LINK = "edge-"
+
+
+def asking_edge(link: str) -> str:
+    """The edge whose own link for asking this is."""
+    return link.removeprefix(ASKING_LINK)
+
+
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
     """One message for one actor; `seq` 0 is ephemeral and not deduplicated."""
 
@@ -169,6 +177,16 @@ class HostReport(msgspec.Struct, frozen=True, array_like=True):
     commits: int
     idle: bool
     table_version: int
+    #: Calls that this host made to other processes, for the figure of Ray calls per event.
+    calls: int = 0
+    pid: int = 0
+
+
+class SupervisorReport(msgspec.Struct, frozen=True, array_like=True):
+    """What the supervisor says of the cluster: every living host's last report."""
+
+    pid: int
+    hosts: list[HostReport]
 
 
 outbox_decoder = msgspec.msgpack.Decoder(list[OutboxItem])
@@ -180,3 +198,4 @@ push_receipt_decoder = msgspec.msgpack.Decoder(PushReceipt)
 link_news_decoder = msgspec.msgpack.Decoder(LinkNews)
 table_decoder = msgspec.msgpack.Decoder(ShardTable)
 report_decoder = msgspec.msgpack.Decoder(HostReport)
+supervisor_report_decoder = msgspec.msgpack.Decoder(SupervisorReport)

@@ -1,0 +1,1 @@
+"""Load from outside: customers, agents and benchmarks over the public interfaces only."""

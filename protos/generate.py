@@ -31,7 +31,7 @@ def generate(target: Path) -> None:
     Raises:
         subprocess.CalledProcessError: a .proto file does not compile.
     """
-    import grpc_tools
+    import grpc_tools  # type: ignore[import-untyped]  # only where the generators are installed
 
     include = Path(grpc_tools.__file__).parent / "_proto"
     protoc = [sys.executable, "-m", "grpc_tools.protoc", f"-I{HERE}", f"-I{include}"]
@@ -44,7 +44,7 @@ def generate(target: Path) -> None:
     subprocess.run(
         [*protoc, *plugins, f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet:{target}", *with_service], check=True
     )
-    for folder in {parent for path in sources() for parent in path.parents} - {Path(".")}:
+    for folder in {parent for path in sources() for parent in path.parents} - {Path()}:
         (target / folder / "__init__.py").write_text(PACKAGE)
 
 

@@ -4,8 +4,8 @@ Policy: the interaction of the highest priority that came first, among those wit
 idle longest, fully idle ones before those who serve already.
 
 Waiting interactions that ask the same (queue, channel, requirement) share a pool, which ranks the free agents who may
-serve them. Within a pool, those that exclude the same agents share a line. So a freed agent costs a look at the lines
-of its own pools, however many wait.
+serve them. Within a pool, those that exclude the same agents share a line. So a freed agent costs a look at the first
+of their own pools, however many wait.
 
 Keeps: a match is made only within the room that agent and matches leave; what was matched is matched no more until its
 queue says that it waits; a match's claim on its agent lasts until both the queue and the agent have spoken.
@@ -23,6 +23,8 @@ from actors.values import Requirement
 
 #: (-priority, enqueued_at, interaction)
 WaitingRank = tuple[int, int, str]
+#: The rank of whoever is first in a line, and whom the line excludes.
+Head = tuple[int, int, str, tuple[Address, ...]]
 #: (serves already, idle since, agent)
 AgentRank = tuple[bool, int, Address]
 PoolKey = tuple[Address, str, Requirement]
@@ -54,12 +56,23 @@ class Pool:
 
     key: PoolKey
     lines: dict[tuple[Address, ...], Line] = field(default_factory=dict)
+    #: The lines, by the rank of whoever is first in them.
+    heads: Ranking[Head] = field(default_factory=Ranking)
     free: Ranking[AgentRank] = field(default_factory=Ranking)
     members: set[Address] = field(default_factory=set)
 
     @property
     def channel(self) -> str:
         return self.key[1]
+
+    def line_changed(self, line: Line) -> None:
+        """Put a line where its first belongs, or forget it when it is empty."""
+        first = line.waiting.first()
+        if first is not None:
+            self.heads.put((*first, line.not_agents))
+        else:
+            self.heads.drop(line.not_agents)
+            del self.lines[line.not_agents]
 
     def accepts(self, agent: Candidate) -> bool:
         """Whether the agent serves the queue with the skills asked for (I6), and is the one asked for, if any."""
@@ -125,7 +138,8 @@ class Matching:
         line = pool.lines.get(waiting.not_agents)
         if line is None:
             line = pool.lines[waiting.not_agents] = Line(waiting.not_agents)
-        line.waiting.put(rank_of(waiting))
+        line.waiting.put((-waiting.priority, waiting.enqueued_at, waiting.interaction))
+        pool.line_changed(line)
         self._changed.add(pool)
 
     def not_waiting(self, interaction: str, held_for: Address) -> bool:
@@ -186,23 +200,26 @@ class Matching:
 
     def match(self) -> list[tuple[Waiting, Address]]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
-        heads: list[tuple[WaitingRank, Pool, Line]] = []
-        for pool in self._changed:
-            if len(pool.free):
-                heads += ((head, pool, line) for line in pool.lines.values() if (head := line.waiting.first()) is not None)
-        # Ranks end in the interaction's id, so no two are equal and pools are never compared.
+        heads = [(head, pool) for pool in self._changed if len(pool.free) and (head := pool.heads.first()) is not None]
+        # An interaction is in one pool only, so no two heads are equal, and pools are never compared.
         heapify(heads)
         matches: list[tuple[Waiting, Address]] = []
+        exhausted: list[tuple[Pool, Line]] = []
         while heads:
-            head, pool, line = heappop(heads)
-            best = pool.free.first(line.not_agents)
-            if best is None:
-                continue  # Matching only takes agents away, so this line is done.
-            waiting = self.waiting[head[2]]
-            self._claim(waiting, self.agents[best[2]])
-            matches.append((waiting, best[2]))
-            if (following := line.waiting.first()) is not None:
-                heappush(heads, (following, pool, line))
+            head, pool = heappop(heads)
+            best = pool.free.first(without=head[-1])
+            if best is not None:
+                waiting = self.waiting[head[2]]
+                self._claim(waiting, self.agents[best[-1]])
+                matches.append((waiting, best[-1]))
+            else:
+                # Every free agent of the pool lately said no to this line, and matching only takes agents away.
+                pool.heads.drop(head[-1])
+                exhausted.append((pool, pool.lines[head[-1]]))
+            if len(pool.free) and (following := pool.heads.first()) is not None:
+                heappush(heads, (following, pool))
+        for pool, line in exhausted:
+            pool.line_changed(line)
         self._changed.clear()
         return matches
 
@@ -269,10 +286,9 @@ class Matching:
         pool = self._pools[(waiting.queue, waiting.channel, waiting.requirement)]
         line = pool.lines[waiting.not_agents]
         line.waiting.drop(interaction)
-        if not len(line.waiting):
-            del pool.lines[waiting.not_agents]
-            if not pool.lines:
-                self._rest(pool)
+        pool.line_changed(line)
+        if not pool.lines:
+            self._rest(pool)
 
     def _rest(self, pool: Pool) -> None:
         """Nobody waits in the pool: keep it for the next arrival, and forget the one idle longest if there are many."""
@@ -285,8 +301,3 @@ class Matching:
             self._changed.discard(oldest)
             for address in oldest.members:
                 self.agents[address].pools.discard(oldest)
-
-
-def rank_of(waiting: Waiting) -> WaitingRank:
-    """The order of service: priority first, then first come."""
-    return (-waiting.priority, waiting.enqueued_at, waiting.interaction)

@@ -6,7 +6,7 @@ is not.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Hashable
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeVar
 
@@ -22,13 +22,13 @@ class Ranking(Generic[R]):
     __slots__ = ("_heap", "_ranks")
 
     def __init__(self) -> None:
-        self._ranks: dict[str, R] = {}
+        self._ranks: dict[Hashable, R] = {}
         self._heap: list[R] = []
 
     def __len__(self) -> int:
         return len(self._ranks)
 
-    def __contains__(self, member: str) -> bool:
+    def __contains__(self, member: Hashable) -> bool:
         return member in self._ranks
 
     def put(self, rank: R) -> None:
@@ -43,11 +43,11 @@ class Ranking(Generic[R]):
         else:
             heappush(self._heap, rank)
 
-    def drop(self, member: str) -> None:
+    def drop(self, member: Hashable) -> None:
         """Remove the member, if it is there; its heap entry goes when it surfaces."""
         self._ranks.pop(member, None)
 
-    def first(self, without: Container[str] = ()) -> R | None:
+    def first(self, without: Container[Hashable] = ()) -> R | None:
         """The least rank of a member that is not in `without`; None when there is none."""
         heap, ranks, found = self._heap, self._ranks, None
         set_aside: list[R] = []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import grpc
 
 from cluster.errors import StartupFailed
 from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 
 AUTHOR = "trunkline up"
+KNOWN_TIMEOUT_S = 15.0
 
 
 async def apply_first_centre(target: str, token: str, source: str, credentials: grpc.ChannelCredentials | None = None) -> int:
@@ -29,13 +32,25 @@ async def apply_first_centre(target: str, token: str, source: str, credentials: 
     async with channel:
         admin = admin_pb2_grpc.AdminServiceStub(channel)
         try:
-            current = await admin.GetConfig(
-                admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True
-            )
-            if current.version:
-                return int(current.version)
-            request = admin_pb2.ApplyConfigRequest(yaml=source, author=AUTHOR, comment="first configuration", expected_version=0)
-            applied = await admin.ApplyConfig(request, metadata=metadata, timeout=30.0)
-            return int(applied.version)
+            current = await admin.GetConfig(admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True)
+            version = int(current.version)
+            if not version:
+                request = admin_pb2.ApplyConfigRequest(
+                    yaml=source, author=AUTHOR, comment="first configuration", expected_version=0
+                )
+                version = int((await admin.ApplyConfig(request, metadata=metadata, timeout=30.0)).version)
+            await _until_known(admin, metadata, version)
+            return version
         except grpc.aio.AioRpcError as problem:
             raise StartupFailed(f"the first configuration was not taken: {problem.details()}") from problem
+
+
+async def _until_known(
+    admin: admin_pb2_grpc.AdminServiceAsyncStub, metadata: tuple[tuple[str, str], ...], version: int
+) -> None:
+    """Wait until the gateway itself follows the configuration: only then can anybody sign in or arrive."""
+    async with asyncio.timeout(KNOWN_TIMEOUT_S):
+        known = 0
+        while known < version:
+            await asyncio.sleep(0.05)
+            known = (await admin.Status(admin_pb2.StatusRequest(), metadata=metadata)).centre_version

@@ -29,9 +29,7 @@ class InProcess:
         """Open a gateway's server; raises `StartupFailed`."""
         edge = self.cluster.start_edge(name)
         cluster = self.cluster
-        operations = Operations(
-            self._store, cluster.transport, cluster.placement, edge.dispatch.routes, cluster.catalogue
-        )
+        operations = Operations(self._store, cluster.transport, cluster.placement, edge.dispatch.routes, cluster.catalogue)
         self._servers.append(await open_server(factory, name, settings, edge, operations))
 
     async def stop(self) -> None:

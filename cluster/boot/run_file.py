@@ -31,6 +31,11 @@ class RunFile(msgspec.Struct, frozen=True):
     shards: int
     pinned_kinds: list[str] = []
     ray_address: str = ""
+    plugins: list[str] = []
+    #: Gateways that speak TLS.
+    tls_gateways: list[str] = []
+    #: The embedded store's files, empty for a store of the user's own.
+    data_dir: str = ""
 
 
 def run_file_path(run_directory: Path) -> Path:

@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+from cluster.errors import StartupFailed
+
 ROLES = ("gateway", "desk", "admin")
 
 
@@ -43,6 +45,21 @@ class Secrets:
     def _ensure(self, file: Path) -> None:
         if not file.exists():
             _write_private(file, secrets.token_urlsafe(32) + "\n")
+
+
+def read_tokens(file: Path) -> dict[str, list[str]]:
+    """Accepted tokens by role.
+
+    Raises:
+        StartupFailed: the file cannot be read or is not of this form.
+    """
+    try:
+        tokens = json.loads(file.read_text())
+        return {str(role): [str(token) for token in accepted] for role, accepted in tokens.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as problem:
+        raise StartupFailed(
+            f'{file} cannot be used: {problem}. Write {{"gateway": ["…"], "desk": ["…"], "admin": ["…"]}}'
+        ) from problem
 
 
 def _write_private(file: Path, text: str) -> None:

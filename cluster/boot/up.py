@@ -21,7 +21,7 @@ from cluster.boot.first_centre import apply_first_centre
 from cluster.boot.ports import require_free_ports
 from cluster.boot.programs import Program, ProgramSpec, start_all
 from cluster.boot.run_file import ProgramEntry, RunFile, run_file_path, write_run_file
-from cluster.boot.secrets import Secrets
+from cluster.boot.secrets import Secrets, read_tokens
 from cluster.config.layout import EMBEDDED, MEMORY, LayoutModel, resolve, split_listen
 from cluster.config.layout import Gateway as GatewaySection
 from cluster.config.layout_file import Layout
@@ -30,6 +30,8 @@ from cluster.config.sample import sample_text
 from cluster.errors import StartupFailed
 from cluster.host.host import HostOptions
 from cluster.spec import ClusterSpec
+from cluster.store import connect
+from cluster.store.base import StoreUnavailable
 from cluster.store.embedded import EmbeddedOptions, EmbeddedServer, Fsync, StoreServerFailed
 from cluster.store.server_program import NoServerProgram
 from cluster.supervisor.supervisor import SupervisorOptions
@@ -81,20 +83,26 @@ def spec_of(settings: LayoutModel, store_url: str) -> ClusterSpec:
     )
 
 
-async def up(layout: Layout, announce: Announce, ready: Callable[[Running], Awaitable[None]] | None = None) -> None:
-    """Run the product until SIGINT or SIGTERM.
+async def up(
+    layout: Layout,
+    announce: Announce,
+    ready: Callable[[Running], Awaitable[None]] | None = None,
+    stopping: asyncio.Event | None = None,
+) -> None:
+    """Run the product until SIGINT or SIGTERM, or until `stopping` is set.
 
     Args:
         announce: is told, in words for people, what happens.
         ready: runs once all is up, for instance to write the URLs.
+        stopping: given by who embeds the product; signals are then theirs to handle.
 
     Raises:
         StartupFailed: something cannot be started; everything that was is taken down again.
     """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+    if stopping is None:
+        stopping = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         starting = asyncio.create_task(_bring_up(layout, announce, stack))
         interrupted = asyncio.create_task(stopping.wait())
@@ -115,7 +123,7 @@ async def up(layout: Layout, announce: Announce, ready: Callable[[Running], Awai
 async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -> Running:
     started = time.monotonic()
     settings = layout.settings
-    require_free_ports(settings.listeners())
+    require_free_ports((owner, address) for owner, _, address in settings.listeners())
     layout.run_path.mkdir(parents=True, exist_ok=True)
     secrets = Secrets(layout.run_path)
     secrets.ensure()
@@ -137,9 +145,7 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
     announce(f"starting {settings.hosts.count} hosts and {settings.hosts.spares} spare, {len(gateways)} gateway")
     stack.push_async_callback(_stop_programs, running)
     programs = [_program_of(layout, program.name, secrets) for program in settings.programs if program.enabled]
-    await asyncio.gather(
-        runtime.start(), *gateways, start_all(programs, layout.run_path / "logs", running.programs.append)
-    )
+    await asyncio.gather(runtime.start(), *gateways, start_all(programs, layout.run_path / "logs", running.programs.append))
     running.centre_version = await _first_centre(layout, secrets)
     running.seconds = time.monotonic() - started
     return running
@@ -153,9 +159,7 @@ async def _attach_ray(settings: LayoutModel, announce: Announce, stack: AsyncExi
 
     address = settings.ray.address
     announce("starting Ray" if address == "local" else f"attaching to Ray at {address}")
-    await asyncio.to_thread(
-        start_ray, address, object_store_mb=settings.ray.object_store_mb, dashboard=settings.ray.dashboard
-    )
+    await asyncio.to_thread(start_ray, address, object_store_mb=settings.ray.object_store_mb, dashboard=settings.ray.dashboard)
     stack.push_async_callback(asyncio.to_thread, stop_ray)
 
 
@@ -165,10 +169,9 @@ async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack
         announce("keeping everything in memory: nothing survives this process")
         return None, "memory:"
     if store.url != EMBEDDED:
+        await _require_store(store.url, layout.settings.cluster)
         return None, store.url
-    options = EmbeddedOptions(
-        layout.data_path, fsync=Fsync(store.fsync), port=store.port, max_memory_mb=store.max_memory_mb
-    )
+    options = EmbeddedOptions(layout.data_path, fsync=Fsync(store.fsync), port=store.port, max_memory_mb=store.max_memory_mb)
     server = EmbeddedServer(options)
     try:
         url = await server.start()
@@ -177,6 +180,17 @@ async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack
     stack.push_async_callback(server.stop)
     announce(f"store is up (fsync {store.fsync})")
     return server, url
+
+
+async def _require_store(url: str, cluster: str) -> None:
+    """Find out now, rather than when the first customer waits, that a store of the user's own does not answer."""
+    store = connect(url, cluster)
+    try:
+        await store.ping()
+    except StoreUnavailable as problem:
+        raise StartupFailed(f"the store does not answer: {problem}. Start it, or correct store.url") from problem
+    finally:
+        await store.close()
 
 
 def _runtime(spec: ClusterSpec, settings: LayoutModel) -> Runtime:
@@ -194,8 +208,8 @@ def _gateway_settings(layout: Layout, gateway: GatewaySection, secrets: Secrets)
     tls = gateway.tls
     return {
         "listen": list(gateway.listen),
-        "tokens_file": str(resolve(layout.base, gateway.tokens_file) if gateway.tokens_file else secrets.tokens_file),
-        "signing_key_file": str(secrets.signing_key_file),
+        "tokens": read_tokens(resolve(layout.base, gateway.tokens_file) if gateway.tokens_file else secrets.tokens_file),
+        "signing_key": secrets.signing_key_file.read_text().strip(),
         "tls": None
         if tls is None
         else {
@@ -246,6 +260,9 @@ def _claim_run_directory(running: Running, stack: AsyncExitStack) -> None:
         shards=settings.shards,
         pinned_kinds=list(settings.pinned_kinds),
         ray_address=settings.ray.address if settings.runtime == "ray" else "",
+        plugins=list(settings.plugins),
+        tls_gateways=[gateway.name for gateway in settings.gateways if gateway.tls is not None],
+        data_dir=str(layout.data_path) if running.store is not None else "",
     )
     write_run_file(layout.run_path, run)
     stack.callback(run_file_path(layout.run_path).unlink, missing_ok=True)

@@ -93,7 +93,12 @@ def _edge(centre: Centre, hasher: Callable[[str], str]) -> EdgeCentre:
             for channel_id, channel in centre.channels.items()
         },
         calendars={hours_id: Calendar.compiled(hours, centre.timezone) for hours_id, hours in centre.hours.items()},
-        agents={agent_id: EdgeAgent(name=name, password_hash=secret(agent)) for agent_id, name, agent in people(centre)},
+        agents={
+            agent_id: EdgeAgent(
+                name=name, password_hash=secret(agent), queues=centre.routing_profiles[agent.routing_profile].queues
+            )
+            for agent_id, name, agent in people(centre)
+        },
         queues={
             queue_id: EdgeQueue(
                 names=queue.name.by_language(),

@@ -16,7 +16,10 @@ class EdgeModel(BaseModel):
 
 
 class EntryPoint(EdgeModel):
-    """A door as the edge uses it: everything that an arrival takes with it, beside what its queue requires. `hours` names a calendar or `always`."""
+    """A door as the edge uses it: what an arrival takes with it, beside what its queue requires.
+
+    `hours` names a calendar or is `always`.
+    """
 
     queue: str
     priority: int = 0
@@ -34,10 +37,11 @@ class EdgeQueue(EdgeModel):
 
 
 class EdgeAgent(EdgeModel):
-    """Who may sign in."""
+    """Who may sign in, and through which queues colleagues can transfer to them."""
 
     name: str
     password_hash: str
+    queues: list[str] = []
 
 
 class Choice(EdgeModel):

@@ -51,7 +51,7 @@ def _check_listen(text: str) -> str:
 
 def _check_import(text: str) -> str:
     if not _IMPORT.fullmatch(text):
-        raise wrong(f"`{text[:60]}` is not an import path", "write module:name, like gateways.server.on_ray:GatewayActor")
+        raise wrong(f"`{text[:60]}` is not an import path", "write module:name, like gateways.server.factory:open_gateway")
     return text
 
 
@@ -111,8 +111,8 @@ class StoreSection(Section):
 
     url: str = Field(
         default=EMBEDDED,
-        description="`embedded` starts a Valkey for this run; a `redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://` "
-        "or `unix://` URL uses yours; `memory` keeps nothing (only with `runtime: process`)",
+        description="`embedded` starts a Valkey for this run; a `redis://`, `rediss://`, `redis+sentinel://`, "
+        "`redis+cluster://` or `unix://` URL uses yours; `memory` keeps nothing (only with `runtime: process`)",
         examples=["redis://10.0.0.5:6379/0"],
     )
     data_dir: str | None = Field(
@@ -165,10 +165,10 @@ class Gateway(Section):
     """One gateway: where adapters, desks and operators connect."""
 
     name: Id = Field(description="its name; adapters do not need it", examples=["gateway-1"])
-    import_path: ImportPath = Field(
-        default="gateways.server.on_ray:GatewayActor",
+    factory: ImportPath = Field(
+        default="gateways.server.factory:open_gateway",
         description="what is started: module:name",
-        examples=["gateways.server.on_ray:GatewayActor"],
+        examples=["gateways.server.factory:open_gateway"],
     )
     listen: Listens = Field(default=["127.0.0.1:7350"], description="addresses to listen on", examples=["127.0.0.1:7350"])
     tls: Tls | None = Field(
@@ -337,7 +337,7 @@ def warnings_of(layout: LayoutModel) -> list[str]:
             )
     if layout.store.url == EMBEDDED and layout.store.fsync != "always":
         found.append(f"store.fsync is {layout.store.fsync}: a power loss can lose what was accepted just before")
-    if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address not in ("local",):
+    if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address != "local":
         found.append("an embedded store serves one machine only: give a Ray cluster of several machines a store.url")
     return found
 

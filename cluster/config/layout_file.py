@@ -87,6 +87,16 @@ def packaged_layout_file() -> Path:
     return Path(__file__).resolve().parents[2] / FILE_NAME
 
 
+def is_layout_file(path: Path | str) -> bool:
+    """Whether a file is a layout rather than a contact centre: it has Ray's sections, or ours.
+
+    Raises:
+        ConfigProblems: the file cannot be read or is not YAML.
+    """
+    value = parse_document(read_text(path), str(path)).value
+    return isinstance(value, dict) and bool({"metadata", "cluster_name", "provider"} & value.keys())
+
+
 def find_layout_file(path: Path | str | None, env: Mapping[str, str]) -> Path:
     """The file that is meant: as given, as `TRUNKLINE_LAYOUT` says, `ray_config.yaml` here, or the packaged one."""
     if path is not None:

@@ -10,19 +10,21 @@ import yaml
 from cluster.config.problems import Mark, Problem
 
 _QUOTE = "put the text in quotes"
+_INDENT = "indent it like its neighbours, with spaces"
+_CLOSE = "write a value, or close the bracket"
+_ASTRAY = "this line does not belong to what stands above it"
 #: What the parser says -> what is wrong, what to do. Both PyYAML's own parser and libyaml are covered.
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
-    ("mapping values are not allowed", "a second `:` on this line, or wrong indentation", "put a text that holds `: ` in quotes, or indent this line like its neighbours"),
     ("could not find expected ':'", "a key without `:`", "write `name: value`, with a space after the colon"),
-    ("did not find expected key", "this line does not belong to what stands above it", "indent it like its neighbours, with spaces"),
+    ("did not find expected key", _ASTRAY, _INDENT),
     ("did not find expected '-'", "a list item is expected here", "begin it with `- `, or indent the line like its neighbours"),
-    ("expected <block end>", "this line does not belong to what stands above it", "indent it like its neighbours, with spaces"),
+    ("expected <block end>", _ASTRAY, _INDENT),
     ("expected ',' or ']'", "a list in brackets is not closed", "separate its items with `,` and end it with `]`"),
     ("expected ',' or '}'", "a mapping in braces is not closed", "separate its entries with `,` and end it with `}`"),
-    ("expected the node content", "a value is missing", "write a value, or close the bracket"),
-    ("did not find expected node content", "a value is missing", "write a value, or close the bracket"),
+    ("expected the node content", "a value is missing", _CLOSE),
+    ("did not find expected node content", "a value is missing", _CLOSE),
     ("unexpected end of stream", "a quoted text is not closed", "close it with the quote that opened it"),
-    ("block sequence entries are not allowed", "a list cannot begin here", "begin it on a line of its own, indented under its key"),
+    ("block sequence entries are not allowed", "a list cannot begin here", "begin it on a line of its own, under its key"),
     ("block mapping keys are not allowed", "a key cannot begin here", "begin it on a line of its own"),
     ("unknown escape", "an unknown `\\` escape in double quotes", "double the backslash, or use single quotes"),
     ("undefined alias", "an alias (`*name`) that refers to nothing", "mark what it stands for with `&name` above this line"),
@@ -30,7 +32,7 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     ("incompatible YAML document", "another version of YAML", "delete the line that begins with `%YAML`"),
     ("undefined tag handle", "a tag (`!…`) means nothing here", _QUOTE),
     ("alphabetic or numeric character", "a name is missing after `&` or `*`", _QUOTE),
-)  # fmt: skip
+)
 
 
 def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
@@ -60,7 +62,7 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
 
 
 def _misplaced_colon(lines: list[str], line: int, column: int) -> tuple[int, int, str, str]:
-    """Which of three slips made a parser stumble over a colon: none on the line above, a step too far in, or two on one line."""
+    """Which slip made a parser stumble over a colon: none on the line above, a step too far in, or two on one line."""
     content = lines[line]
     indent = len(content) - len(content.lstrip())
     key = content[indent:column]

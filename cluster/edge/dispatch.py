@@ -6,6 +6,7 @@ nothing may overtake. When the shard table moves a lane's shard, everything unse
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +14,6 @@ from itertools import islice
 
 from actors.actor import Refusal
 from actors.address import Placement, ShardId
-from actors.messages.session import Arrive
 from cluster.codec import encode
 from cluster.errors import PeerGone
 from cluster.host.routes import Routes
@@ -31,7 +31,7 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
-OVERLOAD_RETRY_MS = 1_000
+ACK_DELAY_S = 0.1
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 
@@ -39,12 +39,10 @@ Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 class Lane:
     """Unsettled frames of one shard, oldest first; the first `sent` of them are under way to `host`."""
 
-    __slots__ = ("arrivals", "host", "parcels", "sent")
+    __slots__ = ("host", "parcels", "sent")
 
     def __init__(self) -> None:
         self.parcels: deque[Parcel] = deque()
-        #: Whether each parcel is an arrival, which an overloaded shard may turn away.
-        self.arrivals: deque[bool] = deque()
         self.sent = 0
         self.host: str | None = None
 
@@ -64,6 +62,7 @@ class Dispatch:
         #: may have lost the shard already, and the adapter says it only once, so the next host is told again.
         self._acks: dict[tuple[ShardId, str], int] = {}
         self._acks_ready: dict[str, dict[tuple[ShardId, str], None]] = {}
+        self._ack_timer: asyncio.TimerHandle | None = None
         self._pumps: dict[str, Pump] = {}
         #: Link stream -> frame up to which the adapter knows every outcome.
         self.floors: dict[str, int] = {}
@@ -74,14 +73,13 @@ class Dispatch:
         """Frames that are not settled yet."""
         return sum(len(lane.parcels) for lane in self._lanes.values())
 
-    def send(self, parcel: Parcel, *, is_arrival: bool) -> None:
+    def send(self, parcel: Parcel) -> None:
         """Queue one frame for its shard."""
         shard = self._placement.shard_of(parcel.to)
         lane = self._lanes.get(shard)
         if lane is None:
             lane = self._lanes[shard] = Lane()
         lane.parcels.append(parcel)
-        lane.arrivals.append(is_arrival)
         if not lane.sent:
             self._route(shard)
 
@@ -94,6 +92,8 @@ class Dispatch:
         self.routes.update(payload)
 
     async def stop(self) -> None:
+        if self._ack_timer is not None:
+            self._ack_timer.cancel()
         await self.routes.stop()
         for pump in self._pumps.values():
             await pump.stop()
@@ -110,6 +110,13 @@ class Dispatch:
         host = self.routes.host_of(shard)
         if host is not None:
             self._acks_ready.setdefault(host, {})[shard, link] = None
+            if self._ack_timer is None:
+                self._ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._carry_acks)
+
+    def _carry_acks(self) -> None:
+        """Nobody waits for an acknowledgement, so it goes with the next frames, or a little later by itself."""
+        self._ack_timer = None
+        for host in self._acks_ready:
             self._pump(host).wake()
 
     def _pump(self, host: str) -> Pump:
@@ -119,8 +126,33 @@ class Dispatch:
         return pump
 
     async def _carry(self, host: str) -> bool:
+        parcels = self._take_parcels(host)
+        acks = self._take_acks(host)
+        if not parcels and not acks:
+            return False
+        streams = {parcel.stream for taken in parcels.values() for parcel in taken}
+        floors = {stream: floor for stream, floor in self.floors.items() if stream in streams}
+        self.calls += 1
+        try:
+            delivery = Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks)
+            receipt = receipt_decoder.decode(await self._transport.call(host, "deliver", encode(delivery)))
+        except PeerGone:
+            for shard in parcels:
+                self._again(shard, host)
+            for ack in acks:
+                self._route_ack(ack.shard, ack.link)
+            raise
+        for ack in acks:
+            if ack.shard in receipt.strangers:
+                self._route_ack(ack.shard, ack.link)
+        settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
+        if receipt.strangers or not all(settled):
+            raise PeerGone(f"{host} could not take every shard's frames now")
+        return bool(self._ready.get(host))
+
+    def _take_parcels(self, host: str) -> dict[ShardId, list[Parcel]]:
+        """What is ready for the host's shards; from here on it is under way."""
         parcels: dict[ShardId, list[Parcel]] = {}
-        floors: dict[str, int] = {}
         for shard in self._ready.pop(host, ()):
             lane = self._lanes.get(shard)
             if lane is None or lane.sent or self.routes.host_of(shard) != host:
@@ -128,46 +160,23 @@ class Dispatch:
             taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
             lane.sent = len(taken)
             lane.host = host
-            for parcel in taken:
-                if parcel.stream in self.floors:
-                    floors[parcel.stream] = self.floors[parcel.stream]
-        acks = [
+        return parcels
+
+    def _take_acks(self, host: str) -> list[CommandAck]:
+        """Acknowledgements for the host's shards; those that it cannot take are routed again."""
+        return [
             CommandAck(shard, link, self._acks[shard, link])
             for shard, link in self._acks_ready.pop(host, ())
             if (shard, link) in self._acks and self.routes.host_of(shard) == host
         ]
-        if not parcels and not acks:
-            return False
-        self.calls += 1
-        try:
-            answer = await self._transport.call(
-                host, "deliver", encode(Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks))
-            )
-        except PeerGone:
-            for shard in parcels:
-                self._again(shard, host)
-            for ack in acks:
-                self._route_ack(ack.shard, ack.link)
-            raise
-        receipt_of = receipt_decoder.decode(answer)
-        strangers = set(receipt_of.strangers)
-        for ack in acks:
-            if ack.shard in strangers:
-                self._route_ack(ack.shard, ack.link)
-        receipts = receipt_of.shards
-        failed = bool(strangers)
-        for shard, sent in parcels.items():
-            receipt = receipts.get(shard)
-            if receipt is not None and receipt.status is ShardStatus.SETTLED:
-                self._settle(shard, host, sent, receipt)
-            else:
-                if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
-                    self._turn_away(shard)
-                self._again(shard, host)
-                failed = True
-        if failed:
-            raise PeerGone(f"{host} could not take every shard's frames now")
-        return bool(self._ready.get(host) or self._acks_ready.get(host))
+
+    def _conclude(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt | None) -> bool:
+        """Act on what became of one shard's parcels; whether they are settled."""
+        if receipt is not None and receipt.status is ShardStatus.SETTLED:
+            self._settle(shard, host, sent, receipt)
+            return True
+        self._again(shard, host)
+        return False
 
     def _settle(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt) -> None:
         refusals = {(stream, seq): refusal for stream, seq, refusal in receipt.refusals}
@@ -179,7 +188,6 @@ class Dispatch:
         last = {parcel.stream: parcel.seq for parcel in sent}
         while lane.parcels and lane.parcels[0].seq <= last.get(lane.parcels[0].stream, -1):
             lane.parcels.popleft()
-            lane.arrivals.popleft()
         if lane.host == host:
             lane.sent = 0
             lane.host = None
@@ -188,18 +196,6 @@ class Dispatch:
                 self._route(shard)
         else:
             del self._lanes[shard]
-
-    def _turn_away(self, shard: ShardId) -> None:
-        """The shard holds all it can: refuse the arrivals now, rather than let them wait unseen."""
-        lane = self._lanes.get(shard)
-        if lane is None:
-            return
-        refusal = Refusal("RESOURCE_EXHAUSTED", "the cluster is full; try again shortly", OVERLOAD_RETRY_MS)
-        turned_away = [p for p, is_arrival in zip(lane.parcels, lane.arrivals, strict=True) if is_arrival]
-        kept = [p for p, is_arrival in zip(lane.parcels, lane.arrivals, strict=True) if not is_arrival]
-        lane.parcels = deque(kept)
-        lane.arrivals = deque([False] * len(kept))
-        self._report(turned_away, {(p.stream, p.seq): refusal for p in turned_away})
 
     def _report(self, parcels: list[Parcel], refusals: dict[tuple[str, int], Refusal]) -> None:
         by_stream: dict[str, list[tuple[int, Refusal | None]]] = {}
@@ -239,7 +235,3 @@ class Dispatch:
         for pump in self._pumps.values():
             pump.hurry()
 
-
-def is_arrival(message: object) -> bool:
-    """Whether an overloaded shard may turn this message away: it begins something rather than continuing it."""
-    return type(message) is Arrive

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -36,11 +37,22 @@ from actors.messages.gateway import (
 from cluster.clock import Clock
 from cluster.codec import Codec, encode, raw
 from cluster.config.edge import EdgeCentre
-from cluster.edge.dispatch import Dispatch, is_arrival
+from cluster.edge.dispatch import Dispatch
 from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.transport import SUPERVISOR, PeerMethod, Transport
-from cluster.wire import LinkNews, Parcel, PushReceipt, ShardTable, link_stream, push_decoder
+from cluster.wire import (
+    ASKING_LINK,
+    HostReport,
+    LinkNews,
+    Parcel,
+    PushReceipt,
+    ShardTable,
+    SupervisorReport,
+    link_stream,
+    push_decoder,
+    supervisor_report_decoder,
+)
 
 log = structlog.get_logger("edge")
 
@@ -126,7 +138,7 @@ class Link:
                 dispatch.floors[self._source] = self._actor.heard
                 for frame in frames:
                     parcel = Parcel(self._source, frame.seq, frame.to, raw(frame.message))
-                    dispatch.send(parcel, is_arrival=is_arrival(frame.message))
+                    dispatch.send(parcel)
             case ForwardAcknowledgement(source, number):
                 self._edge.dispatch.acknowledge(ShardId(source), self.name, number)
 
@@ -150,11 +162,12 @@ class Edge:
         # A greater generation is a newer stream, over all gateways: wall time orders them well enough, and the
         # loser of a tie is found out when its stream turns out closed.
         self._last_generation = 0
-        self._ask_link = f"edge-{name}"
+        self._ask_link = ASKING_LINK + name
         self._ask_stream = link_stream(self._ask_link, incarnation)
         self._ask_seq = 0
+        self._report = SupervisorReport(0, [])
         self._asked: dict[int, asyncio.Future[Message]] = {}
-        self._generations = {self._ask_link: self._next_generation()}
+        self._generations: dict[str, int] = {}
         self.dispatch = Dispatch(name, transport, placement, self._settled)
         self._hosts_told: dict[str, tuple[str, dict[str, int]]] = {}
         #: The configuration in force as edges need it, and its version; None until it is known.
@@ -216,7 +229,7 @@ class Edge:
         seq = self._ask_seq
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._asked[seq] = future
-        self.dispatch.send(Parcel(self._ask_stream, seq, to, raw(message)), is_arrival=False)
+        self.dispatch.send(Parcel(self._ask_stream, seq, to, raw(message)))
         try:
             async with asyncio.timeout(timeout_s):
                 return await future
@@ -266,17 +279,21 @@ class Edge:
         return self.shard_table is not EMPTY_TABLE
 
     def status(self) -> dict[str, object]:
-        """A summary for people: links, pending frames, the shard table's version and hosts."""
+        """A summary for people: hosts and what they do, links, pending frames, the shard table's version."""
         table = self.shard_table
-        shards_by_host: dict[str, int] = dict.fromkeys(table.hosts, 0)
+        shards: dict[str, int] = dict.fromkeys(table.hosts, 0)
         for placed in table.shards.values():
-            shards_by_host[placed.host] = shards_by_host.get(placed.host, 0) + 1
+            shards[placed.host] = shards.get(placed.host, 0) + 1
+        reports = {report.host: _host_status(report) for report in self._report.hosts}
         return {
             "gateway": self.name,
+            "pid": os.getpid(),
+            "supervisor_pid": self._report.pid,
             "table_version": table.version,
-            "hosts": shards_by_host,
+            "hosts": {name: reports.get(name, {}) | {"shards": count} for name, count in sorted(shards.items())},
             "links": sorted(self._links),
             "pending_frames": self.dispatch.pending,
+            "calls": self.dispatch.calls,
         }
 
     async def stop(self) -> None:
@@ -352,8 +369,9 @@ class Edge:
         while True:
             with contextlib.suppress(PeerGone):
                 payload = await self._transport.call(SUPERVISOR, "join", self.name.encode())
-                if payload:
-                    self._take_table(payload)
+                self._take_table(payload)
+                answer = await self._transport.call(SUPERVISOR, "status", b"")
+                self._report = supervisor_report_decoder.decode(answer)
             await asyncio.sleep(REFRESH_EVERY_S if self.is_ready else 0.05)
 
     async def _refresh_centre(self) -> None:
@@ -365,3 +383,14 @@ class Edge:
                     self.centre = EdgeCentre.parse(known.edge)
                     self.centre_version = known.version
             await asyncio.sleep(REFRESH_EVERY_S if self.centre else 0.1)
+
+
+def _host_status(report: HostReport) -> dict[str, object]:
+    return {
+        "pid": report.pid,
+        "actors": report.actors,
+        "pending": report.pending,
+        "turns": report.turns,
+        "commits": report.commits,
+        "calls": report.calls,
+    }

@@ -7,6 +7,7 @@ answered exactly once, after its commit or with the reason why there was none.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -174,6 +175,8 @@ class Host:
                 commits=self.commits,
                 idle=self._is_idle(),
                 table_version=self.outlets.routes.table.version,
+                calls=self.outlets.calls,
+                pid=os.getpid(),
             )
         )
 
@@ -325,5 +328,3 @@ class Host:
             is_pinned(shard.id) and not shard.live and not shard.queue and not shard.outbox.unacknowledged
             for shard in self.shards.values()
         )
-
-

@@ -1,8 +1,8 @@
 """Everything that leaves a host: messages to other shards, commands to gateways; each kept until acknowledged.
 
-    released lane -> same host: handed over in memory
-                  -> other host: pump -> deliver -> acknowledged by the receipt (after its commit)
-                  -> gateway:    pump -> push    -> acknowledged by the adapter, much later, through an edge
+released lane -> same host: handed over in memory
+              -> other host: pump -> deliver -> acknowledged by the receipt (after its commit)
+              -> gateway:    pump -> push    -> acknowledged by the adapter, much later, through an edge
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from cluster.wire import (
     ShardReceipt,
     ShardStatus,
     ShardTable,
+    asking_edge,
     push_receipt_decoder,
     receipt_decoder,
 )
@@ -43,7 +44,9 @@ Lane = tuple[ShardId, str]
 class Outlets:
     """Routes what this host's shards release. `shards` is the host's own dictionary, read at use."""
 
-    def __init__(self, host: str, shards: Mapping[ShardId, Shard], transport: Transport, codec: Codec, wake: partial[None]) -> None:
+    def __init__(
+        self, host: str, shards: Mapping[ShardId, Shard], transport: Transport, codec: Codec, wake: partial[None]
+    ) -> None:
         self._host = host
         self._shards = shards
         self._transport = transport
@@ -130,33 +133,33 @@ class Outlets:
 
     def _make_ready(self, peer: str, lane: Lane) -> None:
         self._ready.setdefault(peer, {})[lane] = None
-        self._pump(peer).wake()
+        self._pump(peer, to_gateway=lane[1].startswith("l:")).wake()
 
-    def _pump(self, peer: str) -> Pump:
+    def _pump(self, peer: str, *, to_gateway: bool) -> Pump:
         pump = self._pumps.get(peer)
         if pump is None:
-            # A gateway's first news may overtake the table that names it, so the table cannot tell them apart.
-            carry = self._carry_to_gateway if peer in self._claims else self._carry_to_host
+            carry = self._carry_to_gateway if to_gateway else self._carry_to_host
             pump = self._pumps[peer] = Pump(f"{self._host}->{peer}", partial(carry, peer))
         return pump
 
     def _send_ephemeral(self, shard: Shard, sent: Ephemeral) -> None:
         kind, _, name = sent.destination.partition(":")
         if kind == "l":
-            held = self._links.get(name)
+            # An edge that asks waits for its answer now, perhaps before this host has heard of its links.
+            held = (asking_edge(name), 0) if sent.reply_to else self._links.get(name)
             if held is not None:
                 gateway, generation = held
                 commands = self._commands.setdefault(gateway, [])
                 commands.append(Outbound(name, generation, shard.id, 0, raw(sent.message), sent.reply_to))
                 del commands[:-EPHEMERAL_LIMIT]
-                self._pump(gateway).wake()
+                self._pump(gateway, to_gateway=True).wake()
             return
         host = self.routes.host_of(ShardId(name))
         if host is not None:
             parcels = self._parcels.setdefault(host, [])
             parcels.append((ShardId(name), Parcel(shard.stream, 0, sent.to, raw(sent.message))))
             del parcels[:-EPHEMERAL_LIMIT]
-            self._pump(host).wake()
+            self._pump(host, to_gateway=False).wake()
 
     # -- within the host --------------------------------------------------------------------------------------------
 
@@ -264,7 +267,7 @@ class Outlets:
 
     def _table_changed(self, previous: ShardTable) -> None:
         table = self.routes.table
-        for peer in [peer for peer in self._pumps if peer not in table.hosts and peer not in self._claims]:
+        for peer in [host for host in previous.hosts if host in self._pumps and host not in table.hosts]:
             self._ready.pop(peer, None)
             self._pumps.pop(peer).retire()
         for shard in self._shards.values():

@@ -45,6 +45,8 @@ class Bounds:
 
     #: I7: an eligible agent with room and a waiting interaction, side by side.
     meeting_ms: int = 5_000
+    #: I7: the same when the agent has refused that interaction; longer than any configured back-off.
+    refusal_ms: int = 600_000
     #: I8: an offer past its deadline, on a shard that is alive.
     offer_ms: int = 5_000
     #: I8: a timer past its due time.
@@ -70,7 +72,7 @@ class Checker:
         self.commits = Commits(self.findings)
         self._interactions = Interactions(self.findings, stories)
         self._agents = Agents(self.findings, stories, bounds.offer_ms)
-        self._routing = Routing(self.findings, self._agents, bounds.meeting_ms)
+        self._routing = Routing(self.findings, self._agents, bounds.meeting_ms, bounds.refusal_ms)
         self._timers = Timers(self.findings, bounds.timer_ms)
         self._unknown_events = 0
         self._commits = 0
@@ -168,12 +170,12 @@ class Checker:
         self._agents.finish(settled, self._now(now))
         self._routing.finish(settled, self._now(now))
         self.commits.finish(evidence)
-        judge_evidence(self.findings, self._stories, evidence, trimmed)
+        judge_evidence(self.findings, self._stories, self.commits, evidence, trimmed)
         counts = self.findings.counts
         counts["commits"] += self._commits
         counts["events"] += self._events
         counts["shards"] += len(self.commits.shards)
         counts["timers_fired"] += self._timers.fired
         if self._unknown_events:
-            self.findings.note(f"{self._unknown_events} events are of a later release and were not judged")
+            self.findings.note(f"{self._unknown_events} events of plug-ins or later releases were not judged")
         return self.findings.report()

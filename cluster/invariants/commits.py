@@ -16,6 +16,7 @@ from cluster.invariants.evidence import Evidence
 from cluster.invariants.report import Findings
 from cluster.journal import Change
 from cluster.store.base import Records, ShardImage
+from cluster.wire import mark_decoder
 
 
 def shard_of_stream(stream: str) -> str | None:
@@ -180,8 +181,20 @@ class Commits:
         for address, records in state.records.items():
             if records and address not in live:
                 self._violated("I10", state, address, state.number, "has records by the journal, and is not stored")
+        self._stored_marks(state, image)
         if state.trimmed:
             self.findings.judged_in_part("I10", f"shard {image.shard}: only what was written since commit {state.number}")
+
+    def _stored_marks(self, state: ShardState, image: ShardImage) -> None:
+        """The stored high-water marks are those of the journal; a link's may have been forgotten since (I11)."""
+        for stream, mark in state.received.items():
+            content = image.marks.get(stream)
+            if content is None and shard_of_stream(stream) is None:
+                continue
+            stored = 0 if content is None else mark_decoder.decode(content).seq
+            if stored != mark:
+                detail = f"the store has the high-water mark {stored}, the journal {mark}"
+                self._violated("I11", state, f"messages {stream} -> {state.shard}", state.number, detail)
 
     def stored_records(self, shard: str, address: Address, stored: Records) -> None:
         """Hold one actor's stored records against their replay, byte for byte (I10)."""

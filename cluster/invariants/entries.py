@@ -1,6 +1,6 @@
 """Journal entries decoded for judging: every event typed in one pass, unknown ones set aside.
 
-An event type of a later release is counted and skipped, because an older checker must still judge what it knows.
+An event of a plug-in or of a later release is counted and skipped: the checker must still judge what it knows.
 """
 
 from __future__ import annotations

@@ -61,6 +61,8 @@ class Evidence:
     arrivals: list[Arrived] = field(default_factory=list)
     messages: list[Wrote] = field(default_factory=list)
     commands: list[Commanded] = field(default_factory=list)
+    #: `commands` holds everything that any adapter of its links ever handled, so what is missing there was lost.
+    all_commands: bool = False
     answers: list[Answered] = field(default_factory=list)
     #: What customers typed in this run, to be searched for in the logs and metrics (I15).
     customer_texts: list[str] = field(default_factory=list)

@@ -81,7 +81,7 @@ class Interactions:
         self.created[story.origin] += 1
         conversation = self.stories.conversation(who)
         if conversation.ended:
-            conversation.ended, conversation.number = False, 0
+            conversation.ended, conversation.reborn, conversation.number = False, True, 0
             conversation.ids.clear()
         conversation.interactions.append(event.interaction)
 

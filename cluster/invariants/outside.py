@@ -1,10 +1,11 @@
-"""Judges what observers saw: nothing acknowledged is missing (I1), repeats change nothing (I11), no customer text in logs (I15)."""
+"""Judges what observers saw: nothing acknowledged is missing (I1), repeats change nothing (I11), no text leaks (I15)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Final
 
+from cluster.invariants.commits import Commits, shard_of_stream
 from cluster.invariants.evidence import Answered, Evidence
 from cluster.invariants.report import Findings
 from cluster.invariants.stories import Stories
@@ -13,8 +14,16 @@ from cluster.invariants.stories import Stories
 SHORTEST_TEXT: Final = 8
 
 
-def judge_evidence(findings: Findings, stories: Stories, evidence: Evidence, trimmed: Collection[str]) -> None:
-    """Hold everything that was seen outside against the journals, except the numbers of commands (I12)."""
+#: A command's number is `epoch << 32 | n`.
+EPOCH_SHIFT: Final = 32
+
+
+def judge_evidence(
+    findings: Findings, stories: Stories, commits: Commits, evidence: Evidence, trimmed: Collection[str]
+) -> None:
+    """Hold everything that was seen outside against the journals, except commands that were seen too early (I12)."""
+    if evidence.all_commands and not evidence.losses and not trimmed:
+        _judge_delivery(findings, commits, evidence)
     _judge_arrivals(findings, stories, evidence, trimmed)
     _judge_messages(findings, stories, evidence, trimmed)
     _judge_commands(findings, evidence)
@@ -41,7 +50,7 @@ def _judge_messages(findings: Findings, stories: Stories, evidence: Evidence, tr
     for message in evidence.messages:
         session = f"session/{message.conversation}"
         conversation = stories.conversations.get(session)
-        if conversation is not None and ((message.author, message.id) in conversation.ids or conversation.ended):
+        if conversation is not None and ((message.author, message.id) in conversation.ids or conversation.reborn):
             continue
         if evidence.excuses(message.at):
             findings.counts["excused"] += 1
@@ -61,6 +70,29 @@ def _judge_commands(findings: Findings, evidence: Evidence) -> None:
             findings.violated("I11", command.source, 0, f"commands {command.source} -> {command.link}", detail)
         last[key] = command.number
     findings.counts["commands_handled"] += len(evidence.commands)
+
+
+def _judge_delivery(findings: Findings, commits: Commits, evidence: Evidence) -> None:
+    """No command is skipped, and once settled none is left: whatever was committed for a link was handled there (I1)."""
+    handled: dict[tuple[str, str], set[int]] = {}
+    for command in evidence.commands:
+        if command.number:
+            source = shard_of_stream(command.source) or command.source
+            handled.setdefault((command.link, source), set()).add(command.number)
+    for (link, source), numbers in handled.items():
+        for number in sorted(numbers):
+            # Each epoch counts from 1.
+            if number & ((1 << EPOCH_SHIFT) - 1) > 1 and number - 1 not in numbers:
+                findings.violated("I1", source, 0, f"commands {source} -> {link}", f"command {number - 1} was never handled")
+    if not evidence.settled:
+        return
+    links = {link for link, _ in handled}
+    for state in commits.shards.values():
+        for destination, number in state.sent.items():
+            link = destination.removeprefix("l:")
+            if link in links and shard_of_stream(destination) is None and number not in handled.get((link, state.shard), ()):
+                detail = f"command {number} was committed and never handled"
+                findings.violated("I1", state.shard, 0, f"commands {state.shard} -> {link}", detail)
 
 
 def _judge_answers(findings: Findings, evidence: Evidence) -> None:

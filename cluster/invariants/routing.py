@@ -103,10 +103,11 @@ class Snapshot:
 class Routing:
     """The handlers of router events, and the model of who waits."""
 
-    def __init__(self, findings: Findings, agents: Agents, meeting_bound_ms: int) -> None:
+    def __init__(self, findings: Findings, agents: Agents, meeting_bound_ms: int, refusal_bound_ms: int) -> None:
         self.findings = findings
         self.agents = agents
         self.meeting_bound_ms: Final = meeting_bound_ms
+        self.refusal_bound_ms: Final = refusal_bound_ms
         self.snapshots: dict[str, Snapshot] = {}
         self.proposals = 0
         #: Judged at the end: (shard, number, subject, agent, queue, requirement).
@@ -235,7 +236,9 @@ class Routing:
         for _, _, interaction in snapshot.lines[key]:
             wait = snapshot.waits[interaction]
             together_ms = now - max(wait.since_at, model.changed_at)
-            if model.agent not in wait.not_agents and together_ms > self.meeting_bound_ms:
+            # A refusal lapses without an event of its own, so it excuses for a while only.
+            bound_ms = self.refusal_bound_ms if model.agent in wait.not_agents else self.meeting_bound_ms
+            if together_ms > bound_ms:
                 detail = f"waits in {key[0]} beside {model.agent}, who has had room for {together_ms} ms"
                 self.findings.violated("I7", wait.shard, 0, interaction, detail)
                 return

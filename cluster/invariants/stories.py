@@ -101,7 +101,7 @@ class Story:
 class Conversation:
     """What a session's transcript has shown: the last number, and the ids that were accepted."""
 
-    __slots__ = ("ended", "ids", "interactions", "number")
+    __slots__ = ("ended", "ids", "interactions", "number", "reborn")
 
     def __init__(self) -> None:
         self.number = 0
@@ -109,6 +109,8 @@ class Conversation:
         self.ids: set[tuple[str, str]] = set()
         self.interactions: list[str] = []
         self.ended = False
+        #: The session was deleted and came again: what it had before is no longer known.
+        self.reborn = False
 
 
 class Stories:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from actors.events import TimerTookEffect
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 from cluster.store.base import ShardImage
+
+#: Timer names remembered for each actor.
+REMEMBERED: Final = 1_000
 
 
 class Timers:
@@ -27,6 +32,9 @@ class Timers:
         if own.get(event.name) == event.due_at:
             detail = f"timer {event.name!r} due at {event.due_at} took effect twice"
             self.findings.violated("I8", state.shard, state.number, event.address, detail)
+        elif len(own) >= REMEMBERED:
+            # Names hold reservations, so there is always a new one; a repeat comes soon or never.
+            del own[next(iter(own))]
         own[event.name] = event.due_at
         if event.due_at > state.now:
             detail = f"timer {event.name!r} took effect {event.due_at - state.now} ms early"

@@ -9,16 +9,23 @@ from typing import Any
 import ray
 import structlog
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import PeerGone, StartupFailed
-from cluster.onray.actors import GatewayActor, SupervisorActor
-from cluster.onray.launcher import ACTOR_OPTIONS
+from cluster.onray import actors as ray_actors
+from cluster.onray.launcher import ACTOR_OPTIONS, RayLauncher
 from cluster.onray.transport import RayTransport, actor_name
 from cluster.spec import ClusterSpec
+from cluster.supervisor.supervisor import host_names
 from cluster.transport import SUPERVISOR
 from cluster.wire import table_decoder
 
 log = structlog.get_logger("ray")
+
+#: Ray's decorator turns these into actor classes, which its type hints do not say.
+SupervisorActor: Any = ray_actors.SupervisorActor
+GatewayActor: Any = ray_actors.GatewayActor
+HostActor: Any = ray_actors.HostActor
 
 START_TIMEOUT_S = 90.0
 LOCAL = "local"
@@ -36,10 +43,14 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         StartupFailed: there is no Ray at the address, or it cannot be started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # A busy machine takes longer than Ray's 30 s.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": True, "logging_level": "ERROR"}
     if address == LOCAL:
         options |= {
             "address": "local",
+            # A Ray of this machine's own listens to nobody outside.
+            "_node_ip_address": "127.0.0.1",
             "include_dashboard": dashboard,
             "object_store_memory": object_store_mb * 1024 * 1024,
         }
@@ -47,7 +58,7 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         options |= {"address": address}
     try:
         ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, RayError) as problem:
+    except Exception as problem:  # Ray raises bare `Exception` when its processes are slow to come up
         hint = "" if address == LOCAL else "; start one with `ray start --head` or write ray.address: local"
         raise StartupFailed(f"Ray cannot be used at {address!r}: {problem}{hint}") from problem
     return address == LOCAL
@@ -69,6 +80,10 @@ class RayCluster:
     async def start(self) -> None:
         """Start the supervisor, which starts the hosts; returns when every shard is placed."""
         SupervisorActor.options(**ACTOR_OPTIONS, name=actor_name(self.spec.name, SUPERVISOR)).remote(self.spec)
+        # The supervisor would start the hosts itself; started here too, their processes come up beside its own.
+        launcher = RayLauncher(self.spec, self.transport, HostActor)
+        for name in host_names(self.spec.supervisor):
+            launcher.launch(name)
         await self._first_call(SUPERVISOR, "status")
 
     async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None:
@@ -77,7 +92,9 @@ class RayCluster:
         Raises:
             StartupFailed: it cannot; the detail says why.
         """
-        options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, name)}
+        # Ray would put an actor that reserves no CPU on any machine, but the layout's addresses are this machine's.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, name), "scheduling_strategy": here}
         self._gateways[name] = GatewayActor.options(**options).remote(name, self.spec, factory, settings)
         await self._first_call(name, "ping")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import ray
@@ -10,6 +11,7 @@ import structlog
 from ray.exceptions import RayError
 
 from cluster.errors import PeerGone
+from cluster.onray.lifeline import wait_for_end
 from cluster.onray.transport import NAMESPACE, RayTransport, actor_name
 from cluster.spec import ClusterSpec
 
@@ -37,12 +39,16 @@ class RayLauncher:
         self._host_actor = host_actor
 
     async def start_host(self, name: str) -> None:
-        options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": "SPREAD"}
         try:
-            self._host_actor.options(**options).remote(name, self._spec)
+            self.launch(name)
         except RayError as problem:
             raise PeerGone(f"{name} cannot be started: {type(problem).__name__}") from problem
         await self._transport.call(name, "report", b"", timeout_s=START_TIMEOUT_S)
+
+    def launch(self, name: str) -> None:
+        """Have the host's process started, unless it runs, without waiting for it."""
+        options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": "SPREAD"}
+        self._host_actor.options(**options).remote(name, self._spec)
 
     async def stop_host(self, name: str) -> None:
         try:
@@ -52,8 +58,25 @@ class RayLauncher:
         self._transport.forget(name)
 
     async def wait_for_death(self, name: str) -> None:
+        """Return at the first sign: its connection closed, or Ray says so."""
         try:
-            await self._transport.handle(name).wait_for_end.remote()
+            handle = self._transport.handle(name)
+            address = await handle.lifeline.remote()
         except (RayError, PeerGone) as problem:
             log.info("host_process_ended", host=name, reason=type(problem).__name__)
-            await asyncio.sleep(0)
+            return
+        signs = [
+            asyncio.create_task(wait_for_end(tuple(address))),
+            asyncio.create_task(_until_ray_says(handle)),
+        ]
+        try:
+            await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for sign in signs:
+                sign.cancel()
+        log.info("host_process_ended", host=name)
+
+
+async def _until_ray_says(handle: Any) -> None:
+    with contextlib.suppress(RayError):
+        await handle.wait_for_end.remote()

@@ -68,9 +68,7 @@ class DeadLetter:
 class Shard:
     """The actors of one shard and everything about them that is not yet committed."""
 
-    def __init__(
-        self, image: ShardImage, placement: Placement, actor_types: Mapping[str, type[Actor]], codec: Codec
-    ) -> None:
+    def __init__(self, image: ShardImage, placement: Placement, actor_types: Mapping[str, type[Actor]], codec: Codec) -> None:
         self.id = image.shard
         self.epoch = image.epoch
         self.stream = shard_stream(image.shard)
@@ -90,6 +88,7 @@ class Shard:
         self._versions: dict[Address, int] = {}
         self._used_at: dict[Address, int] = {}
         self._mailbox: deque[tuple[Address, Message, Input | None, InputGroup | None]] = deque()
+        self._quiet: dict[Address, Message] = {}
         self._reset_batch()
         self._activate = sorted(a for a in image.live if self._type_of(a) is not None and actor_types[kind_of(a)].resident)
 
@@ -151,9 +150,8 @@ class Shard:
                     self._turn(to, message, None)
             if not self._quiet:
                 return []
-            quiet, self._quiet = self._quiet, {}
-            for address, message in quiet.items():
-                mailbox.append((address, message, None, None))
+            mailbox.extend((address, message, None, None) for address, message in self._quiet.items())
+            self._quiet.clear()
 
     def supply(self, addresses: list[Address], stored: list[Records]) -> None:
         """Bring actors into memory from their stored records."""
@@ -424,7 +422,7 @@ class Shard:
         self._events: list[tuple[Address, msgspec.Raw]] = []
         self._timers_changed: dict[str, int | None] = {}
         self._ephemeral: list[Ephemeral] = []
-        self._quiet: dict[Address, Message] = {}
+        self._quiet = {}
         self._dead: list[DeadLetter] = []
         self._durable = False
         self._mailbox.clear()

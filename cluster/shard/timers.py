@@ -6,15 +6,18 @@ import heapq
 
 from actors.address import Address
 
+#: Unit separator: the gateway takes only printable ids, so no address holds it.
+SEPARATOR = "\x1f"
+
 
 def timer_key(address: str, name: str) -> str:
-    """How the store names a timer. Addresses hold no `#` (the gateway refuses such ids); timer names may."""
-    return f"{address}#{name}"
+    """How the store names a timer."""
+    return f"{address}{SEPARATOR}{name}"
 
 
 def split_timer_key(key: str) -> tuple[Address, str]:
     """The address and the timer's name."""
-    address, _, name = key.partition("#")
+    address, _, name = key.partition(SEPARATOR)
     return Address(address), name
 
 

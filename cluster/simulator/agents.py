@@ -92,7 +92,9 @@ class SimAgent(Browser):
     def _look(self) -> None:
         """Go over the page once and act on what is there."""
         random = self.random
-        if self.presence in (PresenceState.AWAY, PresenceState.NOT_RESPONDING) and (self.world.is_calm or random.random() < 0.5):
+        if self.presence in (PresenceState.AWAY, PresenceState.NOT_RESPONDING) and (
+            self.world.is_calm or random.random() < 0.5
+        ):
             self.say(self.address, SetPresence(PresenceState.AVAILABLE))
         for held in list(self.reservations.values()):
             match held.state:

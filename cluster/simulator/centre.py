@@ -90,10 +90,14 @@ class Outcomes:
     kinds: NDArray[np.int64]
     waited_s: NDArray[np.float64]
     abandoned: NDArray[np.bool_]
+    #: What was drawn: the time since the arrival before, and the handling time.
+    gaps_s: NDArray[np.float64]
+    services_s: NDArray[np.float64]
 
     def after(self, warm_up: int) -> Outcomes:
         """Without the first customers, who found an empty centre."""
-        return Outcomes(self.kinds[warm_up:], self.waited_s[warm_up:], self.abandoned[warm_up:])
+        kept = slice(warm_up, None)
+        return Outcomes(self.kinds[kept], self.waited_s[kept], self.abandoned[kept], self.gaps_s[kept], self.services_s[kept])
 
 
 class SimulatedCentre:
@@ -119,8 +123,9 @@ class SimulatedCentre:
     def _draw(self, random: np.random.Generator) -> None:
         """Everything random about every customer, before the first one comes."""
         rates = np.array([kind.arrival_rate for kind in self._model.types])
-        gaps_ms = random.exponential(1000 / rates.sum(), self._customers)
-        self._arrives_at: list[int] = (OPENING_AT + 1000 + np.cumsum(gaps_ms)).astype(np.int64).tolist()
+        self._gaps_s = random.exponential(1 / rates.sum(), self._customers)
+        arrives_at = OPENING_AT + 1000 + np.cumsum(1000 * self._gaps_s)
+        self._arrives_at: list[int] = arrives_at.astype(np.int64).tolist()
         kinds = random.choice(len(rates), self._customers, p=rates / rates.sum())
         self._kinds: list[int] = kinds.tolist()
         self._service_ms: list[int] = self._durations(random, self._model.mean_service_s)
@@ -157,8 +162,8 @@ class SimulatedCentre:
             self._settle()
         if self._stage.refusals:
             raise RuntimeError(f"the centre refused: {self._stage.refusals[0].detail}")
-        waited_s = np.array(self._waited_ms) / 1000
-        return Outcomes(np.array(self._kinds), waited_s, np.array(self._abandoned))
+        waited_s, services_s = np.array(self._waited_ms) / 1000, np.array(self._service_ms) / 1000
+        return Outcomes(np.array(self._kinds), waited_s, np.array(self._abandoned), self._gaps_s, services_s)
 
     def _settle(self) -> None:
         """Let the centre act until no desk has anything to say at this instant.

@@ -2,7 +2,9 @@
 
 Replications are independent: each has its own stream of one seed, begins empty and drops its first customers. Their
 means are independent and nearly normal, so Student's t gives the interval (Law and Kelton, "Simulation Modeling and
-Analysis", on replication and deletion).
+Analysis", on replication and deletion). Most of their spread comes from the luck of the draw: how many happened to
+come, and how long they happened to take. Both have known means, so they serve as control variates (Lavenberg and
+Welch, 1981), which narrows the intervals two- to threefold and keeps their level.
 """
 
 from __future__ import annotations
@@ -26,12 +28,14 @@ from cluster.simulator.centre import CentreModel, CustomerType, Outcomes, Simula
 from cluster.simulator.theory import ErlangA, ErlangC, SkillBased, n_model
 
 CONFIDENCE: Final = 0.99
+#: With fewer replications, estimating what controls explain costs more than it gains.
+LEAST_CONTROLLED: Final = 8
 
 Measure = Callable[[Outcomes], float]
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One figure: what theory says, and what was simulated, with its interval."""
+    """One figure: what theory says, and what was simulated (corrected for the luck of the draw), with its interval."""
 
     name: str
     unit: str
@@ -65,7 +69,7 @@ class Comparison(msgspec.Struct, frozen=True):
 class Run:
     """How much to simulate. `processes` 0 means one for each processor."""
 
-    replications: int = 20
+    replications: int = 40
     customers: int = 5_000
     seed: int = 1
     processes: int = 1
@@ -186,10 +190,10 @@ def _compare(
 ) -> Comparison:
     begun = time.perf_counter()
     results = _replicate(model, run, warm_up)
+    controls = np.array([luck(model, outcomes) for outcomes in results])
     figures = []
     for figure, (unit, exact, measure) in measures.items():
-        means = np.array([measure(outcomes) for outcomes in results])
-        mean, low, high = interval(means)
+        mean, low, high = interval(np.array([measure(outcomes) for outcomes in results]), controls)
         figures.append(Figure(figure, unit, exact, mean, low, high, low <= exact <= high))
     seconds = time.perf_counter() - begun
     within = all(figure.within for figure in figures)
@@ -214,8 +218,27 @@ def replication(model: CentreModel, customers: int, warm_up: int, seed: np.rando
     return SimulatedCentre(model, warm_up + customers, np.random.default_rng(seed)).run().after(warm_up)
 
 
-def interval(means: NDArray[np.float64]) -> tuple[float, float, float]:
-    """The mean of independent means, and its confidence interval."""
-    mean = float(means.mean())
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(means) - 1) * stats.sem(means))
+def luck(model: CentreModel, outcomes: Outcomes) -> tuple[float, float]:
+    """How far mean gap and mean handling time came out from what they should be; both are 0 on average."""
+    rate = sum(kind.arrival_rate for kind in model.types)
+    return float(outcomes.gaps_s.mean() * rate - 1), float(outcomes.services_s.mean() / model.mean_service_s - 1)
+
+
+def interval(means: NDArray[np.float64], controls: NDArray[np.float64]) -> tuple[float, float, float]:
+    """The mean of independent means if all controls were 0, and its confidence interval, by linear regression.
+
+    Args:
+        means: One for each replication.
+        controls: One row for each replication; with too few replications they are not used.
+    """
+    columns = np.ones((len(means), 1))
+    if len(means) > LEAST_CONTROLLED:
+        columns = np.column_stack([columns, controls])
+    weights = np.linalg.pinv(columns)
+    estimates = weights @ means
+    residuals = means - columns @ estimates
+    freedom = columns.shape[0] - columns.shape[1]
+    variance = float(residuals @ residuals) / freedom * float(weights[0] @ weights[0])
+    mean = float(estimates[0])
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(variance)
     return mean, mean - half, mean + half

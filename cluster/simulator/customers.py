@@ -118,7 +118,9 @@ class SimCustomer(Browser):
 
     def _refused(self, refusal: Refusal | None) -> None:
         """The conversation has ended, or a lax store lost it: this window is of no more use."""
-        if refusal is not None and (refusal.code == "FAILED_PRECONDITION" or (refusal.code == "NOT_FOUND" and self.is_accepted)):
+        if refusal is not None and (
+            refusal.code == "FAILED_PRECONDITION" or (refusal.code == "NOT_FOUND" and self.is_accepted)
+        ):
             self.is_over = True
 
     def _leave(self) -> None:

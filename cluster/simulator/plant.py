@@ -120,9 +120,7 @@ class Plant:
         machinery = self.machinery
         options = SupervisorOptions(machinery.hosts, machinery.spares, machinery.lease_s, machinery.check_every_s, 64)
         store, transport = self._reach(process)
-        supervisor = process.context.run(
-            self._variant.supervisor, store, transport, _Launcher(self), self.placement, options
-        )
+        supervisor = process.context.run(self._variant.supervisor, store, transport, _Launcher(self), self.placement, options)
         self.supervisor = supervisor
         return self.loop.create_task(self._open(process, supervisor), context=process.context)
 

@@ -100,9 +100,7 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("an operation of the memory store waited for something")
 
 
-def run_seeds(
-    seeds: Iterable[int], options: SimulationOptions | None = None, processes: int = 2
-) -> Iterator[SimulationResult]:
+def run_seeds(seeds: Iterable[int], options: SimulationOptions | None = None, processes: int = 2) -> Iterator[SimulationResult]:
     """Run many seeds, each result as soon as it and all before it are there."""
     run = partial(simulate, options=options or SimulationOptions())
     if processes <= 1:

@@ -39,7 +39,7 @@ class Commit:
     #: One encoded `cluster.journal.JournalEntry`.
     journal: bytes
     actors: dict[Address, ActorWrite] = field(default_factory=dict)
-    #: Timer key `address#name` -> due time; None deletes it.
+    #: Timer key (`cluster.shard.timers`) -> due time; None deletes it.
     timers: dict[str, int | None] = field(default_factory=dict)
     #: Encoded messages that leave with this commit, kept under the commit's number; None when nothing leaves.
     outbox: bytes | None = None

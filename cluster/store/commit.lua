@@ -45,8 +45,14 @@ redis.call('XADD', KEYS[6], ARGV[2] .. '-0', 'e', ARGV[4])
 -- An actor's key is the shard's prefix (that of `meta`), "a:" and its address; `live` lists addresses.
 local ACTORS = 7
 local address_from = #KEYS[1] - 4 + 3
-local born, gone = {}, {}
+local gone, born, emptied = {}, {}, {}
 
+-- An actor may end and begin anew in one batch, so ends come first.
+for i = 1, #ended do
+  local key = KEYS[ACTORS + ended[i]]
+  redis.call('UNLINK', key)
+  gone[#gone + 1] = key:sub(address_from)
+end
 for i = 1, #puts do
   local fields = puts[i]
   if #fields > 0 and call('HSET', KEYS[ACTORS + i], fields, 1) * 2 == #fields then
@@ -58,16 +64,12 @@ for i = 1, #drops do
   local fields = drops[i] -- the actor's position, then the fields
   local key = KEYS[ACTORS + fields[1]]
   if call('HDEL', key, fields, 2) > 0 and redis.call('EXISTS', key) == 0 then
-    gone[#gone + 1] = key:sub(address_from)
+    emptied[#emptied + 1] = key:sub(address_from)
   end
 end
-for i = 1, #ended do
-  local key = KEYS[ACTORS + ended[i]]
-  redis.call('UNLINK', key)
-  gone[#gone + 1] = key:sub(address_from)
-end
-call('SADD', KEYS[2], born, 1)
 call('SREM', KEYS[2], gone, 1)
+call('SADD', KEYS[2], born, 1)
+call('SREM', KEYS[2], emptied, 1)
 
 change(KEYS[3], timers)
 call('HDEL', KEYS[4], outbox[2], 1)

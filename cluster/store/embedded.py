@@ -36,6 +36,8 @@ log = get_logger("store-server")
 #: A Unix socket's path holds 108 bytes with its end mark on Linux, 104 on BSD and macOS.
 _LONGEST_SOCKET_PATH = 103
 _POLL_S = 0.02
+#: A server that lived shorter than this before it died is not started again at once.
+_HEALTHY_LIFE_S = 1.0
 
 
 class Fsync(StrEnum):
@@ -137,7 +139,8 @@ class EmbeddedServer:
         if process is not None and process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), self.options.stop_timeout_s)
+                async with asyncio.timeout(self.options.stop_timeout_s):
+                    await process.wait()
             except TimeoutError:
                 log.warning("store server did not end in time, killing it", pid=process.pid)
                 process.kill()
@@ -196,7 +199,7 @@ class EmbeddedServer:
                 started_at = time.monotonic()
                 status = await process.wait()
                 log.error("store server died, starting it again", status=status, restarts=self.restarts)
-                if time.monotonic() - started_at > self.options.longest_restart_delay_s:
+                if time.monotonic() - started_at > _HEALTHY_LIFE_S:
                     delay_s = 0.0
             await asyncio.sleep(delay_s)
             delay_s = min(max(delay_s * 2, 0.1), self.options.longest_restart_delay_s)

@@ -205,7 +205,6 @@ class MemoryStore:
         for address, write in commit.actors.items():
             if write.ended:
                 put(state.actors, address, _ABSENT)
-                continue
             if write.puts and address not in state.actors:
                 put(state.actors, address, {})
             records = state.actors.get(address, {})

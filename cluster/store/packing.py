@@ -53,10 +53,10 @@ def commit_arguments(commit: Commit) -> tuple[int, int, int, bytes, bytes]:
     drops: list[list[int | str]] = []
     ended: list[int] = []
     for position, write in enumerate(commit.actors.values(), 1):
-        puts.append([] if write.ended else _flat(write.puts))
+        puts.append(_flat(write.puts))
         if write.ended:
             ended.append(position)
-        elif write.drops:
+        if write.drops:
             drops.append([position, *write.drops])
     timers = _changes({key: None if due_at is None else str(due_at) for key, due_at in commit.timers.items()})
     outbox: tuple[Any, Any] = ((), [str(number) for number in commit.outbox_drops])

@@ -4,13 +4,29 @@ Each shard's batch is one run of `commit.lua`, atomic and fenced; all batches of
 the server answers them after as few fsyncs as it can. Scripts are called by digest and sent in full to a server that
 does not know them. The client reconnects by itself; a call that found no connection, or whose reply did not come in
 time, raises `StoreUnavailable` and may be repeated.
+
+Measured on the reference machine (2 cores, shared with the client), Valkey 9.1 on a Unix socket, `appendfsync always`,
+each actor write with two records (200 bytes), 150 bytes of journal and 100 of outbox; one call at a time:
+
+| shards x writes in a call | ms p50 | writes/s |
+|---|---|---|
+| 1 x 1 | 0.6 | 1,400 |
+| 1 x 10 | 0.8 | 12,000 |
+| 1 x 100 | 1.9 | 52,000 |
+| 4 x 100 | 5.6 to 8 | 50,000 to 70,000 |
+| 16 x 10 | 4 | 40,000 |
+| 16 x 300 | 66 | 67,000 |
+
+So the batch decides. Rejected: a MULTI around all shards' scripts (no faster: the server reads its socket in pieces and
+syncs after each, either way), and a RESP argument for each field (a third slower).
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -35,7 +51,7 @@ _OUTCOMES = {
 class RedisOptions:
     """How to use a server.
 
-    `cluster` prefixes every key, so several clusters can share a server. `timeout_s` bounds the wait for each reply; a
+    `cluster` prefixes every key, so several clusters can share a server. `timeout_s` bounds each exchange with it; a
     disk that stalls longer makes the outcome unknown, never wrong.
     """
 
@@ -66,7 +82,7 @@ class RedisStore:
     def __init__(self, url: str, options: RedisOptions | None = None) -> None:
         self.options = options or RedisOptions()
         self.url = parse_url(url)
-        self._client: Any = open_client(self.url, self.options.timeout_s, self.options.connect_timeout_s)
+        self._client: Any = open_client(self.url, self.options.connect_timeout_s)
         self._commit, self._claim, self._document = (_Script(name) for name in ("commit.lua", "claim.lua", "document.lua"))
         self._keys: dict[ShardId, ShardKeys] = {}
         self._known_shards = f"{{{self.options.cluster}}}:shards"
@@ -141,17 +157,12 @@ class RedisStore:
 
     async def _run(self, script: _Script, keys: Sequence[str], *arguments: object) -> Any:
         try:
-            return await self._client.execute_command("EVALSHA", script.digest, len(keys), *keys, *arguments)
+            return await self._call("EVALSHA", script.digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return await self._call("EVAL", script.text, len(keys), *keys, *arguments)
-        except (RedisError, RedisClusterException, OSError) as error:
-            raise store_failure(self.url, error) from error
 
     async def _call(self, *command: object) -> Any:
-        try:
-            return await self._client.execute_command(*command)
-        except (RedisError, RedisClusterException, OSError) as error:
-            raise store_failure(self.url, error) from error
+        return await self._bounded(self._client.execute_command(*command))
 
     async def _pipeline(self, commands: Sequence[tuple[object, ...]]) -> list[Any]:
         """Send all commands in one write; a command's own error stands in its reply's place."""
@@ -160,11 +171,17 @@ class RedisStore:
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
+        replies: list[Any] = await self._bounded(pipeline.execute(raise_on_error=False))
+        return replies
+
+    async def _bounded(self, exchange: Awaitable[Any]) -> Any:
         try:
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            async with asyncio.timeout(self.options.timeout_s):
+                return await exchange
+        except NoScriptError:
+            raise
         except (RedisError, RedisClusterException, OSError) as error:
             raise store_failure(self.url, error) from error
-        return replies
 
     def _checked(self, reply: Any) -> Any:
         if isinstance(reply, Exception):

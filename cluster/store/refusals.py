@@ -11,14 +11,14 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     ClusterError,
-    ConnectionError,
     MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
-    TimeoutError,
 )
+from redis.exceptions import ConnectionError as ClientConnectionError
+from redis.exceptions import TimeoutError as ClientTimeoutError
 
 from cluster.store.base import StoreError, StoreUnavailable
 from cluster.store.url import StoreUrl
@@ -32,8 +32,9 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (ReadOnlyError, "is a read-only replica: point the store's URL at the primary, or use a Sentinel or cluster URL"),
     (OutOfMemoryError, "is out of memory: raise maxmemory, or free some; until then nothing new is accepted"),
     (MasterDownError, "is a replica that lost its primary: wait for the failover, or start the primary"),
+    (ClientTimeoutError, "did not answer in time"),
     (TimeoutError, "did not answer in time"),
-    (ConnectionError, "cannot be reached"),
+    (ClientConnectionError, "cannot be reached"),
     (ClusterError, "is a cluster that cannot serve every key now"),
     (RedisClusterException, "is a cluster that cannot be reached, or no cluster at all"),
     (OSError, "cannot be reached"),
@@ -55,7 +56,9 @@ def store_failure(url: StoreUrl, error: BaseException) -> StoreUnavailable | Sto
     text = str(error)
     advice = _BY_WORD.get(text.partition(" ")[0])
     if advice is None:
-        advice = next((advice for kind, advice in _BY_TYPE if isinstance(error, kind)), None)
+        # What went wrong while connecting comes wrapped in a plain ConnectionError; the cause says more.
+        causes = (error.__cause__, error) if isinstance(error, ClientConnectionError) else (error,)
+        advice = next((advice for cause in causes for kind, advice in _BY_TYPE if isinstance(cause, kind)), None)
     if advice is None:
         return StoreError(f"the store at {url} refused a command that it should take: {text[:500]}")
-    return StoreUnavailable(f"the store at {url} {advice} ({text[:200]})")
+    return StoreUnavailable(f"the store at {url} {advice}" + (f" ({text[:200]})" if text else ""))

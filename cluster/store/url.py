@@ -112,15 +112,17 @@ def parse_url(url: str) -> StoreUrl:
     )
 
 
-def open_client(url: StoreUrl, timeout_s: float, connect_timeout_s: float) -> Client:
+def open_client(url: StoreUrl, connect_timeout_s: float) -> Client:
     """A client that connects when it is first used, and again whenever its connection broke.
 
-    It retries nothing by itself: whoever calls the store knows whether the same call may be repeated.
+    It retries nothing by itself: whoever calls the store knows whether the same call may be repeated. It bounds only
+    connecting; the caller bounds each call with `asyncio.timeout`. The client's own `socket_timeout` would put every
+    write in `asyncio.wait_for`, which costs a task a write and before Python 3.12 can swallow a cancellation.
     """
     common: dict[str, Any] = {
         "username": url.username,
         "password": url.password,
-        "socket_timeout": timeout_s,
+        "socket_timeout": None,
         "socket_connect_timeout": connect_timeout_s,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,

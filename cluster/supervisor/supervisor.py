@@ -11,6 +11,8 @@ store; every host that ever joined is watched until it is dismissed.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,14 +27,15 @@ from cluster.errors import PeerGone
 from cluster.host.host import Assignment
 from cluster.pump import Pump
 from cluster.store.base import Store, StoreUnavailable
-from cluster.supervisor.plan import pinned_host, plan
+from cluster.supervisor.plan import PINNED_HOST_PREFIX, pinned_host, plan
 from cluster.transport import PeerMethod, Transport
-from cluster.wire import HostReport, Placed, ShardTable, report_decoder, table_decoder
+from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder, table_decoder
 
 log = structlog.get_logger("supervisor")
 T = TypeVar("T")
 
 TABLE = "shard-table"
+PINNED_CHECK_EVERY = 10
 STORE_RETRY_S = 0.1
 
 
@@ -61,6 +64,11 @@ class SupervisorOptions:
     lease_s: float = 3.0
     check_every_s: float = 0.5
     starting_at_once: int = 4
+
+
+def host_names(options: SupervisorOptions) -> list[str]:
+    """The hosts that a cluster begins with, spares included."""
+    return [f"host-{number}" for number in range(1, options.hosts + options.spares + 1)]
 
 
 class Supervisor:
@@ -95,8 +103,8 @@ class Supervisor:
     async def start(self) -> None:
         """Take over from an earlier supervisor if there was one, and place every shard."""
         await self._take_over()
-        names = [f"host-{number}" for number in range(1, self._options.hosts + self._options.spares + 1)]
-        await asyncio.gather(*(self._enlist(name) for name in dict.fromkeys([*names, *self._table.members])))
+        names = dict.fromkeys([*host_names(self._options), *self._table.members])
+        await asyncio.gather(*(self._enlist(name) for name in names))
         await self._decide()
         self._ticker = asyncio.create_task(self._tick(), name="supervisor:tick")
         for shard in await self._patiently(self._store.shards):
@@ -150,7 +158,7 @@ class Supervisor:
 
     async def status(self, _: bytes) -> bytes:
         """Every living host's last report."""
-        return encode(list(self._alive.values()))
+        return encode(SupervisorReport(os.getpid(), list(self._alive.values())))
 
     # -- hosts come and go ------------------------------------------------------------------------------------------------
 
@@ -194,10 +202,12 @@ class Supervisor:
                 await asyncio.sleep(0.1)
 
     async def _tick(self) -> None:
-        while True:
+        for tick in itertools.count():
             await asyncio.sleep(self._options.check_every_s)
             for name in self._watchers:
-                if name not in self._checks:
+                # Literal mode has hundreds of pinned hosts; their death is noticed without asking.
+                is_due = tick % PINNED_CHECK_EVERY == 0 or not name.startswith(PINNED_HOST_PREFIX)
+                if is_due and name not in self._checks:
                     self._checks[name] = asyncio.create_task(self._check(name), name=f"check:{name}")
             for name in self._table.gateways:
                 if name not in self._checks:
@@ -205,17 +215,20 @@ class Supervisor:
 
     async def _check(self, name: str) -> None:
         """One host's health: a silent one is given up, one that lost shards gets them anew, an idle pinned one ends."""
+        before = self._alive.get(name)
         try:
             is_new = await self._hear(name)
             report = self._alive[name]
-            if report.idle and name.startswith("pin:") and name in self._table.hosts:
+            if report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
                 await self._retire(name)
             elif name in self._draining and not report.shards and not self._holds(name):
                 await self._dismiss(name)
             elif is_new or self._misplaced():
                 await self._decide()
         except PeerGone:
-            if self._alive.pop(name, None) is not None:
+            # It may have died and come back while this check waited for the life before.
+            if before is not None and self._alive.get(name) is before:
+                del self._alive[name]
                 log.warning("host_silent", host=name)
                 await self._decide()
         finally:
@@ -267,7 +280,7 @@ class Supervisor:
         for shard, placed in self._table.shards.items():
             report = self._alive.get(placed.host)
             if report is None:
-                if not placed.host.startswith("pin:"):
+                if not placed.host.startswith(PINNED_HOST_PREFIX):
                     wrong.append(shard)
             elif report.shards.get(shard) != placed.epoch:
                 wrong.append(shard)
@@ -281,7 +294,9 @@ class Supervisor:
             wanted = plan(everything, placed, list(self._alive), list(self._draining), self._options.spares)
             wanted |= {shard: host for shard, host in placed.items() if is_pinned(shard)}
             misplaced = dict.fromkeys(self._misplaced())
-            moving = {s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)}
+            moving = {
+                s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)
+            }
             if not moving and self._told_hosts() == self._table.hosts and list(self._watchers) == self._table.members:
                 return
             shards = dict(self._table.shards)

@@ -13,6 +13,7 @@ from gateways.sdk.errors import CallFailed, Status
 from gateways.sdk.options import TlsOptions, bearer, open_channel
 from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
+from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
 TIMEOUT_S: Final = 10.0
 #: Applying a configuration tells every agent and queue, and draining waits for adapters to leave.
@@ -49,7 +50,7 @@ class _Client:
     async def close(self) -> None:
         """Close the connections."""
         for channel in self._channels.values():
-            await channel.close()
+            await channel.close(None)
         self._channels.clear()
 
     async def _ask(
@@ -72,6 +73,20 @@ class _Client:
         raise failed
 
 
+class GatewayClient(_Client):
+    """Channel adapters' questions; needs a gateway token."""
+
+    async def read_entry_points(self, channel: str) -> list[gateway_pb2.EntryPoint]:
+        """The channel's entry points, for a page that lets customers choose.
+
+        Raises:
+            CallFailed: the gateway cannot be asked.
+        """
+        request = gateway_pb2.ReadEntryPointsRequest(channel=channel)
+        answer = await self._ask(lambda opened: gateway_pb2_grpc.GatewayServiceStub(opened).ReadEntryPoints, request)
+        return list(answer.entry_points)
+
+
 class DeskClient(_Client):
     """Desk questions; needs a desk token."""
 
@@ -85,8 +100,20 @@ class DeskClient(_Client):
         answer = await self._ask(lambda channel: desk_pb2_grpc.DeskServiceStub(channel).SignIn, request)
         return SignedIn(agent, answer.name, answer.token, answer.expires_at)
 
-    async def read_queues(self, queues: Sequence[str]) -> list[desk_pb2.QueueCounters]:
-        """The live counters of these queues; those that do not exist are left out.
+    async def read_directory(self, known_version: int = 0) -> desk_pb2.ReadDirectoryResponse:
+        """What desks offer to choose from; empty but for its version if `known_version` is still current.
+
+        Raises:
+            CallFailed: the gateway cannot be asked.
+        """
+        request = desk_pb2.ReadDirectoryRequest(known_version=known_version)
+        answer: desk_pb2.ReadDirectoryResponse = await self._ask(
+            lambda channel: desk_pb2_grpc.DeskServiceStub(channel).ReadDirectory, request
+        )
+        return answer
+
+    async def read_queues(self, queues: Sequence[str] = ()) -> list[desk_pb2.QueueCounters]:
+        """The live counters of these queues, or of all; those that do not exist are left out.
 
         Raises:
             CallFailed: the cluster cannot tell.
@@ -101,19 +128,29 @@ class AdminClient(_Client):
 
     async def status(self) -> admin_pb2.StatusResponse:
         """What runs, and how it does."""
-        return await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).Status, admin_pb2.StatusRequest())
+        request = admin_pb2.StatusRequest()
+        answer: admin_pb2.StatusResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).Status, request
+        )
+        return answer
 
     async def list_actors(
         self, kind: str = "", prefix: str = "", page_size: int = 0, page_token: str = ""
     ) -> admin_pb2.ListActorsResponse:
         """The addresses of actors that have state."""
         request = admin_pb2.ListActorsRequest(kind=kind, prefix=prefix, page_size=page_size, page_token=page_token)
-        return await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ListActors, request)
+        answer: admin_pb2.ListActorsResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ListActors, request
+        )
+        return answer
 
     async def show_actor(self, address: str) -> admin_pb2.ShowActorResponse:
         """One actor's state."""
         request = admin_pb2.ShowActorRequest(address=address)
-        return await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ShowActor, request)
+        answer: admin_pb2.ShowActorResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ShowActor, request
+        )
+        return answer
 
     async def apply_config(
         self, yaml: str, author: str, comment: str = "", expected_version: int | None = None, dry_run: bool = False
@@ -122,15 +159,16 @@ class AdminClient(_Client):
         request = admin_pb2.ApplyConfigRequest(
             yaml=yaml, author=author, comment=comment, expected_version=expected_version, dry_run=dry_run
         )
-        answer = await self._ask(
-            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ApplyConfig, request, LONG_TIMEOUT_S
-        )
+        answer = await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ApplyConfig, request, LONG_TIMEOUT_S)
         return int(answer.version)
 
     async def get_config(self) -> admin_pb2.GetConfigResponse:
         """The current configuration."""
         request = admin_pb2.GetConfigRequest()
-        return await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).GetConfig, request)
+        answer: admin_pb2.GetConfigResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).GetConfig, request
+        )
+        return answer
 
     async def config_history(self, limit: int = 0) -> list[admin_pb2.ConfigRevision]:
         """The configuration's versions, newest first."""

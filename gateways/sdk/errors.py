@@ -7,11 +7,11 @@ should stop with its text: what could be mended by trying again, the link has tr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no marker
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
@@ -85,10 +85,15 @@ class Status:
 
     @classmethod
     def of(cls, error: grpc.RpcError) -> Status:
-        """Read the status of a failed call; details that are missing or damaged are left empty."""
+        """The status of a failed call."""
+        return cls.read(error.code(), error.details(), error.trailing_metadata())
+
+    @classmethod
+    def read(cls, code: grpc.StatusCode, text: str | None, metadata: Any) -> Status:
+        """A status as gRPC gives it; details that are missing or damaged are left empty."""
         reason = ""
         violations: list[tuple[str, str]] = []
-        for key, value in error.trailing_metadata() or ():
+        for key, value in metadata or ():
             if key != DETAILS_KEY:
                 continue
             try:
@@ -101,4 +106,4 @@ class Status:
                         violations += [(item.field, item.description) for item in bad.field_violations]
             except DecodeError:
                 continue
-        return cls(error.code().name, error.details() or "", reason, tuple(violations))
+        return cls(code.name, text or "", reason, tuple(violations))

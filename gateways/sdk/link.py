@@ -18,7 +18,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from gateways.sdk.clients import DeskClient, SignedIn
 from gateways.sdk.errors import LinkClosed, LinkFailed, LinkTakenOver, Refused, Status
@@ -168,7 +168,7 @@ class Link(Generic[EventT, CommandT]):
                     lasted = time.monotonic() - began > self.options.backoff.most_s
                     failures = 1 if lasted else failures + 1
                     await asyncio.sleep(self.options.backoff.delay_s(failures))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, every waiting sender is told
             self._finish(error)
 
     async def _connect(self, target: str) -> Status | None:
@@ -193,7 +193,7 @@ class Link(Generic[EventT, CommandT]):
                 self._connected.clear()
                 call.cancel()
         finally:
-            await channel.close()
+            await channel.close(None)
 
     def _hello(self) -> link_pb2.Hello:
         options = self.options

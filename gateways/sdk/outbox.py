@@ -85,8 +85,6 @@ class Outbox:
         self._waiting.extendleft(reversed(self._in_flight))
         self._in_flight.clear()
         self._allowed = allowed
-        while self._waiting and self._waiting[0].seq <= acknowledged:
-            self._in_flight.append(self._waiting.popleft())
         self.settle(acknowledged, rejections)
 
     def ready(self) -> bool:
@@ -117,8 +115,7 @@ class Outbox:
     def settle(self, acknowledged: int, rejections: Iterable[link_pb2.Rejection]) -> None:
         """Every event up to `acknowledged` is settled; those rejected were refused."""
         refused = {rejection.seq: rejection for rejection in rejections}
-        while self._in_flight and self._in_flight[0].seq <= acknowledged:
-            pending = self._in_flight.popleft()
+        while (pending := self._pop_settled(acknowledged)) is not None:
             outcome = pending.outcome
             if outcome.done():
                 continue
@@ -131,6 +128,13 @@ class Outbox:
                 outcome.exception()
         self.acknowledged = max(self.acknowledged, acknowledged)
         self._wake()
+
+    def _pop_settled(self, acknowledged: int) -> Pending | None:
+        """The oldest event if it is settled. After a break it may not have been sent again yet: then it need not be."""
+        for events in (self._in_flight, self._waiting):
+            if events:
+                return events.popleft() if events[0].seq <= acknowledged else None
+        return None
 
     def fail(self, error: Exception) -> None:
         """The link is over: nothing more will be settled."""

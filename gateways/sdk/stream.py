@@ -20,6 +20,7 @@ from gateways.sdk.outbox import Outbox
 from trunkline.link.v1 import link_pb2
 
 PROTOCOL_VERSION: Final = 1
+EOF: Final[Any] = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
 #: Room for what a frame holds besides its events.
 FRAME_OVERHEAD_BYTES: Final = 64 * 1024
 
@@ -78,7 +79,7 @@ class Stream:
             raise StreamEnded(Status("UNAVAILABLE", "no answer to Hello", "", ())) from None
         except (grpc.RpcError, asyncio.InvalidStateError) as error:
             raise await self._ended(error) from None
-        if frame is grpc.aio.EOF:
+        if frame is EOF:
             raise await self._ended(None)
         welcome: link_pb2.Welcome = frame.welcome
         self.limits = welcome.limits
@@ -97,7 +98,7 @@ class Stream:
         writer = asyncio.create_task(self._write())
         watch = asyncio.create_task(self._watch())
         try:
-            while (frame := await self._call.read()) is not grpc.aio.EOF:
+            while (frame := await self._call.read()) is not EOF:
                 self._heard = True
                 self._take(frame)
             if await self._call.code() is not grpc.StatusCode.OK:
@@ -198,7 +199,7 @@ class Stream:
             code = await self._call.code()
             details = await self._call.details()
             metadata = await self._call.trailing_metadata()
-            return StreamEnded(Status.of(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), metadata, details)))
+            return StreamEnded(Status.read(code, details, metadata))
         return StreamEnded(Status("CANCELLED", "the stream was cancelled", "", ()))
 
 

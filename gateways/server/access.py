@@ -37,7 +37,7 @@ class Access:
         Raises:
             Failure: UNAUTHENTICATED without a known token, PERMISSION_DENIED with one of another role.
         """
-        metadata = {key: value for key, value in context.invocation_metadata() or ()}
+        metadata = dict(context.invocation_metadata() or ())
         header = metadata.get("authorization")
         if not isinstance(header, str) or not header.lower().startswith(_SCHEME):
             detail = "no token: send the metadata `authorization: Bearer <token>`"

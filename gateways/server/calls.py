@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from cluster.errors import TrunklineError
-from gateways.server.access import Access
 from gateways.server.failures import Failure
 from gateways.server.options import Role
 
-Response = TypeVar("Response")
+Method = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
+def guarded(role: Role) -> Callable[[Method], Any]:
+    """Let only callers with a token of this role in, and turn `Failure` and `TrunklineError` into statuses.
 
+    The result is typed `Any` because the generated base classes allow methods of several shapes.
+    """
 
-Method = Callable[[Any, Any, Any], Awaitable[Response]]
-
-
-def guarded(role: Role) -> Callable[[Method[Response]], Method[Response]]:
-    """Let only callers with a token of this role in, and turn `Failure` and `TrunklineError` into statuses."""
-
-    def wrap(method: Method[Response]) -> Method[Response]:
+    def wrap(method: Method) -> Method:
         @functools.wraps(method)
-        async def call(service: Any, request: Any, context: Any) -> Response:
+        async def call(service: Any, request: Any, context: Any) -> Any:
             try:
                 service.access.require(role, context)
                 return await method(service, request, context)

@@ -44,19 +44,15 @@ class CommandGate:
         if len(self._held) > self._held_limit:
             raise HeldTooMany(f"{len(self._held)} commands wait while {self.in_flight} are not acknowledged")
 
-    def take(self, limit: int) -> list[Command]:
-        """The next commands to write, at most `limit`."""
-        taken: list[Command] = []
-        held = self._held
-        while held and len(taken) < limit:
-            command = held[0]
-            if command.number:
-                if self.in_flight >= self._window:
-                    break
-                self.in_flight += 1
-                self._in_flight.setdefault(command.source, deque()).append(command.number)
-            taken.append(held.popleft())
-        return taken
+    def take(self) -> Command | None:
+        """The next command to write, if one may leave now."""
+        if not self.ready():
+            return None
+        command = self._held.popleft()
+        if command.number:
+            self.in_flight += 1
+            self._in_flight.setdefault(command.source, deque()).append(command.number)
+        return command
 
     def ready(self) -> bool:
         """Whether `take` would give something."""

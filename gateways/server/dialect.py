@@ -47,6 +47,9 @@ class Dialect(Protocol):
     def command(self, command: Command) -> Any:
         """A command for the wire."""
 
+    def empty_command(self, *, source: str, number: int) -> Any:
+        """A command that the adapter acknowledges without doing anything."""
+
 
 class ChannelDialect:
     """Channel adapters."""
@@ -56,6 +59,7 @@ class ChannelDialect:
     capabilities: ClassVar[Sequence[str]] = tuple(CHANNEL_EVENTS)
 
     outgoing = gateway_pb2.GatewayFrame
+    empty_command = gateway_pb2.Command
     route = staticmethod(route_channel_event)
     command = staticmethod(channel_command)
 
@@ -71,6 +75,7 @@ class DeskDialect:
     capabilities: ClassVar[Sequence[str]] = tuple(DESK_EVENTS)
 
     outgoing = desk_pb2.DeskGatewayFrame
+    empty_command = desk_pb2.Command
     command = staticmethod(desk_command)
 
     def __init__(self, edge: Edge, sign_ins: SignIns) -> None:
@@ -93,7 +98,9 @@ class DeskDialect:
         if event.HasField("sign_in"):
             self._sign_in(event)
         elif event.agent not in self._agents:
-            detail = f"agent {event.agent!r} is not signed in on this link; send sign_in with the token of DeskService.SignIn first"
+            detail = (
+                f"agent {event.agent!r} is not signed in on this link; send sign_in with the token of DeskService.SignIn first"
+            )
             raise Unroutable("PERMISSION_DENIED", detail, "agent")
         elif event.HasField("sign_out"):
             self._agents.discard(event.agent)

@@ -15,14 +15,13 @@ All calls are made on one event loop and none of them waits, except `ask`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from actors.actor import Message, Refusal
 from actors.address import Address
 from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
-from gateways.translate.routing import Centre
+from gateways.translate.routing import Centre, Entry
 
 
 class LinkStream(Protocol):
@@ -69,13 +68,43 @@ class EdgeAgent(Protocol):
     def name(self) -> str: ...
     @property
     def password_hash(self) -> str: ...
+    @property
+    def queues(self) -> Sequence[str]: ...
+
+
+class EdgeQueue(Protocol):
+    """A queue as people see it."""
+
+    @property
+    def names(self) -> Mapping[str, str]: ...
+    @property
+    def service_level_s(self) -> float: ...
+
+
+class EdgeChoice(Protocol):
+    """One line of a list to choose from."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def names(self) -> Mapping[str, str]: ...
 
 
 class EdgeCentre(Centre, Protocol):
     """The configuration in force, as far as gateways need it."""
 
     @property
+    def names(self) -> Mapping[str, str]: ...
+    @property
     def agents(self) -> Mapping[str, EdgeAgent]: ...
+    @property
+    def queues(self) -> Mapping[str, EdgeQueue]: ...
+    @property
+    def channels(self) -> Mapping[str, Mapping[str, Entry]]: ...
+    @property
+    def dispositions(self) -> Sequence[EdgeChoice]: ...
+    @property
+    def presence_reasons(self) -> Sequence[EdgeChoice]: ...
 
 
 class Edge(Protocol):
@@ -101,22 +130,26 @@ class Edge(Protocol):
         """Hosts, the shard table's version, links and pending counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActorSummary:
+class ActorSummary(Protocol):
     """One stored actor; `host` is empty if no host runs its shard now."""
 
-    address: str
-    shard: str
-    host: str
-    version: int
+    @property
+    def address(self) -> str: ...
+    @property
+    def shard(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def version(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ActorPage:
+class ActorPage(Protocol):
     """Some actors in the order of their addresses; `next_token` goes on, and is empty at the end."""
 
-    actors: Sequence[ActorSummary]
-    next_token: str
+    @property
+    def actors(self) -> Sequence[ActorSummary]: ...
+    @property
+    def next_token(self) -> str: ...
 
 
 class Operations(Protocol):

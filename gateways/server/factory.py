@@ -1,8 +1,6 @@
 """Opens a gateway's server from the settings of a run-time layout.
 
-    gateways:
-      - factory: gateways.server.factory:open_gateway
-        settings: {listen: ["127.0.0.1:7350"], tokens: {gateway: [...], desk: [...], admin: [...]}}
+Kept: a setting that is wrong stops the start with its name; secrets are never part of an error's text.
 """
 
 from __future__ import annotations

@@ -7,12 +7,11 @@ an `ErrorInfo` (domain `trunkline`, a `reason` in capitals), and `RetryInfo` or 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no marker
 
 from cluster.errors import STATUS_CODES, TrunklineError
 
@@ -79,7 +78,8 @@ class Failure(Exception):
             for path, description in self.violations:
                 bad.field_violations.add(field=path, description=description)
             status.details.add().Pack(bad)
-        return status.SerializeToString()
+        serialized: bytes = status.SerializeToString()
+        return serialized
 
     async def abort(self, context: Any) -> NoReturn:
         """End the call; never returns."""

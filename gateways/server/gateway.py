@@ -50,14 +50,14 @@ class GatewayServer:
     ) -> None:
         self._options = options
         self._links = Links(edge, options, clock)
-        self._health = health.aio.HealthServicer()
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing in the stubs
         access = Access(options.tokens)
         sign_ins = SignIns(options.signing_key, options.sign_in_lifetime_s, clock)
-        self._gateway = GatewayService(self._links, access)
+        self._gateway = GatewayService(self._links, access, edge, clock)
         self._desk = DeskService(self._links, access, edge, sign_ins)
-        self._admin = AdminService(options.name, clock(), access, self._links, edge, operations, self.drain)
+        self._admin = AdminService(options.name, clock(), access, self._links, edge, operations, self.empty)
         self._server: grpc.aio.Server | None = None
-        self._drained: asyncio.Task[None] | None = None
+        self._emptied: asyncio.Task[None] | None = None
         #: The ports listened on, in the order of `options.listen`.
         self.ports: tuple[int, ...] = ()
 
@@ -114,21 +114,29 @@ class GatewayServer:
         """How many streams are open."""
         return len(self._links)
 
-    async def drain(self, reason: str = "the gateway is being drained") -> None:
+    async def empty(self) -> None:
         """Take no new stream, ask the open ones to leave, and wait until they have; may be called again."""
-        if self._drained is None:
-            self._drained = asyncio.create_task(self._drain(reason))
-        await asyncio.shield(self._drained)
+        if self._emptied is None:
+            self._emptied = asyncio.create_task(self._empty())
+        await asyncio.shield(self._emptied)
 
-    async def _drain(self, reason: str) -> None:
+    async def _empty(self) -> None:
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
-        await self._links.drain(reason)
+        await self._links.drain("the gateway is being drained")
+
+    async def drain(self) -> None:
+        """Empty the gateway, then close it."""
+        await self.empty()
+        await self._close(grace_s=1.0)
 
     async def stop(self) -> None:
         """Close every listener and stream now; what was not acknowledged stays with its sender."""
-        if self._server is not None:
-            await self._server.stop(grace=0)
-            self._server = None
+        await self._close(grace_s=0.0)
+
+    async def _close(self, grace_s: float) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(grace_s)
 
 
 def _credentials(tls: ServerTls) -> grpc.ServerCredentials:

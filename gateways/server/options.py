@@ -23,7 +23,7 @@ class ServerTls:
     """PEM content for TLS. With `client_ca`, adapters must show a certificate that it signed (mutual TLS)."""
 
     certificate: bytes
-    key: bytes
+    key: bytes = field(repr=False)
     client_ca: bytes | None = None
 
 
@@ -55,7 +55,7 @@ class GatewayOptions:
 
     name: str = "gateway-1"
     listen: tuple[str, ...] = ("127.0.0.1:7350",)
-    tokens: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
+    tokens: Mapping[Role, tuple[str, ...]] = field(default_factory=dict, repr=False)
     signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     sign_in_lifetime_s: float = 12 * 3600.0
     tls: ServerTls | None = None

@@ -19,7 +19,7 @@ from gateways.server.stream import AdapterStream
 from gateways.translate.desk_commands import counters_to
 from trunkline.admin.v1 import admin_pb2
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
-from trunkline.gateway.v1 import gateway_pb2_grpc
+from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
 #: Most queues that one question names.
 QUEUES_AT_ONCE = 200
@@ -72,16 +72,38 @@ class Links:
 
 
 class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
-    """Links of channel adapters."""
+    """Links of channel adapters. `Connect` reads and writes on its context, so it returns nothing to iterate over."""
 
-    def __init__(self, links: Links, access: Access) -> None:
+    def __init__(self, links: Links, access: Access, edge: Edge, clock: Callable[[], int]) -> None:
         self._links = links
         self.access = access
+        self._edge = edge
+        self._clock = clock
 
     @guarded(Role.GATEWAY)
-    async def Connect(self, request_iterator: Any, context: Any) -> None:
+    async def Connect(self, request_iterator: Any, context: Any) -> Any:
         """See gateway.proto."""
         await self._links.serve(ChannelDialect(), context)
+
+    @guarded(Role.GATEWAY)
+    async def ReadEntryPoints(
+        self, request: gateway_pb2.ReadEntryPointsRequest, context: Any
+    ) -> gateway_pb2.ReadEntryPointsResponse:
+        """See gateway.proto."""
+        centre, now = self._edge.centre, self._clock()
+        doors = centre.channels.get(request.channel, {}) if centre is not None else {}
+        return gateway_pb2.ReadEntryPointsResponse(
+            entry_points=[
+                gateway_pb2.EntryPoint(
+                    name=name,
+                    queue=door.queue,
+                    queue_names=centre.queues[door.queue].names if door.queue in centre.queues else {},
+                    open=centre.is_open(door, now),
+                )
+                for name, door in doors.items()
+                if centre is not None
+            ]
+        )
 
 
 class DeskService(desk_pb2_grpc.DeskServiceServicer):
@@ -94,7 +116,7 @@ class DeskService(desk_pb2_grpc.DeskServiceServicer):
         self._sign_ins = sign_ins
 
     @guarded(Role.DESK)
-    async def Connect(self, request_iterator: Any, context: Any) -> None:
+    async def Connect(self, request_iterator: Any, context: Any) -> Any:
         """See desk.proto."""
         await self._links.serve(DeskDialect(self._edge, self._sign_ins), context)
 
@@ -105,12 +127,33 @@ class DeskService(desk_pb2_grpc.DeskServiceServicer):
         return desk_pb2.SignInResponse(token=signed.token, expires_at=signed.expires_at, name=signed.name)
 
     @guarded(Role.DESK)
+    async def ReadDirectory(self, request: desk_pb2.ReadDirectoryRequest, context: Any) -> desk_pb2.ReadDirectoryResponse:
+        """See desk.proto."""
+        centre, version = self._edge.centre, self._edge.centre_version
+        if centre is None or version == request.known_version:
+            return desk_pb2.ReadDirectoryResponse(version=version if centre is not None else 0)
+        return desk_pb2.ReadDirectoryResponse(
+            version=version,
+            names=centre.names,
+            queues=[
+                desk_pb2.QueueInfo(id=id_, names=queue.names, service_level_ms=int(queue.service_level_s * 1000))
+                for id_, queue in centre.queues.items()
+            ],
+            agents=[desk_pb2.AgentInfo(id=id_, name=agent.name, queues=agent.queues) for id_, agent in centre.agents.items()],
+            dispositions=[desk_pb2.Choice(id=choice.id, names=choice.names) for choice in centre.dispositions],
+            presence_reasons=[desk_pb2.Choice(id=choice.id, names=choice.names) for choice in centre.presence_reasons],
+        )
+
+    @guarded(Role.DESK)
     async def ReadQueues(self, request: desk_pb2.ReadQueuesRequest, context: Any) -> desk_pb2.ReadQueuesResponse:
         """See desk.proto."""
         if len(request.queues) > QUEUES_AT_ONCE:
             detail = f"{len(request.queues)} queues were asked for; ask for at most {QUEUES_AT_ONCE} at once"
             raise Failure("INVALID_ARGUMENT", Reason.INVALID_REQUEST, detail, violations=[("queues", detail)])
-        counters = await asyncio.gather(*(self._counters(queue) for queue in request.queues))
+        known = self._edge.centre.queues if self._edge.centre is not None else {}
+        # An actor answers whatever its address: only the configuration knows which queues exist.
+        wanted = [queue for queue in request.queues if queue in known] if request.queues else list(known)
+        counters = await asyncio.gather(*(self._counters(queue) for queue in wanted))
         return desk_pb2.ReadQueuesResponse(queues=[counters_to(item) for item in counters if item is not None])
 
     async def _counters(self, queue: str) -> QueueCounters | None:

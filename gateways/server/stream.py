@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import grpc
+import structlog
 from google.protobuf.message import DecodeError
 
 from actors.actor import Refusal
@@ -31,10 +32,13 @@ from gateways.translate.routing import Origin, Unroutable
 from trunkline.admin.v1 import admin_pb2
 from trunkline.link.v1 import link_pb2
 
+log = structlog.get_logger("gateway")
+
 PROTOCOL_VERSION: Final = 1
 #: Commands are packed up to this size; gRPC clients take 4 MiB unless told otherwise.
 COMMAND_BYTES_PER_FRAME: Final = 1024 * 1024
 FLUSH_TIMEOUT_S: Final = 1.0
+EOF: Final[Any] = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
 _LINK_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -139,15 +143,21 @@ class AdapterStream:
         except DecodeError:
             detail = f"that is no {self._dialect.frame_name}: it does not parse as Protocol Buffers"
             raise Failure("INVALID_ARGUMENT", Reason.MALFORMED_FRAME, detail) from None
-        return None if frame is grpc.aio.EOF else frame
+        return None if frame is EOF else frame
 
     async def _read(self) -> None:
         try:
             while (frame := await self._next_frame()) is not None:
+                if self._ended.done():
+                    # Perhaps a newer stream has the link: what comes here now would be taken for that one's.
+                    return
                 self._take(frame)
             self._leave("the adapter closed its side of the stream")
         except Failure as failure:
             self._end(failure)
+        except grpc.aio.BaseError:
+            # The call is over; whoever ended it said why.
+            self._end(None)
         except TrunklineError as error:
             self._end(Failure(error.code, Reason.PROTOCOL_VIOLATION, error.detail))
         except Exception:
@@ -187,13 +197,14 @@ class AdapterStream:
         routed: list[Frame] = []
         for event in events:
             seq = event.seq
-            if seq != expected:
+            # After a break, an event may be settled before it is sent again; the adapter may leave it out then.
+            if seq != expected and not expected < seq <= self._acknowledged + 1:
                 detail = f"event {seq} came where {expected} was due; after a break, resume above Welcome.acknowledged"
                 raise Failure("FAILED_PRECONDITION", Reason.SEQUENCE_GAP, detail)
             if seq > highest:
                 detail = f"event {seq} overran the window: {self._acknowledged} is settled and {self._window} may be in flight"
                 raise Failure("FAILED_PRECONDITION", Reason.WINDOW_OVERRUN, detail)
-            expected += 1
+            expected = seq + 1
             try:
                 self._check(event, sized, origin.now)
                 to, message = route(event, origin)
@@ -236,8 +247,7 @@ class AdapterStream:
     def send_settled(self, acknowledged: int, refused: Sequence[FrameSettled]) -> None:
         """See `LinkStream`."""
         settled = self._collected().settled
-        if acknowledged > self._acknowledged:
-            self._acknowledged = acknowledged
+        self._acknowledged = max(self._acknowledged, acknowledged)
         settled.acknowledged = self._acknowledged
         for item in refused:
             no = item.refusal
@@ -257,7 +267,9 @@ class AdapterStream:
         try:
             self._gate.offer(commands)
         except HeldTooMany as error:
-            self._end(Failure("RESOURCE_EXHAUSTED", Reason.ADAPTER_TOO_SLOW, f"{error}: acknowledge commands as they are handled"))
+            self._end(
+                Failure("RESOURCE_EXHAUSTED", Reason.ADAPTER_TOO_SLOW, f"{error}: acknowledge commands as they are handled")
+            )
         self._wake.set()
 
     def close(self, code: str, detail: str) -> None:
@@ -306,7 +318,7 @@ class AdapterStream:
         while True:
             await wake.wait()
             wake.clear()
-            if self._gate.held:
+            if self._gate.ready():
                 self._add_commands()
             frame, self._outgoing = self._outgoing, None
             if frame is not None:
@@ -316,13 +328,21 @@ class AdapterStream:
 
     def _add_commands(self) -> None:
         """Put commands into the frame that goes out next, as many as fit."""
-        size = 0
-        while size < COMMAND_BYTES_PER_FRAME and (commands := self._gate.take(50)):
-            translated = [self._dialect.command(command) for command in commands]
-            self._collected().commands.extend(translated)
-            size += sum(command.ByteSize() for command in translated)
+        size, commands = 0, self._collected().commands
+        while size < COMMAND_BYTES_PER_FRAME and (command := self._gate.take()) is not None:
+            translated = self._translated(command)
+            commands.append(translated)
+            size += translated.ByteSize()
         if self._gate.ready():
             self._wake.set()
+
+    def _translated(self, command: Command) -> Any:
+        try:
+            return self._dialect.command(command)
+        except Exception:
+            # It would fail again on every stream, and nothing behind it would ever be sent.
+            log.exception("command_not_translated", link=self._hello.link, message=type(command.message).__name__)
+            return self._dialect.empty_command(source=command.source, number=command.number)
 
     def _writer_done(self, writer: asyncio.Task[None]) -> None:
         """A write fails only when the connection is gone."""

@@ -12,7 +12,7 @@ from actors.actor import Message
 from actors.address import Address
 from actors.messages.session import Arrive, CustomerLeft, CustomerMessage, CustomerResumed, CustomerSaw, CustomerTyping
 from actors.values import Requirement, SkillLevel
-from gateways.translate.routing import Origin, Unroutable, not_routed, required
+from gateways.translate.routing import Origin, Unroutable, not_routed, required, shortened
 from gateways.translate.values import content_from, customer_from
 from trunkline.content.v1 import content_pb2
 from trunkline.gateway.v1 import gateway_pb2 as pb
@@ -40,17 +40,17 @@ def route_channel_event(event: pb.Event, origin: Origin) -> tuple[Address, Messa
 def _opened(event: pb.Event, origin: Origin) -> Message:
     body = event.conversation_opened
     channel = required(body.channel, "conversation_opened.channel")
-    entry_point = required(body.entry_point, "conversation_opened.entry_point")
     customer = customer_from(body.customer, "conversation_opened.customer")
     if origin.centre is None:
         raise Unroutable(
             "UNAVAILABLE", "the gateway has no contact-centre configuration yet; try again", retry_after_ms=NO_CENTRE_RETRY_MS
         )
-    entry = origin.centre.entry(channel, entry_point)
+    entry = origin.centre.entry(channel, body.entry_point)
     if entry is None:
+        asked = shortened(body.entry_point or "default")
         raise Unroutable(
             "NOT_FOUND",
-            f"the configuration has no entry point {entry_point!r} for channel {channel!r}; add it and apply the configuration",
+            f"the configuration has no entry point {asked!r} for channel {channel!r}; add it and apply the configuration",
             "conversation_opened.entry_point",
         )
     skills = tuple(SkillLevel(skill, level) for skill, level in sorted(entry.skills.items()))
@@ -73,7 +73,7 @@ def _message(event: pb.Event, _: Origin) -> Message:
     if body.visibility == content_pb2.VISIBILITY_PUBLIC or body.post or body.reply_to:
         raise Unroutable(
             "UNIMPLEMENTED",
-            "this gateway does not route public comments or replies to a certain message; leave reply_to, visibility and post unset",
+            "this gateway does not route public comments or directed replies; leave reply_to, visibility and post unset",
             "message_received",
         )
     return CustomerMessage(required(event.id, "id"), content_from(body.content, "message_received.content"))

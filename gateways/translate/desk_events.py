@@ -14,7 +14,7 @@ from actors.address import Address
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn, SignOut
 from actors.messages.session import AgentEnds, AgentMessage, AgentSaw, AgentTyping, ShowConversation, TransferTo
 from actors.values import PresenceState
-from gateways.translate.routing import Origin, Unroutable, not_routed, required
+from gateways.translate.routing import Origin, Unroutable, not_routed, required, shortened
 from gateways.translate.values import content_from
 from trunkline.content.v1 import content_pb2
 from trunkline.desk.v1 import desk_pb2 as pb
@@ -51,7 +51,7 @@ def session_of(interaction: str, field: str) -> Address:
     """
     conversation, slash, number = required(interaction, field).rpartition("/")
     if not slash or not conversation or not number.isdecimal():
-        detail = f"{field} is {interaction!r}, which is no interaction: it must end in /<number>"
+        detail = f"{field} is {shortened(interaction)!r}, which is no interaction: it must end in /<number>"
         raise Unroutable("INVALID_ARGUMENT", detail, field)
     return Address(f"session/{conversation}")
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 MAX_ID_LENGTH: Final = 256
+_REPEATED_LENGTH: Final = 60
 
 
 class Entry(Protocol):
@@ -70,6 +71,11 @@ def required(value: str, field: str) -> str:
     if not value.isprintable():
         raise Unroutable("INVALID_ARGUMENT", f"{field} holds a line break or another unprintable character", field)
     return value
+
+
+def shortened(value: str) -> str:
+    """What a peer sent, short enough to be repeated to it."""
+    return value if len(value) <= _REPEATED_LENGTH else f"{value[:_REPEATED_LENGTH]}…"
 
 
 def not_routed(event: Any, body: str | None, known: Mapping[str, Any]) -> Unroutable:

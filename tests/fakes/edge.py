@@ -15,7 +15,8 @@ from actors.address import Address
 from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
 from cluster.errors import ConfigInvalid, ProtocolViolation, Unavailable
-from gateways.server.edge import ActorPage, ActorSummary, LinkStream
+from cluster.operations import ActorPage, ActorSummary
+from gateways.server.edge import LinkStream
 
 Judge = Callable[[Frame], Refusal | None]
 
@@ -36,6 +37,23 @@ class FakeAgent:
 
     name: str
     password_hash: str
+    queues: tuple[str, ...] = ("cards",)
+
+
+@dataclass(frozen=True)
+class FakeQueue:
+    """A queue as people see it."""
+
+    names: dict[str, str]
+    service_level_s: float
+
+
+@dataclass(frozen=True)
+class FakeChoice:
+    """One line to choose."""
+
+    id: str
+    names: dict[str, str]
 
 
 @dataclass
@@ -45,6 +63,18 @@ class FakeCentre:
     entries: dict[tuple[str, str], FakeEntry] = field(default_factory=lambda: {("webchat", "main"): FakeEntry()})
     agents: dict[str, FakeAgent] = field(default_factory=dict)
     open: bool = True
+    names: dict[str, str] = field(default_factory=dict)
+    queues: dict[str, FakeQueue] = field(default_factory=dict)
+    dispositions: list[FakeChoice] = field(default_factory=list)
+    presence_reasons: list[FakeChoice] = field(default_factory=list)
+
+    @property
+    def channels(self) -> dict[str, dict[str, FakeEntry]]:
+        """The entry points of each channel."""
+        channels: dict[str, dict[str, FakeEntry]] = {}
+        for (channel, entry_point), entry in self.entries.items():
+            channels.setdefault(channel, {})[entry_point] = entry
+        return channels
 
     def entry(self, channel: str, entry_point: str) -> FakeEntry | None:
         """The entry point, if it exists."""

@@ -1,0 +1,1 @@
+"""Tests of the actors, on a stage in memory."""

@@ -32,6 +32,8 @@ class Stage:
     def __init__(self, choose: Callable[[int], int] | None = None) -> None:
         self.now = START
         self.events: list[Event] = []
+        #: When a turn said something, who it was, and what.
+        self.said: list[tuple[int, Address, list[Event]]] = []
         #: Link and command, in the order they left.
         self.commands: list[tuple[str, Message]] = []
         self.timers: dict[tuple[Address, str], int] = {}
@@ -58,7 +60,10 @@ class Stage:
         self._answer = None
         refusal = self.tell(to, message)
         assert refusal is None, f"{message} must be answered, not refused: {refusal}"
-        assert isinstance(self._answer, answer_type), f"{message} must be answered by {answer_type.__name__}"
+        return self._answered(answer_type)
+
+    def _answered(self, answer_type: type[M]) -> M:
+        assert isinstance(self._answer, answer_type), f"the answer must be a {answer_type.__name__}"
         return self._answer
 
     def run(self) -> None:
@@ -175,7 +180,9 @@ class Stage:
             else:
                 channel = ONE_SHARD if self._choose is None else (actor.address, sent.to)
                 self._channels.setdefault(channel, deque()).append((sent.to, sent.message))
-        self.events += (CODEC.event(encode(event)) for event in turn.events)
+        events = [CODEC.event(encode(event)) for event in turn.events]
+        self.events += events
+        self.said.append((self.now, actor.address, events))
         if turn.quiet is not None:
             self._quiet[actor.address] = turn.quiet
         self._answer = turn.answer or self._answer

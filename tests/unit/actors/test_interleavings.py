@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
@@ -14,7 +15,12 @@ from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectO
 from actors.messages.link import DeskReservation
 from actors.messages.router import ROUTER
 from actors.messages.session import CustomerResumed
+from actors.router import Router
 from actors.values import InteractionState, PresenceState, ReservationState
+from cluster.codec import raw
+from cluster.invariants.checker import Checker
+from cluster.invariants.report import Report
+from cluster.journal import FORMAT, JournalEntry, encode_entry
 from tests.unit.actors.rules import Rules
 from tests.unit.actors.scene import CENTRE, WEB, Scene, agent, agent_at, needs, queue, session
 from tests.unit.actors.stage import Stage
@@ -175,3 +181,18 @@ def test_rules_hold_and_everybody_is_served(literal: bool, seed: int) -> None:
         counters = story.scene.counters(name)
         assert (counters.waiting, counters.offered) == (0, 0), "nobody is left in a queue"
         assert counters.entered == counters.granted + counters.withdrawn, "each place ended once"
+    router = story.scene.actor(ROUTER)
+    assert isinstance(router, Router)
+    assert [seen.address for seen in router.matching.agents.values() if seen.claims] == [], "no claim is left behind"
+    assert [str(violation) for violation in judged(story.scene, literal).violations] == [], "the cluster's checker agrees"
+
+
+def judged(scene: Scene, literal: bool) -> Report:
+    """What the cluster's own checker says of the story, each turn being a commit of the shard that the actor is on."""
+    checker, numbers = Checker(), Counter[str]()
+    for now, actor, events in scene.said:
+        shard = actor if literal else "0"
+        numbers[shard] += 1
+        said = [(actor, raw(event)) for event in events]
+        checker.feed(shard, encode_entry(JournalEntry(FORMAT, shard, 1, numbers[shard], now, said, [], {}, {})))
+    return checker.finish()

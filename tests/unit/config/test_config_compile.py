@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from actors.address import Address
 from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
 from actors.values import SkillLevel
 from cluster.config.compile import compile_centre
@@ -33,7 +34,7 @@ def test_queues_and_agents() -> None:
     expected = AgentConfig(
         name="Alice Archer",
         skills=(SkillLevel("cards", 5), SkillLevel("english", 10)),
-        queues=("queue/general", "queue/cards"),
+        queues=(Address("queue/general"), Address("queue/cards")),
         capacity={"webchat": 3},
         capacity_total=3,
     )

@@ -102,7 +102,8 @@ CASES = [
     (
         "count collision",
         "agents:\n",
-        "agents:\n  demo-02: {name: D, routing_profile: generalist, password: x}\n  demo: {name: D, routing_profile: generalist, password: x, count: 3}\n",
+        "agents:\n  demo-02: {name: D, routing_profile: generalist, password: x}\n"
+        "  demo: {name: D, routing_profile: generalist, password: x, count: 3}\n",
     ),
     ("count 0", "    name: Alice Archer", "    name: Alice Archer\n    count: 0"),
     ("several", "offer_timeout_s: 20", "offer_timeout_s: 20s\n    prioritty: 3"),

@@ -90,9 +90,9 @@ ERRORS = {
         "write host:port, like 127.0.0.1:7350; port 0 takes a free one",
     ),
     "no import path": (
-        "gateways:\n- {name: g, import_path: gateways.server}",
-        "layout.yaml:4:30: metadata.trunkline.gateways[0].import_path: `gateways.server` is not an import path; "
-        "write module:name, like gateways.server.on_ray:GatewayActor",
+        "gateways:\n- {name: g, factory: gateways.server}",
+        "layout.yaml:4:26: metadata.trunkline.gateways[0].factory: `gateways.server` is not an import path; "
+        "write module:name, like gateways.server.factory:open_gateway",
     ),
     "no module": (
         "programs:\n- {name: w, module: gateways/webchat}",
@@ -202,7 +202,8 @@ def test_which_file_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_programs_become_command_lines(tmp_path: Path) -> None:
     """`listen` and `args` become flags."""
-    section = "programs:\n- {name: w, module: m, listen: 127.0.0.1:0, args: {title: My Bank, dark: true, old: false, lang: [en, zh], n: 3}}"
+    args = "{title: My Bank, dark: true, old: false, lang: [en, zh], n: 3}"
+    section = f"programs:\n- {{name: w, module: m, listen: 127.0.0.1:0, args: {args}}}"
     program = Layout.load(written(tmp_path, section), env={}).settings.programs[0]
     expected = ["--listen", "127.0.0.1:0", "--title", "My Bank", "--dark", "--lang", "en", "--lang", "zh", "--n", "3"]
     assert expected == program.flags(), "text, switches and lists"

@@ -36,10 +36,9 @@ def check(text: str) -> None:
         centre = load_centre(text).centre
     except ConfigProblems as error:
         count = text.count("\n") + 1
-        assert error.problems, "an error must say what is wrong"
-        for problem in error.problems:
-            assert 1 <= problem.mark.line <= count, f"line {problem.mark.line} of {count} must exist: {problem}"
-            assert problem.mark.column >= 1 and problem.problem, f"a place and a reason must be given: {problem}"
+        places = [problem.mark for problem in error.problems if problem.problem]
+        inside = [place for place in places if 1 <= place.line <= count and place.column >= 1]
+        assert places and inside == places, f"each problem needs a place in the {count} lines: {error}"
         return
     plan = compile_centre(centre, hasher=lambda password: "hash")
     assert EdgeCentre.parse(plan.edge).agents.keys() == plan.agents.keys(), "what is valid compiles"

@@ -1,0 +1,1 @@
+"""Tests of the checker: every invariant catches its violation and flags no clean journal."""

@@ -156,4 +156,3 @@ def test_a_trimmed_journal_gives_agents_the_benefit_of_the_doubt() -> None:
     assert check(scribe).ok, "alice may have been available with room for both"
     scribe.commit(configured(chats=2, total=2), reserved("e/1#1.1", None, "pending"))
     assert broken(check(scribe)) == {"I3"}, "three open ones are too many, whatever was before"
-

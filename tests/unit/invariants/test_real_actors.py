@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import pytest
 
-from actors.actor import Turn
+from actors.actor import Actor, Handler, Message, Turn
 from actors.agent import Agent
 from actors.agent.records import Presence
 from actors.agent.reserving import Reserving
@@ -17,6 +17,7 @@ from actors.messages.router import AgentStatus
 from actors.messages.session import Assigned
 from actors.queue import Queue
 from actors.router import matching
+from actors.router.ranking import Ranking
 from actors.session import Session
 from actors.session.conversation import Conversation
 from actors.values import ReservationState
@@ -49,6 +50,11 @@ def test_real_actors_are_not_flagged(seed: int) -> None:
     assert judge(seed, everybody_leaves=False).ok, "those who still wait or talk are where they should be"
 
 
+def break_handler(monkeypatch: pytest.MonkeyPatch, kind: type[Actor], message: type[Message], handler: Handler) -> None:
+    """Have actors of a kind do something else when they are told this."""
+    monkeypatch.setattr(kind, "handlers", {**kind.handlers, message: handler})
+
+
 def no_capacity(monkeypatch: pytest.MonkeyPatch) -> None:
     """Agents forget what they have."""
 
@@ -66,13 +72,12 @@ def always_routable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def last_come_first_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The router has the order wrong."""
-    monkeypatch.setattr(matching, "rank_of", lambda waiting: (-waiting.priority, -waiting.enqueued_at, waiting.interaction))
+    """The router has every order wrong."""
 
+    def last(self: Ranking[Any], without: Container[Any] = ()) -> Any:
+        return max((rank for rank in self._ranks.values() if rank[-1] not in without), default=None)
 
-def no_priority(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The router forgets priorities."""
-    monkeypatch.setattr(matching, "rank_of", lambda waiting: (0, waiting.enqueued_at, waiting.interaction))
+    monkeypatch.setattr(Ranking, "first", last)
 
 
 def no_skills(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,12 +114,12 @@ class ForgetfulSet(set[Any]):
 
 def ghosts_in_queues(monkeypatch: pytest.MonkeyPatch) -> None:
     """Queues keep those who left."""
-    monkeypatch.setitem(Queue.handlers, Withdraw, lambda self, message, turn: None)
+    break_handler(monkeypatch, Queue, Withdraw, lambda self, message, turn: None)
 
 
 def deaf_agents(monkeypatch: pytest.MonkeyPatch) -> None:
     """Agents never hear that a conversation is over."""
-    monkeypatch.setitem(Agent.handlers, ServiceEnded, lambda self, message, turn: None)
+    break_handler(monkeypatch, Agent, ServiceEnded, lambda self, message, turn: None)
 
 
 def eager_agents(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +131,7 @@ def eager_agents(monkeypatch: pytest.MonkeyPatch) -> None:
             turn.send(held.queue, Released(held.reservation, held.interaction, turn.address, ReservationState.RESCINDED))
             self._move(held, ReservationState.ACCEPTED, turn)
 
-    monkeypatch.setitem(Agent.handlers, AcceptOffer, accept)
+    break_handler(monkeypatch, Agent, AcceptOffer, accept)
 
 
 def forgetful_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,14 +142,13 @@ def forgetful_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
         assigned(self, message, turn)
         turn.end()
 
-    monkeypatch.setitem(Session.handlers, Assigned, assigned_and_gone)
+    break_handler(monkeypatch, Session, Assigned, assigned_and_gone)
 
 
 BROKEN: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     no_capacity: "I3",
     always_routable: "I4",
     last_come_first_served: "I5",
-    no_priority: "I5",
     no_skills: "I6",
     lazy_router: "I7",
     endless_offers: "I8",

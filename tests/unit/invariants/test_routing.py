@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from actors.address import Address
 from actors.values import SkillLevel
 from cluster.invariants.evidence import Evidence
@@ -47,7 +49,7 @@ def test_i5_priority_goes_first() -> None:
 
 def test_i5_whoever_the_agent_cannot_serve_is_not_passed_over() -> None:
     """Skills, queue, channel, refusals and wishes keep an interaction from an agent, whatever its priority."""
-    reasons = {
+    reasons: dict[str, dict[str, Any]] = {
         "a skill that alice lacks": {"needs": (CHINESE,)},
         "a queue that she does not serve": {"queue": Address("queue/other")},
         "a channel that she has no room for": {"channel": "voice"},
@@ -178,7 +180,9 @@ def test_i7_who_cannot_be_served_waits_rightly() -> None:
     """Nobody is missed who has no agent, or whose agents are busy, away or unwilling."""
     assert settled(arrives(ready(Scribe()), "c/1", needs=(CHINESE,))) == set(), "alice lacks a skill"
     assert settled(arrives(ready(Scribe()).commit(presence("available", "away")), "c/1")) == set(), "alice is away"
-    assert settled(arrives(ready(Scribe()), "c/1", not_agents=(ALICE,))) == set(), "alice refused"
+    refused = arrives(ready(Scribe()), "c/1", not_agents=(ALICE,))
+    assert settled(refused) == set(), "alice refused a minute ago"
+    assert settled(refused, after_ms=3_600_000) == {"I7"}, "an hour ago is no excuse"
     busy = connected(offered(arrives(ready(Scribe()), "c/1"), "c/1"), "c/1")
     assert settled(arrives(busy, "d/1")) == set(), "alice is busy"
     gone = arrives(ready(Scribe()), "c/1").commit(

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 import pytest
 
 from actors.address import Address, ShardId
+from cluster.codec import encode
 from cluster.invariants.verify import verify_store
+from cluster.journal import decode_entry
 from cluster.store.base import ActorWrite, Commit, Records, ShardImage
 from cluster.store.memory import MemoryStore
+from cluster.wire import Mark
 from tests.unit.invariants.scribe import QUEUE, Scribe, broken, moved, waiting
 from tests.unit.invariants.traffic import Traffic
 
@@ -18,9 +21,13 @@ pytestmark = pytest.mark.asyncio
 
 
 def commits_of(scribe: Scribe) -> list[Commit]:
-    """Commits that only journal."""
-    shard = ShardId(scribe.shard)
-    return [Commit(shard, 1, number, scribe.now, entry) for number, entry in enumerate(scribe.entries, 1)]
+    """Commits that journal, and store the marks that go with it."""
+    commits = []
+    for content in scribe.entries:
+        entry = decode_entry(content)
+        marks: dict[str, bytes | None] = {stream: encode(Mark(seq, entry.now)) for stream, seq in entry.received.items()}
+        commits.append(Commit(ShardId(scribe.shard), entry.epoch, entry.number, entry.now, content, marks=marks))
+    return commits
 
 
 async def stored(commits: Sequence[Commit], store: MemoryStore | None = None) -> MemoryStore:

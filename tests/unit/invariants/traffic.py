@@ -91,7 +91,9 @@ class Traffic:
     def arrive(self) -> None:
         name = f"c{len(self.customers)}"
         self.customers.append(name)
-        to = self.random.choice(["sales", "support", "support", "nowhere"] if len(self.customers) % 9 == 0 else ["sales", "support"])
+        to = self.random.choice(
+            ["sales", "support", "support", "nowhere"] if len(self.customers) % 9 == 0 else ["sales", "support"]
+        )
         wish = Requirement((SkillLevel("french", self.random.choice([4, 7])),)) if self.random.random() < 0.2 else Requirement()
         arrive = Arrive(
             name, self.random.choice(["chat", "chat", "mail"]), "web", Customer(name), to, self.random.choice([0, 0, 3]), wish,

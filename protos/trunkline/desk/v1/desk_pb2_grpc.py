@@ -45,6 +45,11 @@ class DeskServiceStub:
                 request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInRequest.SerializeToString,
                 response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInResponse.FromString,
                 _registered_method=True)
+        self.ReadDirectory = channel.unary_unary(
+                '/trunkline.desk.v1.DeskService/ReadDirectory',
+                request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryRequest.SerializeToString,
+                response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryResponse.FromString,
+                _registered_method=True)
         self.ReadQueues = channel.unary_unary(
                 '/trunkline.desk.v1.DeskService/ReadQueues',
                 request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.SerializeToString,
@@ -70,6 +75,13 @@ class DeskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadDirectory(self, request, context):
+        """What desks offer to choose from: queues, colleagues, dispositions, reasons.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadQueues(self, request, context):
         """The live counters of queues.
         """
@@ -89,6 +101,11 @@ def add_DeskServiceServicer_to_server(servicer, server):
                     servicer.SignIn,
                     request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInRequest.FromString,
                     response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInResponse.SerializeToString,
+            ),
+            'ReadDirectory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadDirectory,
+                    request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryRequest.FromString,
+                    response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryResponse.SerializeToString,
             ),
             'ReadQueues': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadQueues,
@@ -151,6 +168,33 @@ class DeskService:
             '/trunkline.desk.v1.DeskService/SignIn',
             trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInRequest.SerializeToString,
             trunkline_dot_desk_dot_v1_dot_desk__pb2.SignInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadDirectory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.desk.v1.DeskService/ReadDirectory',
+            trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryRequest.SerializeToString,
+            trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadDirectoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class DeskServiceStub:
     """One stream per desk server. Business errors are rejections inside it; only a breach of the protocol ends it."""
     SignIn: _grpc.UnaryUnaryMultiCallable[_desk_pb2.SignInRequest, _desk_pb2.SignInResponse]
     """Checks an agent's password and gives a token for the `sign_in` event. UNAUTHENTICATED if it is wrong."""
+    ReadDirectory: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ReadDirectoryRequest, _desk_pb2.ReadDirectoryResponse]
+    """What desks offer to choose from: queues, colleagues, dispositions, reasons."""
     ReadQueues: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ReadQueuesRequest, _desk_pb2.ReadQueuesResponse]
     """The live counters of queues."""
 
@@ -49,6 +51,8 @@ class DeskServiceAsyncStub(DeskServiceStub):
     """One stream per desk server. Business errors are rejections inside it; only a breach of the protocol ends it."""
     SignIn: _aio.UnaryUnaryMultiCallable[_desk_pb2.SignInRequest, _desk_pb2.SignInResponse]  # type: ignore[assignment]
     """Checks an agent's password and gives a token for the `sign_in` event. UNAUTHENTICATED if it is wrong."""
+    ReadDirectory: _aio.UnaryUnaryMultiCallable[_desk_pb2.ReadDirectoryRequest, _desk_pb2.ReadDirectoryResponse]  # type: ignore[assignment]
+    """What desks offer to choose from: queues, colleagues, dispositions, reasons."""
     ReadQueues: _aio.UnaryUnaryMultiCallable[_desk_pb2.ReadQueuesRequest, _desk_pb2.ReadQueuesResponse]  # type: ignore[assignment]
     """The live counters of queues."""
 
@@ -70,6 +74,14 @@ class DeskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_desk_pb2.SignInResponse, _abc.Awaitable[_desk_pb2.SignInResponse]]:
         """Checks an agent's password and gives a token for the `sign_in` event. UNAUTHENTICATED if it is wrong."""
+
+    @_abc_1.abstractmethod
+    def ReadDirectory(
+        self,
+        request: _desk_pb2.ReadDirectoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_desk_pb2.ReadDirectoryResponse, _abc.Awaitable[_desk_pb2.ReadDirectoryResponse]]:
+        """What desks offer to choose from: queues, colleagues, dispositions, reasons."""
 
     @_abc_1.abstractmethod
     def ReadQueues(

@@ -22,6 +22,108 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class ReadEntryPointsRequest(_message.Message):
+    """Which channel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """The channel (`webchat`). Required."""
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadEntryPointsRequest: _TypeAlias = ReadEntryPointsRequest  # noqa: Y015
+
+@_typing.final
+class ReadEntryPointsResponse(_message.Message):
+    """The channel's entry points, in the order of the configuration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRY_POINTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entry_points(self) -> _containers.RepeatedCompositeFieldContainer[Global___EntryPoint]:
+        """None if the configuration does not know the channel."""
+
+    def __init__(
+        self,
+        *,
+        entry_points: _abc.Iterable[Global___EntryPoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_points", b"entry_points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadEntryPointsResponse: _TypeAlias = ReadEntryPointsResponse  # noqa: Y015
+
+@_typing.final
+class EntryPoint(_message.Message):
+    """One door of a channel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class QueueNamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    QUEUE_NAMES_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What `ConversationOpened.entry_point` says; `default` is meant when none is named."""
+    queue: _builtins.str
+    """The queue behind it."""
+    open: _builtins.bool
+    """Whether it is open now."""
+    @_builtins.property
+    def queue_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What that queue is called, by language (`en`, `zh`)."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        queue: _builtins.str = ...,
+        queue_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        open: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "open", b"open", "queue", b"queue", "queue_names", b"queue_names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EntryPoint: _TypeAlias = EntryPoint  # noqa: Y015
+
+@_typing.final
 class AdapterFrame(_message.Message):
     """One message of the adapter. Any fields may be set together, except that the first frame holds Hello alone."""
 

@@ -40,6 +40,11 @@ class GatewayServiceStub:
                 request_serializer=trunkline_dot_gateway_dot_v1_dot_gateway__pb2.AdapterFrame.SerializeToString,
                 response_deserializer=trunkline_dot_gateway_dot_v1_dot_gateway__pb2.GatewayFrame.FromString,
                 _registered_method=True)
+        self.ReadEntryPoints = channel.unary_unary(
+                '/trunkline.gateway.v1.GatewayService/ReadEntryPoints',
+                request_serializer=trunkline_dot_gateway_dot_v1_dot_gateway__pb2.ReadEntryPointsRequest.SerializeToString,
+                response_deserializer=trunkline_dot_gateway_dot_v1_dot_gateway__pb2.ReadEntryPointsResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServiceServicer:
@@ -53,6 +58,13 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadEntryPoints(self, request, context):
+        """The entry points of a channel, for a page that lets customers choose.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.Connect,
                     request_deserializer=trunkline_dot_gateway_dot_v1_dot_gateway__pb2.AdapterFrame.FromString,
                     response_serializer=trunkline_dot_gateway_dot_v1_dot_gateway__pb2.GatewayFrame.SerializeToString,
+            ),
+            'ReadEntryPoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadEntryPoints,
+                    request_deserializer=trunkline_dot_gateway_dot_v1_dot_gateway__pb2.ReadEntryPointsRequest.FromString,
+                    response_serializer=trunkline_dot_gateway_dot_v1_dot_gateway__pb2.ReadEntryPointsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class GatewayService:
             '/trunkline.gateway.v1.GatewayService/Connect',
             trunkline_dot_gateway_dot_v1_dot_gateway__pb2.AdapterFrame.SerializeToString,
             trunkline_dot_gateway_dot_v1_dot_gateway__pb2.GatewayFrame.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadEntryPoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.gateway.v1.GatewayService/ReadEntryPoints',
+            trunkline_dot_gateway_dot_v1_dot_gateway__pb2.ReadEntryPointsRequest.SerializeToString,
+            trunkline_dot_gateway_dot_v1_dot_gateway__pb2.ReadEntryPointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

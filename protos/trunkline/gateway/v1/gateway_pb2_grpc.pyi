@@ -35,6 +35,8 @@ class GatewayServiceStub:
     def __new__(cls, channel: _aio.Channel) -> GatewayServiceAsyncStub: ...
     Connect: _grpc.StreamStreamMultiCallable[_gateway_pb2.AdapterFrame, _gateway_pb2.GatewayFrame]
     """One stream per adapter. Business errors are rejections inside it; only a breach of the protocol ends it."""
+    ReadEntryPoints: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ReadEntryPointsRequest, _gateway_pb2.ReadEntryPointsResponse]
+    """The entry points of a channel, for a page that lets customers choose."""
 
 @_typing.type_check_only
 class GatewayServiceAsyncStub(GatewayServiceStub):
@@ -43,6 +45,8 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Connect: _aio.StreamStreamMultiCallable[_gateway_pb2.AdapterFrame, _gateway_pb2.GatewayFrame]  # type: ignore[assignment]
     """One stream per adapter. Business errors are rejections inside it; only a breach of the protocol ends it."""
+    ReadEntryPoints: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ReadEntryPointsRequest, _gateway_pb2.ReadEntryPointsResponse]  # type: ignore[assignment]
+    """The entry points of a channel, for a page that lets customers choose."""
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes the link of a channel adapter."""
@@ -54,5 +58,13 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_gateway_pb2.GatewayFrame], _abc.AsyncIterator[_gateway_pb2.GatewayFrame]]:
         """One stream per adapter. Business errors are rejections inside it; only a breach of the protocol ends it."""
+
+    @_abc_1.abstractmethod
+    def ReadEntryPoints(
+        self,
+        request: _gateway_pb2.ReadEntryPointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ReadEntryPointsResponse, _abc.Awaitable[_gateway_pb2.ReadEntryPointsResponse]]:
+        """The entry points of a channel, for a page that lets customers choose."""
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -101,7 +101,9 @@ class ConversationOpened(_message.Message):
     channel: _builtins.str
     """The channel (`webchat`, `sms`, `wechat`). Required."""
     entry_point: _builtins.str
-    """Which of the channel's entry points was used; the centre's configuration gives it a queue. Required."""
+    """Which of the channel's entry points was used; the centre's configuration gives it a queue. The one called
+    `default` if none is named.
+    """
     subject: _builtins.str
     """What it is about, in a few words."""
     @_builtins.property

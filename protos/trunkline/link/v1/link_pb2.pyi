@@ -201,8 +201,9 @@ class Welcome(_message.Message):
     gateway: _builtins.str
     """Which gateway answers, for operators to see."""
     acknowledged: _builtins.int
-    """The resume point: every event up to this number is settled, and all unsettled ones above it must be sent again,
-    in order, before any new one. The refused ones up to it are listed in `settled` of the same frame.
+    """The resume point: every event up to this number is settled; the refused ones among them are listed in `settled`
+    of the same frame. All events above it must be sent again, in order, before any new one; one that is settled
+    before it was sent again may be left out.
     """
     window: _builtins.int
     """How many unsettled events may be in flight; never exceed it."""

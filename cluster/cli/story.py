@@ -1,0 +1,225 @@
+"""The story of one interaction, told from its events in the journals.
+
+Invariants kept: every line comes from a committed event; what people wrote appears only when its text was handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from actors.actor import Event
+from actors.address import Address, name_of
+from actors.events import (
+    DeadLettered,
+    InteractionMoved,
+    MessageAdded,
+    Proposed,
+    ReservationMoved,
+    WaitingMoved,
+)
+from actors.values import EndReason, InteractionState, Requirement, ReservationState, WaitingState
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One committed event: when (ms since the epoch), where, and who said it."""
+
+    at: int
+    shard: str
+    number: int
+    index: int
+    by: Address
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the story."""
+
+    at: int
+    by: str
+    what: str
+    shard: str
+    commit: int
+
+    def as_json(self, start: int) -> dict[str, object]:
+        """The line for `--json`."""
+        return {
+            "at": self.at,
+            "after_ms": self.at - start,
+            "by": self.by,
+            "what": self.what,
+            "shard": self.shard,
+            "commit": self.commit,
+        }
+
+
+@dataclass(slots=True)
+class Story:
+    """One interaction from arrival to end. `ended_at` is 0 while it lives."""
+
+    interaction: str
+    channel: str = ""
+    state: str = ""
+    reason: str = ""
+    started_at: int = 0
+    ended_at: int = 0
+    connected_at: int = 0
+    lines: list[Line] = field(default_factory=list)
+
+
+#: Which comes first among events of one millisecond in different shards: causes before effects.
+_ORDER: tuple[Callable[[Event], bool], ...] = (
+    lambda event: isinstance(event, InteractionMoved) and event.before is None,
+    lambda event: isinstance(event, WaitingMoved) and event.after is WaitingState.WAITING,
+    lambda event: isinstance(event, Proposed),
+    lambda event: isinstance(event, WaitingMoved) and event.after is WaitingState.RESERVED,
+    lambda event: isinstance(event, ReservationMoved) and event.after is ReservationState.PENDING,
+    lambda event: isinstance(event, ReservationMoved) and event.before is ReservationState.PENDING,
+    lambda event: isinstance(event, WaitingMoved),
+    lambda event: isinstance(event, InteractionMoved),
+    lambda event: isinstance(event, MessageAdded),
+)
+
+
+def concerns(event: Event, interaction: str) -> bool:
+    """Whether an event belongs to the interaction's story."""
+    if isinstance(event, DeadLettered):
+        return event.address == session_of(interaction)
+    return getattr(event, "interaction", None) == interaction
+
+
+def session_of(interaction: str) -> Address:
+    """The session that an interaction is part of."""
+    return Address(f"session/{interaction.rpartition('/')[0]}")
+
+
+def tell(interaction: str, events: Iterable[Told], texts: Mapping[int, str] | None = None) -> Story:
+    """Tell the story.
+
+    Args:
+        interaction: Its id.
+        events: The events that concern it, from all shards, in any order.
+        texts: What messages say, by their number; without it only that they were sent is told.
+    """
+    story = Story(interaction)
+    for told in _merged(events):
+        _note(story, told)
+        story.lines.append(Line(told.at, told.by, _words(told, texts or {}), told.shard, told.number))
+    return story
+
+
+def _merged(events: Iterable[Told]) -> Iterator[Told]:
+    """All events in one order: within a shard as they were committed, between shards by time and then by cause."""
+    shards: dict[str, list[Told]] = {}
+    for told in sorted(events, key=lambda told: (told.number, told.index), reverse=True):
+        shards.setdefault(told.shard, []).append(told)
+    while shards:
+        shard = min(shards, key=lambda name: (shards[name][-1].at, _rank(shards[name][-1].event), name))
+        yield shards[shard].pop()
+        if not shards[shard]:
+            del shards[shard]
+
+
+def _rank(event: Event) -> int:
+    return next((at for at, test in enumerate(_ORDER) if test(event)), len(_ORDER))
+
+
+def _note(story: Story, told: Told) -> None:
+    event = told.event
+    if not isinstance(event, InteractionMoved):
+        return
+    story.channel = event.channel
+    story.state = event.after.value
+    story.started_at = story.started_at or told.at
+    if event.after is InteractionState.CONNECTED:
+        story.connected_at = story.connected_at or told.at
+    if event.after is InteractionState.ENDED:
+        story.ended_at = told.at
+        story.reason = event.reason.value if event.reason is not None else ""
+
+
+def _words(told: Told, texts: Mapping[int, str]) -> str:
+    match told.event:
+        case InteractionMoved() as event:
+            return _interaction(event)
+        case MessageAdded() as event:
+            text = f": {texts[event.number]}" if event.number in texts else ""
+            return f"message {event.number} from the {event.author}{text}"
+        case WaitingMoved() as event:
+            return _waiting(event)
+        case ReservationMoved() as event:
+            return _reservation(event, told.at)
+        case Proposed() as event:
+            return f"proposes {name_of(event.agent)}, out of {event.waiting} waiting"
+        case DeadLettered() as event:
+            return f"set aside a {event.message_type} that failed three times ({event.error})"
+        case event:
+            return type(event).__name__
+
+
+_ENDS = {
+    EndReason.AGENT: "ended by the agent",
+    EndReason.CUSTOMER: "ended by the customer",
+    EndReason.ABANDONED: "abandoned by the customer before an agent came",
+    EndReason.CLOSED: "ended: outside opening hours",
+    EndReason.NO_SUCH_QUEUE: "ended: the queue does not exist or takes nobody",
+}
+
+
+def _interaction(event: InteractionMoved) -> str:
+    match event.after:
+        case InteractionState.QUEUED if event.before is None:
+            return f"arrived on {event.channel}, wants queue {event.queue}"
+        case InteractionState.QUEUED if event.before is InteractionState.CONNECTED:
+            return f"is passed on to queue {event.queue} (leg {event.leg})"
+        case InteractionState.QUEUED:
+            return f"wants queue {event.queue} (leg {event.leg})"
+        case InteractionState.CONNECTED:
+            return f"connected to {event.agent}"
+        case InteractionState.ENDED:
+            return _ENDS.get(event.reason, f"ended: {event.reason.value}") if event.reason is not None else "ended"
+
+
+def _waiting(event: WaitingMoved) -> str:
+    match event.after:
+        case WaitingState.WAITING if event.before is None:
+            return f"waits with priority {event.priority}{_needs(event.requirement)}"
+        case WaitingState.WAITING:
+            refused = ", ".join(name_of(agent) for agent in event.not_agents)
+            return "waits again" + (f", for the moment not for {refused}" if refused else "")
+        case WaitingState.RESERVED:
+            return f"is held for {name_of(event.agent)}"
+        case WaitingState.GRANTED:
+            return f"granted to {name_of(event.agent)}"
+        case WaitingState.WITHDRAWN:
+            return "left the queue"
+
+
+def _needs(requirement: Requirement) -> str:
+    needs = [f"{asked.skill} {asked.level}" for asked in requirement.skills]
+    if requirement.agent:
+        needs.append(f"only {name_of(requirement.agent) or requirement.agent}")
+    return f", needs {', '.join(needs)}" if needs else ""
+
+
+def _reservation(event: ReservationMoved, at: int) -> str:
+    match event.after:
+        case ReservationState.PENDING:
+            ringing = f" for {(event.deadline_at - at) / 1000:g} s" if event.deadline_at else ""
+            return f"offer rings{ringing}"
+        case ReservationState.ACCEPTED:
+            return "took the offer"
+        case ReservationState.REJECTED:
+            return "rejected the offer"
+        case ReservationState.TIMED_OUT:
+            return "did not respond"
+        case ReservationState.CANCELLED:
+            return "offer stopped: the customer left"
+        case ReservationState.RESCINDED:
+            return "offer withdrawn"
+        case ReservationState.WRAPPING:
+            return "wraps up"
+        case ReservationState.COMPLETED:
+            return "done" + (f" ({event.disposition})" if event.disposition else "")

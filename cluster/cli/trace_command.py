@@ -1,0 +1,88 @@
+"""`trunkline trace`: the story of one interaction, from the journals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.cli.output import Json, print_json, say
+from cluster.cli.where import Cluster, RunDir, Store, find_store
+from cluster.errors import TrunklineError
+
+if TYPE_CHECKING:
+    from cluster.cli.story import Story
+    from cluster.store import Store as OpenStore
+
+
+class NoSuchInteraction(TrunklineError):
+    """The journals know nothing of it."""
+
+    code = "NOT_FOUND"
+
+
+def trace(
+    interaction: Annotated[str, typer.Argument(help="Its id, such as webchat:5f2c/1; or a conversation's for all of its.")],
+    text: Annotated[bool, typer.Option("--text", help="Also show what people wrote.")] = False,
+    store: Store = None,
+    cluster: Cluster = None,
+    run_dir: RunDir = None,
+    as_json: Json = False,
+) -> None:
+    """Tell the story of one interaction: who waited, who was asked, who served, and when."""
+    access = find_store(store, cluster, run_dir)
+    from actors.address import Placement
+    from cluster.cli.journal_search import JournalSearch
+    from cluster.cli.store_access import with_store
+    from cluster.cli.story import tell
+
+    run = access.run
+    placement = Placement(run.shards, run.pinned_kinds) if run is not None else None
+    plugins = tuple(run.plugins) if run is not None else ()
+
+    async def read(opened: OpenStore) -> list[Story]:
+        search = JournalSearch(opened, placement, plugins)
+        number = interaction.rpartition("/")[2]
+        ids = [interaction] if "/" in interaction and number.isdigit() else await search.interactions_of(interaction)
+        stories = []
+        for one in ids:
+            found = await search.find(one)
+            if found.events:
+                stories.append(tell(one, found.events, found.texts if text else None))
+        return stories
+
+    stories = with_store(access, read)
+    if not stories:
+        raise NoSuchInteraction(f"the journals know no interaction {interaction!r}; is this the right store and id?")
+    if as_json:
+        print_json({"interactions": [_as_json(story) for story in stories]})
+        return
+    for story in stories:
+        _tell(story)
+
+
+def _as_json(story: Story) -> dict[str, object]:
+    return {
+        "interaction": story.interaction,
+        "channel": story.channel,
+        "state": story.state,
+        "reason": story.reason,
+        "started_at": story.started_at,
+        "connected_after_ms": story.connected_at - story.started_at if story.connected_at else None,
+        "ended_after_ms": story.ended_at - story.started_at if story.ended_at else None,
+        "events": [line.as_json(story.started_at) for line in story.lines],
+    }
+
+
+def _tell(story: Story) -> None:
+    from datetime import datetime
+
+    begun = datetime.fromtimestamp(story.started_at / 1000).astimezone().isoformat(" ", "seconds")
+    say(f"{story.interaction}  {story.channel}  {begun}", style="bold")
+    width = max(len(line.by) for line in story.lines)
+    for line in story.lines:
+        say(f"{(line.at - story.started_at) / 1000:>+10.3f} s  {line.by:<{width}}  {line.what}")
+    if story.connected_at:
+        say(f"an agent came after {(story.connected_at - story.started_at) / 1000:.3f} s", style="dim")
+    lasted = f"it lasted {(story.ended_at - story.started_at) / 1000:.3f} s" if story.ended_at else "it is still going on"
+    say(lasted, style="dim")

@@ -1,0 +1,306 @@
+// Generated from gateways/desk/frames.py by `python -m gateways.web.typescript`; change that instead.
+export const SUBPROTOCOL = "trunkline.desk.v1";
+export const MAX_ATTACHMENTS = 10;
+
+export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Ping;
+
+export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Accepted | Refused | Problem | Pong;
+
+export interface SignIn {
+  type: "sign_in";
+  ref: string;
+  agent: string;
+  password: string;
+}
+
+/** Come back with the token of an earlier sign-in. */
+export interface Resume {
+  type: "resume";
+  ref: string;
+  agent: string;
+  token: string;
+}
+
+export interface SignOut {
+  type: "sign_out";
+  ref: string;
+}
+
+export interface SetPresence {
+  type: "presence";
+  ref: string;
+  presence: "available" | "away";
+  reason?: string;
+}
+
+export interface Accept {
+  type: "accept";
+  ref: string;
+  reservation: string;
+}
+
+export interface Reject {
+  type: "reject";
+  ref: string;
+  reservation: string;
+  reason?: string;
+}
+
+/** Write to the customer; `ref` is the message's id, so that sending it again is harmless. */
+export interface Say {
+  type: "say";
+  ref: string;
+  interaction: string;
+  text?: string;
+  attachments?: string[];
+}
+
+export interface Typing {
+  type: "typing";
+  interaction: string;
+  typing: boolean;
+}
+
+/** How far entries reached the page, and how far they were on screen; marks never go back. */
+export interface Saw {
+  type: "saw";
+  interaction: string;
+  delivered?: number;
+  read?: number;
+}
+
+/** Hand the customer to a queue, or to one agent of it. */
+export interface Transfer {
+  type: "transfer";
+  ref: string;
+  interaction: string;
+  queue: string;
+  to_agent?: string;
+}
+
+export interface End {
+  type: "end";
+  ref: string;
+  interaction: string;
+}
+
+export interface WrapUp {
+  type: "wrap_up";
+  ref: string;
+  reservation: string;
+  disposition?: string;
+  note?: string;
+}
+
+/** The page missed something of a conversation: send all of it. */
+export interface Show {
+  type: "show";
+  interaction: string;
+}
+
+/** Answered with `pong`: how a page notices a dead connection. */
+export interface Ping {
+  type: "ping";
+}
+
+/** The first frame. */
+export interface Welcome {
+  type: "welcome";
+  max_attachment_mb: number;
+}
+
+export interface SignedIn {
+  type: "signed_in";
+  agent: string;
+  name: string;
+  token: string;
+  centre: Centre;
+}
+
+/** What the agent chooses from. */
+export interface Centre {
+  names: Record<string, string>;
+  queues: QueueInfo[];
+  agents: Colleague[];
+  dispositions: Named[];
+  presence_reasons: Named[];
+}
+
+/** `in_target_ms` is the wait that the service level counts as in time. */
+export interface QueueInfo {
+  id: string;
+  names: Record<string, string>;
+  in_target_ms: number;
+}
+
+/** Another agent, and the queues that they serve. */
+export interface Colleague {
+  id: string;
+  name: string;
+  queues: string[];
+}
+
+/** Something to choose from; `names` maps a language to its wording. */
+export interface Named {
+  id: string;
+  names: Record<string, string>;
+}
+
+/** Another version of the configuration is in force. */
+export interface CentreChanged {
+  type: "centre";
+  centre: Centre;
+}
+
+/** This page no longer speaks for the agent. */
+export interface SignedOut {
+  type: "signed_out";
+  reason: "asked" | "elsewhere" | "ended" | "expired";
+  detail: string;
+}
+
+/** All that the agent has; `now` is the cluster's clock, to count down by. */
+export interface State {
+  type: "state";
+  name: string;
+  presence: "available" | "away" | "not_responding" | "offline";
+  reason: string;
+  since: number;
+  reservations: Reservation[];
+  now: number;
+}
+
+/** One reservation; instants are ms since the epoch by the cluster's clock, `ends_at` 0 for none. */
+export interface Reservation {
+  reservation: string;
+  interaction: string;
+  state: "accepted" | "cancelled" | "completed" | "pending" | "rejected" | "rescinded" | "timed_out" | "wrapping";
+  queue: string;
+  channel: string;
+  customer: Person;
+  subject: string;
+  waited_ms: number;
+  started_at: number;
+  ends_at: number;
+}
+
+export interface Person {
+  id: string;
+  name: string;
+  language: string;
+  attributes: Record<string, string>;
+}
+
+export interface Offer {
+  type: "offer";
+  reservation: Reservation;
+  now: number;
+}
+
+export interface OfferEnded {
+  type: "offer_ended";
+  reservation: string;
+  interaction: string;
+  outcome: "accepted" | "cancelled" | "completed" | "pending" | "rejected" | "rescinded" | "timed_out" | "wrapping";
+}
+
+/** A whole conversation: it replaces what the page has of it. */
+export interface Conversation {
+  type: "conversation";
+  interaction: string;
+  reservation: string;
+  channel: string;
+  customer: Person;
+  entries: Entry[];
+  customer_delivered: number;
+  customer_read: number;
+}
+
+/** One line of a conversation; `at` is ms since the epoch. */
+export interface Entry {
+  number: number;
+  id: string;
+  author: "agent" | "bot" | "customer" | "system";
+  author_name: string;
+  at: number;
+  text: string;
+  attachments: AttachmentInfo[];
+}
+
+/** A file as messages carry it. */
+export interface AttachmentInfo {
+  id: string;
+  name: string;
+  media_type: string;
+  size_bytes: number;
+  url: string;
+}
+
+/** New entries; a page skips what it has, and asks with `show` when numbers are missing. */
+export interface Entries {
+  type: "entries";
+  interaction: string;
+  entries: Entry[];
+}
+
+export interface TheyType {
+  type: "typing";
+  interaction: string;
+  typing: boolean;
+}
+
+export interface TheySaw {
+  type: "saw";
+  interaction: string;
+  delivered: number;
+  read: number;
+}
+
+export interface Queues {
+  type: "queues";
+  queues: QueueCounters[];
+}
+
+/** Live figures of one queue; `oldest_at` is 0 when nobody waits, and the totals count from its creation. */
+export interface QueueCounters {
+  queue: string;
+  waiting: number;
+  offered: number;
+  oldest_at: number;
+  entered: number;
+  granted: number;
+  withdrawn: number;
+  granted_in_target: number;
+}
+
+/** Whether the desk's server reaches the cluster. */
+export interface Link {
+  type: "link";
+  up: boolean;
+}
+
+/** What was asked is committed. */
+export interface Accepted {
+  type: "accepted";
+  ref: string;
+}
+
+/** What was asked had no effect; `detail` says what to do instead. */
+export interface Refused {
+  type: "refused";
+  ref: string;
+  code: string;
+  detail: string;
+  retry_after_ms: number;
+}
+
+/** The page sent something that cannot be done at all; `detail` says what to send instead. */
+export interface Problem {
+  type: "problem";
+  code: string;
+  detail: string;
+}
+
+export interface Pong {
+  type: "pong";
+}

@@ -1,0 +1,133 @@
+/** Where the agent writes; the draft survives a reload. */
+
+import { PaperClipOutlined, SendOutlined } from "@ant-design/icons";
+import { App, Button, Input, Tag, type GetRef } from "antd";
+import { useEffect, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
+import { MAX_ATTACHMENTS, type AttachmentInfo, type Reservation } from "../frames";
+import { useDesk, useDeskState, useSpeech } from "./context";
+import { upload } from "./upload";
+
+export function Composer({ reservation }: { reservation: Reservation }) {
+  const desk = useDesk();
+  const { me, maxAttachmentMb } = useDeskState();
+  const { words, fill } = useSpeech();
+  const { notification } = App.useApp();
+  const { interaction } = reservation;
+  const [text, setText] = useState(desk.drawer.content.drafts[interaction] ?? "");
+  const [files, setFiles] = useState<AttachmentInfo[]>([]);
+  const [uploading, setUploading] = useState(0);
+  const input = useRef<GetRef<typeof Input.TextArea>>(null);
+  const picker = useRef<HTMLInputElement>(null);
+  const name = reservation.customer.name || words.visitor;
+
+  useEffect(() => {
+    input.current?.focus();
+    return () => desk.stopTyping(interaction);
+  }, [desk, interaction]);
+
+  const write = (value: string): void => {
+    setText(value);
+    desk.drawer.keep({ drafts: { ...desk.drawer.content.drafts, [interaction]: value } });
+    if (value.trim()) desk.type(interaction);
+    else desk.stopTyping(interaction);
+  };
+
+  const send = (): void => {
+    if (uploading || (!text.trim() && !files.length)) return;
+    desk.say(interaction, text.trim(), files);
+    write("");
+    setFiles([]);
+    input.current?.focus();
+  };
+
+  const attach = async (chosen: File[]): Promise<void> => {
+    for (const file of chosen.slice(0, MAX_ATTACHMENTS - files.length)) {
+      if (file.size > maxAttachmentMb * 1_000_000) {
+        notification.error({ title: fill(words.attachTooLarge, { name: file.name, limit: maxAttachmentMb }) });
+        continue;
+      }
+      setUploading((count) => count + 1);
+      try {
+        const info = await upload(file, me?.token ?? "");
+        setFiles((before) => [...before, info]);
+      } catch (error) {
+        const reason = error instanceof TypeError ? words.notConnected : (error as Error).message;
+        notification.error({ title: fill(words.attachFailed, { name: file.name, reason }) });
+      } finally {
+        setUploading((count) => count - 1);
+      }
+    }
+  };
+
+  const key = (event: KeyboardEvent): void => {
+    // While an input method composes (Chinese), Enter chooses a word and does not send.
+    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    send();
+  };
+
+  const paste = (event: ClipboardEvent): void => {
+    const pasted = [...event.clipboardData.files];
+    if (pasted.length) void attach(pasted);
+  };
+
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      {files.length > 0 && (
+        <div className="files">
+          {files.map((file) => (
+            <Tag
+              key={file.id}
+              closable={{ "aria-label": fill(words.removeFile, { name: file.name }) }}
+              onClose={() => setFiles((before) => before.filter((one) => one.id !== file.id))}
+            >
+              {file.name}
+            </Tag>
+          ))}
+        </div>
+      )}
+      <div className="row">
+        <input
+          ref={picker}
+          type="file"
+          multiple
+          hidden
+          aria-label={words.attach}
+          onChange={(event) => {
+            void attach([...(event.target.files ?? [])]);
+            event.target.value = "";
+          }}
+        />
+        <Button
+          type="text"
+          icon={<PaperClipOutlined aria-hidden />}
+          aria-label={words.attach}
+          title={words.attach}
+          loading={uploading > 0}
+          onClick={() => picker.current?.click()}
+        />
+        <Input.TextArea
+          ref={input}
+          value={text}
+          onChange={(event) => write(event.target.value)}
+          onKeyDown={key}
+          onPaste={paste}
+          onBlur={() => desk.stopTyping(interaction)}
+          autoSize={{ minRows: 1, maxRows: 6 }}
+          maxLength={8000}
+          placeholder={fill(words.placeholder, { name })}
+          aria-label={fill(words.placeholder, { name })}
+        />
+        <Button type="primary" htmlType="submit" icon={<SendOutlined aria-hidden />} disabled={uploading > 0 || (!text.trim() && !files.length)}>
+          {words.send}
+        </Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,1 @@
+"""What the servers of browser pages share: sockets, attachments, listening, and the pages' message contracts."""

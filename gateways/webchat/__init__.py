@@ -1,0 +1,1 @@
+"""Web chat: a channel adapter with an embeddable widget."""

@@ -1,0 +1,50 @@
+"""`python -m loadtest.bench`: measures a product of its own and writes `build/bench.json`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from loadtest.bench.run import Figures, Options, measure
+from loadtest.product import OwnProduct
+
+RESULT = Path("build/bench.json")
+CENTRE = Path(__file__).parent / "centre.yaml"
+
+
+async def bench(options: Options) -> Figures:
+    """Start a product with the benchmark's centre and plug-in, measure it, end it."""
+    runtime = "ray" if options.with_ray else "process"
+    product = OwnProduct(runtime, centre=CENTRE.read_text(), settings={"plugins": "[loadtest.bench.null_actor]"})
+    async with product as access:
+        tokens = {"gateway": access.gateway_token, "desk": access.desk_token, "admin": access.admin_token}
+        options = replace(options, environment=product.environment())
+        return await measure(access.targets[0], tokens, options)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long to measure each throughput")
+    parser.add_argument("--runtime", choices=("ray", "process"), default="ray")
+    parser.add_argument("--json", action="store_true", help="print the JSON document only")
+    given = parser.parse_args()
+    options = Options(throughput_s=given.seconds, offers_s=given.seconds * 1.5, with_ray=given.runtime == "ray")
+    figures = {name: round(value, 4) for name, value in asyncio.run(bench(options)).items()}
+    text = json.dumps(figures, indent=2)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(text + "\n")
+    if given.json:
+        sys.stdout.write(text + "\n")
+        return
+    for name, value in figures.items():
+        sys.stdout.write(f"{name:40} {value:>12,.3f}\n")
+    sys.stdout.write(f"written to {RESULT}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The benchmark's course: one product, one generator, every figure in one run.
+
+ray_round_trip   bare Ray calls, before anything else runs
+null_path        the same frames, gateway, batching, commit and way back, with an actor that only counts
+chat             real conversations: customer's frame -> commit -> agent's frame
+offer            arrival -> session -> queue -> router -> agent -> offer, at 100 and at 1,000 events/s
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+
+from loadtest.bench.bench_world import World
+from loadtest.bench.measures import offer_latency, percentile, throughput
+from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
+
+AGENTS = 40
+CONVERSATIONS = 400
+IN_FLIGHT = 2_000
+#: The gateway's view of other processes' counters is up to a second old.
+STATUS_AGE_S = 1.3
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How long to measure each thing."""
+
+    throughput_s: float = 10.0
+    offers_s: float = 15.0
+    with_ray: bool = True
+    #: The environment in which the product's Ray is found.
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+async def measure(target: str, tokens: dict[str, str], options: Options) -> Figures:
+    """All figures, by name."""
+    figures: Figures = {}
+    if options.with_ray:
+        figures |= await ray_round_trip(options.environment)
+    channel = grpc.aio.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
+    async with channel:
+        world = World(channel, tokens)
+        await world.open(AGENTS)
+        try:
+            figures |= await _measure_in(world, partial(calls_made, channel, tokens["admin"]), options)
+        finally:
+            await world.close()
+    return figures | ratios(figures)
+
+
+async def _measure_in(world: World, calls: Callable[[], Awaitable[float]], options: Options) -> Figures:
+    tag = f"{time.time_ns() // 1_000_000:x}"
+    chats = [f"webchat:bench-{tag}-{number}" for number in range(CONVERSATIONS)]
+    nulls = [f"null:bench-{tag}-{number}" for number in range(CONVERSATIONS)]
+    for conversation in chats:
+        world.arrive(conversation)
+    await world.until_talking(len(chats))
+    last = 0
+    for conversation in nulls:
+        last = world.arrive(conversation)
+    await world.customers.settled(last)
+    figures: Figures = {}
+    echoed = world.echoed
+    rate, _ = await throughput(world, nulls, options.throughput_s, IN_FLIGHT, lambda n: world.until_echoed(echoed + n))
+    figures["null_path_events_per_s"] = rate
+    calls_before, delivered = await calls(), world.delivered
+    rate, count = await throughput(
+        world, chats, options.throughput_s, IN_FLIGHT, lambda n: world.until_delivered(delivered + n)
+    )
+    figures["chat_events_per_s"] = rate
+    if options.with_ray:
+        figures["ray_calls_per_event"] = (await calls() - calls_before) / count
+    for events_per_s in (100, 1_000):
+        offered = await offer_latency(world, f"offer-{tag}-{events_per_s}", events_per_s, options.offers_s, chats)
+        figures[f"offer_ms_p50_at_{events_per_s}"] = percentile(offered, 0.5)
+        figures[f"offer_ms_p99_at_{events_per_s}"] = percentile(offered, 0.99)
+    return figures
+
+
+def ratios(figures: Figures) -> Figures:
+    """What the figures are to each other: true of the machine whatever its speed."""
+    found = {"chat_share_of_null_path": figures["chat_events_per_s"] / figures["null_path_events_per_s"]}
+    round_trip = figures.get("ray_round_trip_ms_p50")
+    if round_trip:
+        found["offer_p99_at_1000_in_ray_round_trips"] = figures["offer_ms_p99_at_1000"] / round_trip
+    return found
+
+
+async def calls_made(channel: grpc.aio.Channel, token: str) -> float:
+    """Calls between the cluster's processes so far."""
+    await asyncio.sleep(STATUS_AGE_S)
+    stub = admin_pb2_grpc.AdminServiceStub(channel)
+    answer = await stub.Status(admin_pb2.StatusRequest(), metadata=(("authorization", f"Bearer {token}"),))
+    cluster = MessageToDict(answer.cluster)
+    return float(cluster["calls"]) + sum(float(host.get("calls", 0)) for host in cluster["hosts"].values())
+
+
+async def ray_round_trip(environment: dict[str, str]) -> Figures:
+    """Bare Ray calls on the product's own Ray, from a process of their own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cluster.onray.round_trip", "auto", stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    output, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the Ray round trip could not be measured: status {process.returncode}")
+    taken = json.loads(output.splitlines()[-1])
+    return {"ray_round_trip_ms_p50": percentile(taken, 0.5), "ray_round_trip_ms_p99": percentile(taken, 0.99)}

@@ -1,0 +1,1 @@
+"""Tests of load and demo without a product."""
