@@ -12,6 +12,8 @@ adapter            session                queue              agent
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from actors.actor import Message
 from actors.address import Address
 from actors.values import Content, Customer, Requirement
@@ -19,6 +21,8 @@ from actors.values import Content, Customer, Requirement
 
 class Arrive(Message, frozen=True):
     """A customer opens a conversation: a need on one channel. `open` is false outside the entry point's hours."""
+
+    begins: ClassVar[bool] = True
 
     conversation: str
     channel: str
