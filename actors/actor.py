@@ -20,6 +20,8 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
     #: It begins something, so a full cluster may refuse it; what continues something is never turned away.
     begins: ClassVar[bool] = False
+    #: Nobody minds if an answer to it comes from a host that has lost the actor without knowing: it asks, or is soon stale.
+    fleeting: ClassVar[bool] = False
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -44,6 +44,8 @@ class CustomerMessage(Message, frozen=True):
 
 
 class CustomerTyping(Message, frozen=True):
+    fleeting: ClassVar[bool] = True
+
     typing: bool
 
 
@@ -124,6 +126,8 @@ class AgentMessage(Message, frozen=True):
 
 
 class AgentTyping(Message, frozen=True):
+    fleeting: ClassVar[bool] = True
+
     agent: str
     interaction: str
     typing: bool

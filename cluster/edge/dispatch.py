@@ -234,4 +234,3 @@ class Dispatch:
                 self._route_ack(shard, link)
         for pump in self._pumps.values():
             pump.hurry()
-

@@ -254,8 +254,10 @@ class Shard:
             is_turned_away = group.turns_away and entry.message.begins
             refusal = FULL if is_turned_away else self._turn(entry.to, entry.message, entry)
             self.marks.advance(entry.stream, entry.seq, self.now, refusal)
-            # A shard's message must be marked durably, or its sender's acknowledgement would outlive the mark.
-            if refusal is not None or entry.stream.startswith("s:"):
+            # Even if the turn changed nothing. A shard's message must be marked durably, or its sender's acknowledgement
+            # would outlive the mark; and only a commit proves that this host still has the shard: one that has lost it
+            # sees a past in which, say, an offer to be rejected is not there yet, and would call that done.
+            if refusal is not None or entry.stream.startswith("s:") or not entry.message.fleeting:
                 self._durable = True
         if refusal is not None:
             group.refusals.append((entry.stream, entry.seq, refusal))
