@@ -84,6 +84,8 @@ class Supervisor:
         self._deciding = asyncio.Lock()
         self._starting = asyncio.Semaphore(options.starting_at_once)
         self._locating: dict[ShardId, asyncio.Task[None]] = {}
+        #: Pinned shards whose hosts have started and wait to be given them.
+        self._to_place: dict[ShardId, None] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._checks: dict[str, asyncio.Task[None]] = {}
 
@@ -195,9 +197,9 @@ class Supervisor:
     async def _tick(self) -> None:
         for tick in itertools.count():
             await asyncio.sleep(self._options.check_every_s)
-            for name in self._watchers:
-                # Literal mode has hundreds of pinned hosts; their death is noticed without asking.
-                is_due = tick % PINNED_CHECK_EVERY == 0 or not name.startswith(PINNED_HOST_PREFIX)
+            for turn, name in enumerate(self._watchers, tick):
+                # Literal mode has hundreds of pinned hosts; their death is noticed without asking, so they take turns.
+                is_due = turn % PINNED_CHECK_EVERY == 0 or not name.startswith(PINNED_HOST_PREFIX)
                 if is_due and name not in self._checks:
                     self._checks[name] = asyncio.create_task(self._check(name), name=f"check:{name}")
             for name in self._table.gateways:
@@ -233,11 +235,34 @@ class Supervisor:
             self._checks.pop(gateway, None)
 
     async def _retire(self, name: str) -> None:
+        """End a pinned host that has had nothing to do for a while, unless it has by now."""
+        shard = ShardId(name.removeprefix(PINNED_HOST_PREFIX))
         async with self._deciding:
-            shards = {shard: placed for shard, placed in self._table.shards.items() if placed.host != name}
-            self._alive.pop(name, None)
-            await self._publish(shards, self._table.gateways)
-        await self._dismiss(name)
+            # It may have been idle only because its shard was still to come.
+            is_over = shard not in self._locating and await self._is_over(name, shard)
+            if is_over:
+                watcher = self._watchers.pop(name, None)
+                if watcher is not None:
+                    watcher.cancel()
+                self._alive.pop(name, None)
+                shards = {shard: placed for shard, placed in self._table.shards.items() if placed.host != name}
+                await self._publish(shards, self._table.gateways)
+                # Under the lock still: whoever wants the shard again starts a new process, not this one.
+                await self._launcher.stop_host(name)
+        if not is_over:
+            await self._decide()
+
+    async def _is_over(self, name: str, shard: ShardId) -> bool:
+        """Take the shard off its host, so that nothing more is committed there, and see whether anything is left of it."""
+        placed = self._table.shards.get(shard)
+        if placed is None:
+            return True
+        await self._hand(name, "release", {shard: placed.epoch})
+        try:
+            image = await self._store.describe(shard)
+        except StoreUnavailable:
+            return False
+        return not (image.live or image.timers or image.outbox)
 
     async def _dismiss(self, name: str) -> None:
         watcher = self._watchers.pop(name, None)
@@ -315,18 +340,29 @@ class Supervisor:
 
     async def _place_pinned(self, shard: ShardId) -> None:
         try:
-            host = pinned_host(shard)
-            await self._enlist(host)
-            async with self._deciding:
-                if shard in self._table.shards:
-                    return
-                # Its epoch survives in the store while it is in no table, so ask there.
-                epoch = (await self._store.describe(shard)).epoch + 1
-                placed = Placed(host, epoch)
-                await self._assign({shard: placed})
-                await self._publish({**self._table.shards, shard: placed}, self._table.gateways)
+            while shard not in self._table.shards:
+                try:
+                    await self._enlist(pinned_host(shard))
+                    self._to_place[shard] = None
+                    async with self._deciding:
+                        await self._place_ready()
+                except (PeerGone, StoreUnavailable) as problem:
+                    log.warning("shard_not_placed", shard=shard, detail=str(problem))
+                    await asyncio.sleep(0.1)
         finally:
             self._locating.pop(shard, None)
+            self._to_place.pop(shard, None)
+
+    async def _place_ready(self) -> None:
+        """Place all pinned shards whose hosts are up, with one new table for all of them."""
+        ready = [shard for shard in self._to_place if pinned_host(shard) in self._alive and shard not in self._table.shards]
+        self._to_place.clear()
+        # A shard's epoch survives in the store while it is in no table, so ask there.
+        images = await asyncio.gather(*(self._store.describe(shard) for shard in ready))
+        placed = {shard: Placed(pinned_host(shard), image.epoch + 1) for shard, image in zip(ready, images, strict=True)}
+        if placed:
+            await self._assign(placed)
+            await self._publish({**self._table.shards, **placed}, self._table.gateways)
 
     # -- the table ----------------------------------------------------------------------------------------------------
 
