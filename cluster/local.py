@@ -75,8 +75,9 @@ class LocalCluster:
         """Start a supervisor, the first one or the next after `kill_supervisor`."""
         supervisor = Supervisor(self.store, self.transport, self, self.placement, self.options)
         self.supervisor = supervisor
-        self._registry.add(SUPERVISOR, supervisor)
         await supervisor.start()
+        # Not before: it would answer from an empty table, and store that for the true one.
+        self._registry.add(SUPERVISOR, supervisor)
 
     async def stop(self) -> None:
         """End everything."""

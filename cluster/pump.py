@@ -25,6 +25,7 @@ class Pump:
         self._carry = carry
         self._wanted = asyncio.Event()
         self._retry_s = FIRST_RETRY_S
+        self._is_retired = False
         self._task = asyncio.create_task(self._run(), name=f"pump:{name}")
 
     def wake(self) -> None:
@@ -36,9 +37,10 @@ class Pump:
         self._retry_s = FIRST_RETRY_S
         self._wanted.set()
 
-    def cancel(self) -> None:
-        """End the pump; what was under way has an unknown outcome."""
-        self._task.cancel()
+    def retire(self) -> None:
+        """End the pump after the call under way, whose outcome still counts."""
+        self._is_retired = True
+        self._wanted.set()
 
     async def stop(self) -> None:
         """End the pump and wait until it is over."""
@@ -49,6 +51,8 @@ class Pump:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
+            if self._is_retired:
+                return
             try:
                 if await self._carry():
                     self._wanted.set()

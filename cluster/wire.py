@@ -85,7 +85,10 @@ class ShardReceipt(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
+    """`strangers` are shards whose commands were acknowledged to a host that does not run them."""
+
     shards: dict[ShardId, ShardReceipt]
+    strangers: list[ShardId] = []
 
 
 class Outbound(msgspec.Struct, frozen=True, array_like=True):
@@ -106,9 +109,9 @@ class Push(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PushReceipt(msgspec.Struct, frozen=True, array_like=True):
-    """Links that this gateway does not hold (any more) under the generation that was used."""
+    """Links that this gateway does not hold (any more) under the generation that was used, which is told too."""
 
-    unknown: list[str] = []
+    unknown: list[tuple[str, int]] = []
 
 
 class LinkNews(msgspec.Struct, frozen=True, array_like=True):
@@ -143,12 +146,18 @@ class Placed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ShardTable(msgspec.Struct, frozen=True, array_like=True):
-    """Who owns which shard, as the supervisor last decided. `hosts` maps each to the incarnation now alive."""
+    """Who owns which shard, as the supervisor last decided. `hosts` maps each to the incarnation now alive.
+
+    `members` are all hosts that belong to the cluster, silent ones too, so that the next supervisor looks for them.
+    `term` counts supervisors: one that finds a greater term than its own was replaced.
+    """
 
     version: int
     shards: dict[ShardId, Placed]
     hosts: dict[str, str]
     gateways: list[str]
+    members: list[str] = []
+    term: int = 0
 
 
 class HostReport(msgspec.Struct, frozen=True, array_like=True):

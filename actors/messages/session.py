@@ -51,10 +51,15 @@ class CustomerSaw(Message, frozen=True):
 
 
 class CustomerResumed(Message, frozen=True):
-    """The customer's device is back, perhaps over another link: show it all entries after `seen`."""
+    """The customer's device is back, perhaps over another link: show it all entries after `seen`.
+
+    `visit` counts the device's connections from 1, so that one which comes late over an old link does not take the
+    customer away from a newer one; 0 says that the channel cannot tell.
+    """
 
     link: str
     seen: int = 0
+    visit: int = 0
 
 
 class CustomerLeft(Message, frozen=True):

@@ -46,6 +46,8 @@ class SessionState(Record, frozen=True):
     #: Ids of the transfers already made.
     transfers: tuple[str, ...] = ()
     reason: EndReason | None = None
+    #: The newest connection of the customer's device; older ones that come late are not shown anything.
+    visit: int = 0
 
 
 class Marks(Record, frozen=True):

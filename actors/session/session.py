@@ -111,8 +111,10 @@ class Session(Conversation):
         state = self.state
         if state is None:
             return turn.refuse(*UNKNOWN)
-        if message.link and message.link != state.link:
-            state = replace(state, link=message.link)
+        if message.visit and message.visit < state.visit:
+            return  # An older connection of the device, overtaken on another link by the one it has now.
+        if (message.link and message.link != state.link) or message.visit > state.visit:
+            state = replace(state, link=message.link or state.link, visit=max(message.visit, state.visit))
             turn.put(STATE, state)
         link, marks = link_address(state.link), self.marks
         if missed := tuple(self.entries[max(message.seen, 0) :]):

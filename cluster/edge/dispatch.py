@@ -85,11 +85,8 @@ class Dispatch:
 
     def acknowledge(self, shard: ShardId, link: str, number: int) -> None:
         """Let a shard forget its commands for the link up to `number`; repeated by later ones if it gets lost."""
-        self._acks[shard, link] = number
-        host = self.routes.host_of(shard)
-        if host is not None:
-            self._acks_ready.setdefault(host, {})[shard, link] = None
-            self._pump(host).wake()
+        self._acks[shard, link] = max(number, self._acks.get((shard, link), 0))
+        self._route_ack(shard, link)
 
     def update_table(self, payload: bytes) -> None:
         self.routes.update(payload)
@@ -106,6 +103,12 @@ class Dispatch:
             return
         self._ready.setdefault(host, {})[shard] = None
         self._pump(host).wake()
+
+    def _route_ack(self, shard: ShardId, link: str) -> None:
+        host = self.routes.host_of(shard)
+        if host is not None:
+            self._acks_ready.setdefault(host, {})[shard, link] = None
+            self._pump(host).wake()
 
     def _pump(self, host: str) -> Pump:
         pump = self._pumps.get(host)
@@ -127,9 +130,9 @@ class Dispatch:
                 if parcel.stream in self.floors:
                     floors[parcel.stream] = self.floors[parcel.stream]
         acks = [
-            CommandAck(shard, link, number)
+            CommandAck(shard, link, self._acks.pop((shard, link)))
             for shard, link in self._acks_ready.pop(host, ())
-            if (number := self._acks.pop((shard, link), None)) is not None
+            if (shard, link) in self._acks and self.routes.host_of(shard) == host
         ]
         if not parcels and not acks:
             return False
@@ -142,11 +145,15 @@ class Dispatch:
             for shard in parcels:
                 self._again(shard, host)
             for ack in acks:
-                if (ack.shard, ack.link) not in self._acks:
-                    self.acknowledge(ack.shard, ack.link, ack.number)
+                self.acknowledge(ack.shard, ack.link, ack.number)
             raise
-        receipts = receipt_decoder.decode(answer).shards
-        failed = False
+        receipt_of = receipt_decoder.decode(answer)
+        strangers = set(receipt_of.strangers)
+        for ack in acks:
+            if ack.shard in strangers:  # It moves; whoever runs it next must hear this, for the adapter says it once.
+                self.acknowledge(ack.shard, ack.link, ack.number)
+        receipts = receipt_of.shards
+        failed = bool(strangers)
         for shard, sent in parcels.items():
             receipt = receipts.get(shard)
             if receipt is not None and receipt.status is ShardStatus.SETTLED:
@@ -215,14 +222,15 @@ class Dispatch:
         for host in [host for host in self._pumps if host not in table.hosts]:
             self._ready.pop(host, None)
             self._acks_ready.pop(host, None)
-            stopping = self._pumps.pop(host)
-            stopping.cancel()
+            self._pumps.pop(host).retire()
         for shard, lane in self._lanes.items():
             if previous.shards.get(shard) != table.shards.get(shard):
                 lane.sent = 0
                 lane.host = None
             if not lane.sent:
                 self._route(shard)
+        for shard, link in self._acks:
+            self._route_ack(shard, link)
         for pump in self._pumps.values():
             pump.hurry()
 

@@ -241,7 +241,7 @@ class Edge:
 
     async def push(self, payload: bytes) -> bytes:
         """Take commands from a host for links that are open here."""
-        unknown: dict[str, None] = {}
+        unknown: dict[tuple[str, int], None] = {}
         by_link: dict[str, list[Command]] = {}
         for out in push_decoder.decode(payload).commands:
             if out.reply_to and out.link == self._ask_link:
@@ -250,7 +250,7 @@ class Edge:
                 command = Command(out.source, out.number, self._codec.message(out.body))
                 by_link.setdefault(out.link, []).append(command)
             else:
-                unknown[out.link] = None
+                unknown[out.link, out.generation] = None
         for name, commands in by_link.items():
             link = self._links.get(name)
             if link is not None:

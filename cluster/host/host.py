@@ -112,14 +112,17 @@ class Host:
     async def deliver(self, payload: bytes) -> bytes:
         """Take a `Delivery`; answers with its `Receipt` once every shard's part is committed or turned away."""
         delivery = delivery_decoder.decode(payload)
+        strangers: dict[ShardId, None] = {}
         for ack in delivery.acks:
             source = self.shards.get(ack.shard)
             if source is not None:
                 source.outbox.acknowledge(f"l:{ack.link}", ack.number)
+            else:
+                strangers[ack.shard] = None
         receipts: dict[ShardId, ShardReceipt] = {}
         expected = len(delivery.parcels)
         if not expected:
-            return encode(Receipt(receipts))
+            return encode(Receipt(receipts, list(strangers)))
         complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def settle(shard: ShardId, receipt: ShardReceipt) -> None:
@@ -131,7 +134,7 @@ class Host:
         for shard_id in delivery.parcels:
             self._accept(delivery, shard_id, pending, partial(settle, shard_id))
         await complete
-        return encode(Receipt(receipts))
+        return encode(Receipt(receipts, list(strangers)))
 
     async def assign(self, payload: bytes) -> bytes:
         """Claim shards and run them; answers with a report of what runs here now."""
@@ -150,6 +153,7 @@ class Host:
     async def table(self, payload: bytes) -> bytes:
         """Take a newer shard table over."""
         self.outlets.routes.update(payload)
+        self._work.set()
         return b""
 
     async def links(self, payload: bytes) -> bytes:
@@ -209,6 +213,7 @@ class Host:
             await self._work.wait()
             self._work.clear()
             async with self._between_batches:
+                self._let_go_of_superseded()
                 now = self._clock.now_ms()
                 ready = [shard for shard in self.shards.values() if shard.wants_tidy or shard.has_work(now)]
                 if ready:
@@ -298,6 +303,17 @@ class Host:
             self._idle_since = self._clock.now_ms()
             self.outlets.resend_all(shard)
         self._work.set()
+
+    def _let_go_of_superseded(self) -> None:
+        """Drop shards that were given to another epoch while this host was given up on and could not be told.
+
+        A commit would be fenced, but a shard with nothing to commit would answer from the past for ever.
+        """
+        placed = self.outlets.routes.table.shards
+        for shard in list(self.shards.values()):
+            newer = placed.get(shard.id)
+            if newer is not None and newer.epoch > shard.epoch:
+                self._drop(shard.id, "superseded")
 
     def _drop(self, shard_id: ShardId, reason: str) -> None:
         shard = self.shards.pop(shard_id, None)

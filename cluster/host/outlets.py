@@ -176,11 +176,11 @@ class Outlets:
         taken: list[tuple[Shard, str, ShardId, int]] = []
         for source_id, destination in lanes:
             source = self._shards.get(source_id)
-            if source is None:
-                continue
+            target = ShardId(destination[2:])
+            if source is None or self.routes.host_of(target) != host:
+                continue  # Whoever moved the shard has routed the lane anew.
             items = source.outbox.unsent(destination, LANE_LIMIT, alone=True)
             if items:
-                target = ShardId(destination[2:])
                 stream = source.stream
                 parcels.setdefault(target, []).extend(Parcel(stream, item.number, item.to, item.body) for item in items)
                 taken.append((source, destination, target, items[-1].number))
@@ -213,14 +213,12 @@ class Outlets:
         lanes = self._ready.pop(gateway, {})
         commands = self._commands.pop(gateway, [])
         taken: list[tuple[Shard, str]] = []
-        used: dict[str, int] = {}
         for source_id, destination in lanes:
             source = self._shards.get(source_id)
             held = self._links.get(destination[2:])
             if source is None or held is None or held[0] != gateway:
                 continue
             link, generation = destination[2:], held[1]
-            used[link] = generation
             items = source.outbox.unsent(destination, LANE_LIMIT)
             commands.extend(Outbound(link, generation, source.id, item.number, item.body) for item in items)
             taken.append((source, destination))
@@ -234,13 +232,12 @@ class Outlets:
         except PeerGone:
             self._send_again(taken)
             raise
-        for link in push_receipt_decoder.decode(answer).unknown:
-            self._lose_link(link, (gateway, used.get(link, -1)))
+        for link, generation in push_receipt_decoder.decode(answer).unknown:
+            self._lose_link(link, gateway, generation)
         return bool(self._ready.get(gateway) or self._commands.get(gateway))
 
-    def _lose_link(self, link: str, used: tuple[str, int]) -> None:
+    def _lose_link(self, link: str, gateway: str, generation: int) -> None:
         """The gateway does not hold the link under the generation that was used: wait for news of a newer one."""
-        gateway, generation = used
         if self._claims.get(gateway, {}).get(link) == generation:
             del self._claims[gateway][link]
             self._choose(link)
@@ -256,7 +253,7 @@ class Outlets:
         table = self.routes.table
         for peer in [host for host in previous.hosts if host in self._pumps and host not in table.hosts]:
             self._ready.pop(peer, None)
-            self._pumps.pop(peer).cancel()
+            self._pumps.pop(peer).retire()
         for shard in self._shards.values():
             for destination in list(shard.outbox.destinations()):
                 if destination.startswith("s:"):

@@ -103,7 +103,11 @@ class SupervisorActor:
         launcher = RayLauncher(spec, transport, HostActor)
         store = connect(spec.store_url, spec.name)
         supervisor = Supervisor(store, transport, launcher, spec.placement(), spec.supervisor)
-        await supervisor.start()
+        try:
+            await supervisor.start()
+        except BaseException:
+            await supervisor.stop()  # The next call builds another; there must not be two that decide.
+            raise
         return supervisor
 
 

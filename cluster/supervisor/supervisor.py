@@ -3,6 +3,9 @@
 It decides; the store enforces. A host that was given up on may still run (a zombie), but its epoch is over and the
 store refuses its commits (I9). The supervisor itself may die at any time: hosts and gateways go on with the table
 they have, and the next supervisor reads the stored table and asks the hosts what they run.
+
+Invariants kept: an epoch is given once, because each is stored before it is used and only the newest supervisor can
+store; every host that ever joined is watched until it is dismissed.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from actors.address import Placement, ShardId, is_pinned
 from cluster.codec import encode
@@ -27,9 +32,12 @@ from cluster.transport import PeerMethod, Transport
 from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder, table_decoder
 
 log = structlog.get_logger("supervisor")
+T = TypeVar("T")
 
 TABLE = "shard-table"
 PINNED_CHECK_EVERY = 10
+STORE_RETRY_S = 0.1
+START_RETRY_S = 0.1
 
 
 class Launcher(Protocol):
@@ -88,6 +96,7 @@ class Supervisor:
         self._to_place: dict[ShardId, None] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._checks: dict[str, asyncio.Task[None]] = {}
+        self._resigning: asyncio.Task[None] | None = None
 
     @property
     def methods(self) -> dict[str, PeerMethod]:
@@ -96,17 +105,14 @@ class Supervisor:
 
     async def start(self) -> None:
         """Take over from an earlier supervisor if there was one, and place every shard."""
-        await self._read_table()
-        names = host_names(self._options)
-        known = [host for host in self._table.hosts if host not in names]
-        await asyncio.gather(*(self._enlist(name) for name in [*names, *known]))
+        await self._take_over()
+        names = dict.fromkeys([*host_names(self._options), *self._table.members])
+        await asyncio.gather(*(self._enlist(name) for name in names))
         await self._decide()
         self._ticker = asyncio.create_task(self._tick(), name="supervisor:tick")
-        for shard in await self._store.shards():
-            if is_pinned(shard):
-                image = await self._store.describe(shard)
-                if image.live or image.timers or image.outbox:
-                    self._locate(shard)
+        for shard in await self._patiently(self._store.shards):
+            if is_pinned(shard) and await self._has_work(shard):
+                self._locate(shard)
 
     async def stop(self) -> None:
         """End; hosts go on."""
@@ -145,9 +151,13 @@ class Supervisor:
         name = payload.decode()
         self._draining[name] = None
         await self._decide()
-        if not any(placed.host == name for placed in self._table.shards.values()):
+        if not self._holds(name):
             await self._dismiss(name)
         return encode(self._table)
+
+    def _holds(self, host: str) -> bool:
+        """Whether the host has any shard."""
+        return any(placed.host == host for placed in self._table.shards.values())
 
     async def status(self, _: bytes) -> bytes:
         """Every living host's last report."""
@@ -214,6 +224,8 @@ class Supervisor:
             report = self._alive[name]
             if report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
                 await self._retire(name)
+            elif name in self._draining and not report.shards and not self._holds(name):
+                await self._dismiss(name)
             elif is_new or self._misplaced():
                 await self._decide()
         except PeerGone:
@@ -235,44 +247,40 @@ class Supervisor:
             self._checks.pop(gateway, None)
 
     async def _retire(self, name: str) -> None:
-        """End a pinned host that has had nothing to do for a while, unless it has by now."""
-        shard = ShardId(name.removeprefix(PINNED_HOST_PREFIX))
+        """End an idle pinned host, once it is certain that its shard left nothing to do behind."""
         async with self._deciding:
-            # It may have been idle only because its shard was still to come.
-            is_over = shard not in self._locating and await self._is_over(name, shard)
-            if is_over:
-                watcher = self._watchers.pop(name, None)
-                if watcher is not None:
-                    watcher.cancel()
-                self._alive.pop(name, None)
-                shards = {shard: placed for shard, placed in self._table.shards.items() if placed.host != name}
-                await self._publish(shards, self._table.gateways)
-                # Under the lock still: whoever wants the shard again starts a new process, not this one.
-                await self._launcher.stop_host(name)
-        if not is_over:
-            await self._decide()
+            if ShardId(name.removeprefix(PINNED_HOST_PREFIX)) in self._locating:
+                return  # Idle only because its shard is still to come.
+            leaving = {shard: placed.epoch for shard, placed in self._table.shards.items() if placed.host == name}
+            # Released first: what comes from here on is turned away, and nobody else can commit.
+            await self._hand(name, "release", leaving)
+            for shard in leaving:
+                if await self._has_work(shard):
+                    return  # A message came after the report; the next check gives the shard back to the host.
+            self._forget(name)
+            shards = {shard: placed for shard, placed in self._table.shards.items() if placed.host != name}
+            await self._publish(shards, self._table.gateways)
+            # Under the lock still: whoever wants the shard again is given a new process, not this one.
+            await self._launcher.stop_host(name)
 
-    async def _is_over(self, name: str, shard: ShardId) -> bool:
-        """Take the shard off its host, so that nothing more is committed there, and see whether anything is left of it."""
-        placed = self._table.shards.get(shard)
-        if placed is None:
-            return True
-        await self._hand(name, "release", {shard: placed.epoch})
-        try:
-            image = await self._store.describe(shard)
-        except StoreUnavailable:
-            return False
-        return not (image.live or image.timers or image.outbox)
+    async def _has_work(self, shard: ShardId) -> bool:
+        """Whether a stored shard has actors, timers or messages that somebody must see to."""
+        image = await self._patiently(partial(self._store.describe, shard))
+        return bool(image.live or image.timers or image.outbox)
 
     async def _dismiss(self, name: str) -> None:
-        watcher = self._watchers.pop(name, None)
-        if watcher is not None:
-            watcher.cancel()
-        self._alive.pop(name, None)
+        self._forget(name)
         self._draining.pop(name, None)
         await self._launcher.stop_host(name)
         async with self._deciding:
             await self._publish(self._table.shards, self._table.gateways)
+
+    def _forget(self, name: str) -> None:
+        """Watch this host no more."""
+        watcher = self._watchers.pop(name, None)
+        if watcher is not None:
+            watcher.cancel()
+        self._alive.pop(name, None)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
@@ -299,15 +307,20 @@ class Supervisor:
             moving = {
                 s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)
             }
-            if not moving and self._told_hosts() == self._table.hosts:
+            if not moving and self._told_hosts() == self._table.hosts and list(self._watchers) == self._table.members:
                 return
             shards = dict(self._table.shards)
             for shard, host in moving.items():
-                before = shards.get(shard)
-                shards[shard] = Placed(host, before.epoch + 1 if before is not None else 1)
+                shards[shard] = Placed(host, self._last_epoch(shard) + 1)
             await self._release(moving)
             await self._publish(shards, self._table.gateways)
             await self._assign({shard: shards[shard] for shard in moving})
+
+    def _last_epoch(self, shard: ShardId) -> int:
+        """The highest epoch that was ever heard of; a store that lost its last second may know less than a host does."""
+        placed = self._table.shards.get(shard)
+        running = [report.shards.get(shard, 0) for report in self._alive.values()]
+        return max([placed.epoch if placed is not None else 0, *running])
 
     async def _release(self, moving: dict[ShardId, str]) -> None:
         """Let living hosts finish what they are doing with shards that move away."""
@@ -327,7 +340,8 @@ class Supervisor:
     async def _hand(self, host: str, method: str, shards: dict[ShardId, int]) -> None:
         """Call a host about shards; if it fails, the next check finds the shards misplaced and decides again."""
         try:
-            answer = await self._transport.call(host, method, encode(Assignment(shards)), timeout_s=30.0)
+            # No longer than the lease: while one host hangs, nothing else is decided.
+            answer = await self._transport.call(host, method, encode(Assignment(shards)), timeout_s=self._options.lease_s)
             self._alive[host] = report_decoder.decode(answer)
         except PeerGone as problem:
             log.warning("host_call_failed", host=host, method=method, detail=str(problem))
@@ -343,12 +357,13 @@ class Supervisor:
             while shard not in self._table.shards:
                 try:
                     await self._enlist(pinned_host(shard))
-                    self._to_place[shard] = None
-                    async with self._deciding:
-                        await self._place_ready()
-                except (PeerGone, StoreUnavailable) as problem:
-                    log.warning("shard_not_placed", shard=shard, detail=str(problem))
-                    await asyncio.sleep(0.1)
+                except PeerGone as problem:
+                    log.warning("host_not_started", host=pinned_host(shard), detail=str(problem))
+                    await asyncio.sleep(START_RETRY_S)
+                    continue
+                self._to_place[shard] = None
+                async with self._deciding:
+                    await self._place_ready()
         finally:
             self._locating.pop(shard, None)
             self._to_place.pop(shard, None)
@@ -358,31 +373,42 @@ class Supervisor:
         ready = [shard for shard in self._to_place if pinned_host(shard) in self._alive and shard not in self._table.shards]
         self._to_place.clear()
         # A shard's epoch survives in the store while it is in no table, so ask there.
-        images = await asyncio.gather(*(self._store.describe(shard) for shard in ready))
-        placed = {shard: Placed(pinned_host(shard), image.epoch + 1) for shard, image in zip(ready, images, strict=True)}
+        images = await asyncio.gather(*(self._patiently(partial(self._store.describe, shard)) for shard in ready))
+        placed = {
+            shard: Placed(pinned_host(shard), max(image.epoch, self._last_epoch(shard)) + 1)
+            for shard, image in zip(ready, images, strict=True)
+        }
         if placed:
-            await self._assign(placed)
             await self._publish({**self._table.shards, **placed}, self._table.gateways)
+            await self._assign(placed)
 
     # -- the table ----------------------------------------------------------------------------------------------------
 
     def _told_hosts(self) -> dict[str, str]:
         return {name: report.incarnation for name, report in self._alive.items()}
 
-    async def _read_table(self) -> None:
-        _, content = await self._patient_read()
-        if content:
-            self._table = table_decoder.decode(content)
+    async def _take_over(self) -> None:
+        """Read the table and put a new term on it: from here on an earlier supervisor can store no decision."""
+        while True:
+            version, content = await self._patiently(partial(self._store.read_document, TABLE))
+            found = table_decoder.decode(content) if content else self._table
+            table = replace(found, version=found.version + 1, term=found.term + 1)
+            if await self._patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
+                self._table = table
+                return
 
     async def _publish(self, shards: dict[ShardId, Placed], gateways: list[str]) -> None:
-        """Store a new version of the table, then tell everybody in it."""
-        table = ShardTable(self._table.version + 1, shards, self._told_hosts(), gateways)
+        """Store a new version of the table, then tell everybody in it. Never returns if another supervisor took over."""
+        number = self._table.version + 1
         while True:
-            version, content = await self._patient_read()
-            if content and table_decoder.decode(content).version >= table.version:
-                # Another supervisor, or this one before a lost reply, got further: continue from there.
-                table = ShardTable(table_decoder.decode(content).version + 1, shards, table.hosts, gateways)
-            if await self._patient_write(encode(table), version) >= 0:
+            version, content = await self._patiently(partial(self._store.read_document, TABLE))
+            if content:
+                stored = table_decoder.decode(content)
+                if stored.term > self._table.term:
+                    await self._resign(stored.term)
+                number = max(number, stored.version + 1)  # Ours already, if the reply to storing it was lost.
+            table = ShardTable(number, shards, self._told_hosts(), gateways, list(self._watchers), self._table.term)
+            if await self._patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
                 break
         self._table = table
         for peer in [*table.hosts, *table.gateways]:
@@ -391,23 +417,23 @@ class Supervisor:
                 pump = self._pumps[peer] = Pump(f"table->{peer}", partial(self._tell, peer))
             pump.hurry()
         for peer in [peer for peer in self._pumps if peer not in table.hosts and peer not in table.gateways]:
-            self._pumps.pop(peer).cancel()
+            self._pumps.pop(peer).retire()
+
+    async def _resign(self, term: int) -> None:
+        """Another supervisor was started while this one could not be heard: decide nothing any more."""
+        log.error("superseded", term=self._table.term, by_term=term)
+        self._resigning = asyncio.create_task(self.stop(), name="supervisor:resign")
+        await asyncio.Event().wait()
 
     async def _tell(self, peer: str) -> bool:
         table = self._table
         await self._transport.call(peer, "table", encode(table), timeout_s=2.0)
         return self._table is not table
 
-    async def _patient_read(self) -> tuple[int, bytes]:
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call the store until it answers; repeating is harmless, and without an answer nothing can be decided."""
         while True:
             try:
-                return await self._store.read_document(TABLE)
+                return await call()
             except StoreUnavailable:
-                await asyncio.sleep(0.1)
-
-    async def _patient_write(self, content: bytes, version: int) -> int:
-        while True:
-            try:
-                return await self._store.write_document(TABLE, content, version)
-            except StoreUnavailable:
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(STORE_RETRY_S)

@@ -1,0 +1,88 @@
+"""The simulated administrator: makes up contact-centre configurations and applies them, again and again until it is so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import Random
+
+from actors.address import Address, address
+from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig
+from actors.values import SkillLevel
+from cluster.config.edge import EdgeCentre
+from cluster.edge import Edge
+from cluster.errors import Refused, Unavailable
+from cluster.simulator.plant import Plant
+
+CENTRE = address("centre", "main")
+PATIENCE_S = 4.0
+#: What edges are told: simulated adapters know their doors themselves.
+EDGE = EdgeCentre(names={"en": "Simulated"}, timezone="UTC", channels={}).to_json()
+
+
+class Administrator:
+    """One person with strong opinions."""
+
+    def __init__(self, plant: Plant, queues: list[str], agents: list[str], random: Random) -> None:
+        self.plant = plant
+        self.queues = queues
+        self.agents = agents
+        self.random = random
+        self.applied = 0
+
+    def plan(self, *, complete: bool) -> CentrePlan:
+        """A configuration; a complete one has every queue and agent, and somebody for every need."""
+        random = self.random
+        queues = {}
+        for name in self.queues:
+            if complete or random.random() < 0.85:
+                queues[name] = QueueConfig(
+                    name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
+                    (SkillLevel("loans", 2),) if name == "loans" else (),
+                )  # fmt: skip
+        served = tuple(address("queue", name) for name in queues)
+        agents = {}
+        for index, name in enumerate(self.agents):
+            if complete or random.random() < 0.9:
+                agents[name] = self._agent(name, served, expert=complete and index < 2)
+        return CentrePlan(queues, agents, EDGE)
+
+    def _agent(self, name: str, served: tuple[Address, ...], *, expert: bool) -> AgentConfig:
+        random = self.random
+        if expert:
+            skills = (SkillLevel("zh", 10), SkillLevel("loans", 10))
+        else:
+            skills = tuple(SkillLevel(skill, random.randint(1, 10)) for skill in ("zh", "loans") if random.random() < 0.6)
+            served = tuple(queue for queue in served if random.random() < 0.8)
+        capacity = {"webchat": random.randint(1, 3), "sms": random.randint(1, 2)}
+        return AgentConfig(name.upper(), skills, served, capacity, random.randint(1, 3), random.random() < 0.1, 4_000)
+
+    async def apply(self, plan: CentrePlan) -> None:
+        """Apply a configuration through any gateway; an unknown outcome is tried again."""
+        self.applied += 1
+        message = ApplyCentre(-1, "admin", f"version {self.applied}", plan)
+        while not isinstance(await self._ask(message), CentreVersion):
+            await asyncio.sleep(0.2)
+
+    async def _ask(self, message: ApplyCentre) -> object:
+        """Ask in the process of an edge; one that dies meanwhile never answers."""
+        edges = list(self.plant.edges.items())
+        if not edges:
+            return None
+        name, edge = self.random.choice(edges)
+        asking = self.plant.loop.create_task(_asked(edge, message), context=self.plant.processes[name].context)
+        done, _ = await asyncio.wait({asking}, timeout=PATIENCE_S + 1.0)
+        return asking.result() if done else None
+
+    async def meddle(self, until: float) -> None:
+        """Change the configuration now and then."""
+        while self.plant.loop.time() < until:
+            await asyncio.sleep(self.random.uniform(5.0, 20.0))
+            if self.plant.loop.time() < until:
+                await self.apply(self.plan(complete=False))
+
+
+async def _asked(edge: Edge, message: ApplyCentre) -> object:
+    with contextlib.suppress(Refused, Unavailable):
+        return await edge.ask(CENTRE, message, PATIENCE_S)
+    return None

@@ -1,0 +1,119 @@
+"""Runs seeds: one, or many over several processes; every run is a function of its seed and the code."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import time
+from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from actors.address import Address
+from cluster.invariants.checker import Checker
+from cluster.simulator.logbook import Logbook
+from cluster.simulator.loop import VirtualLoop
+from cluster.simulator.options import SimulationOptions, drawn
+from cluster.simulator.transcripts import Transcripts
+from cluster.simulator.world import World, catalogue_of
+
+T = TypeVar("T")
+
+#: A full collection costs as much as a tenth of a run, so it waits for this many.
+COLLECT_EVERY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationResult:
+    """What one run came to. `journal_digest` names all that was ever committed, byte for byte."""
+
+    seed: int
+    violations: tuple[str, ...]
+    counts: dict[str, int]
+    journal_digest: str
+    took_s: float
+    story: tuple[str, ...] = field(default=())
+
+
+def simulate(seed: int, options: SimulationOptions | None = None) -> SimulationResult:
+    """Run one seed and judge it."""
+    options = options or SimulationOptions()
+    begun = time.perf_counter()
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        world = play(seed, options)
+        violations, counts, digest = _judge(world)
+    finally:
+        if collecting:
+            gc.enable()
+    loop, scale = world.loop, world.scale
+    counts |= {"virtual_ms": int(loop.time() * 1000), "steps": loop.steps, "literal": int(scale.literal), "lax": int(scale.lax)}
+    counts |= {f"fault_{name}": count for name, count in world.faults.counts.items()}
+    story = tuple(world.faults.story) if options.trace or violations else ()
+    return SimulationResult(seed, tuple(violations), counts, digest, time.perf_counter() - begun, story)
+
+
+def play(seed: int, options: SimulationOptions) -> World:
+    """Run one seed to its end, without judging it."""
+    with Logbook() as logbook:
+        world = World(VirtualLoop(), seed, drawn(seed, options), options, catalogue_of(options))
+        world.loop.run(world.run())
+    world.oracle.evidence.logs.append(logbook.text)
+    return world
+
+
+def _judge(world: World) -> tuple[list[str], dict[str, int], str]:
+    memory, oracle = world.plant.store.memory, world.oracle
+    memory.faults = None
+    oracle.evidence.settled = True
+    checker, transcripts, digest = Checker(oracle.evidence), Transcripts(), hashlib.sha256()
+    for shard in finish(memory.shards()):
+        for number, content in finish(memory.journal(shard, 0, 1 << 30)):
+            digest.update(b"%s %d %d\n" % (shard.encode(), number, len(content)))
+            digest.update(content)
+            entry = checker.decode(shard, content)
+            if entry is not None:
+                checker.feed_entry(shard, entry)
+                transcripts.feed(entry)
+        image = finish(memory.describe(shard))
+        checker.stored(image, oracle.now_ms)
+        live = sorted(image.live)
+        for address, records in zip(live, finish(memory.load(shard, live)), strict=True):
+            checker.stored_records(shard, Address(address), records)
+    report = checker.finish(oracle.now_ms)
+    oracle.judge(transcripts, world.customers)
+    found = [f"{v.invariant} {v.subject}: {v.explanation}" for v in report.violations]
+    found += [f"E2E {what}" for what in dict.fromkeys(oracle.violations)]
+    found += [f"DEFECT {what}" for what in dict.fromkeys(world.loop.failures)]
+    return found, dict(report.counts), digest.hexdigest()
+
+
+def finish(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run what never waits: the memory store's operations."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise RuntimeError("an operation of the memory store waited for something")
+
+
+def run_seeds(seeds: Iterable[int], options: SimulationOptions | None = None, processes: int = 2) -> Iterator[SimulationResult]:
+    """Run many seeds, each result as soon as it and all before it are there."""
+    run = partial(simulate, options=options or SimulationOptions())
+    if processes <= 1:
+        for count, seed in enumerate(seeds, 1):
+            yield run(seed)
+            if not count % COLLECT_EVERY:
+                gc.collect()
+        return
+    with ProcessPoolExecutor(processes, initializer=_settle_in) as pool:
+        yield from pool.map(run, seeds, chunksize=COLLECT_EVERY)
+
+
+def _settle_in() -> None:
+    """Imports live for ever, so the collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
