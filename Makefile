@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench lint types format protos pages lock clean env env-dev
+.PHONY: help run demo test check bench lint types format protos pages docs lock clean env env-dev
 
 PY := .venv/bin/python
 PAGES := gateways/desk/web
@@ -50,6 +50,10 @@ protos: env-dev ## Generate the Python code of the wire contracts
 
 pages: ## Build the web pages (needs node 20)
 	@cd $(PAGES) && npm ci --no-audit --no-fund && npm run build
+
+docs: env-dev ## Write the parts of the documentation that are made from the code
+	@$(PY) -m docs.generate
+	@$(PY) -m cluster.cli.reference docs/reference
 
 lock: env-dev ## Lock all packages with hashes; ARGS=--upgrade takes newer versions
 	@$(LOCK) -o requirements.lock

@@ -31,11 +31,11 @@ class Product:
 
     def __init__(self, data_dir: Path, centre: str | None = None, max_attachment_mb: float = 1.0) -> None:
         self._centre = centre or sample_text()
-        self._target = f"127.0.0.1:{free_port()}"
+        self.target = f"127.0.0.1:{free_port()}"
         self._runtime = InProcess(ClusterSpec("product", "memory:", shards=4))
         local = Address("127.0.0.1", 0)
-        chat_link = sdk.LinkOptions(self._target, "webchat-1", GATEWAY_TOKEN)
-        desk_link = sdk.LinkOptions(self._target, "desk-1", DESK_TOKEN)
+        chat_link = sdk.LinkOptions(self.target, "webchat-1", GATEWAY_TOKEN)
+        desk_link = sdk.LinkOptions(self.target, "desk-1", DESK_TOKEN)
         most = max_attachment_mb
         self._webchat_options = WebChatOptions(chat_link, local, data_dir / "webchat", max_attachment_mb=most)
         self._desk_options = DeskOptions(desk_link, local, data_dir / "desk", max_attachment_mb=most)
@@ -47,9 +47,9 @@ class Product:
     async def __aenter__(self) -> Product:
         await self._runtime.start()
         tokens = {"gateway": [GATEWAY_TOKEN], "desk": [DESK_TOKEN], "admin": [ADMIN_TOKEN]}
-        settings = {"listen": [self._target], "tokens": tokens, "signing_key": "signing-key-of-the-tests-0123456789"}
+        settings = {"listen": [self.target], "tokens": tokens, "signing_key": "signing-key-of-the-tests-0123456789"}
         await self._runtime.start_gateway("gateway-1", "gateways.server.factory:open_gateway", settings)
-        await apply_first_centre(self._target, ADMIN_TOKEN, self._centre)
+        await apply_first_centre(self.target, ADMIN_TOKEN, self._centre)
         await self.start_webchat()
         await self.start_desk()
         return self

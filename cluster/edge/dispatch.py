@@ -6,6 +6,7 @@ nothing may overtake. When the shard table moves a lane's shard, everything unse
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -31,6 +32,7 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
+ACK_DELAY_S = 0.1
 OVERLOAD_RETRY_MS = 1_000
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
@@ -62,6 +64,7 @@ class Dispatch:
         self._ready: dict[str, dict[ShardId, None]] = {}
         self._acks: dict[tuple[ShardId, str], int] = {}
         self._acks_ready: dict[str, dict[tuple[ShardId, str], None]] = {}
+        self._ack_timer: asyncio.TimerHandle | None = None
         self._pumps: dict[str, Pump] = {}
         #: Link stream -> frame up to which the adapter knows every outcome.
         self.floors: dict[str, int] = {}
@@ -92,6 +95,8 @@ class Dispatch:
         self.routes.update(payload)
 
     async def stop(self) -> None:
+        if self._ack_timer is not None:
+            self._ack_timer.cancel()
         await self.routes.stop()
         for pump in self._pumps.values():
             await pump.stop()
@@ -108,6 +113,13 @@ class Dispatch:
         host = self.routes.host_of(shard)
         if host is not None:
             self._acks_ready.setdefault(host, {})[shard, link] = None
+            if self._ack_timer is None:
+                self._ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._carry_acks)
+
+    def _carry_acks(self) -> None:
+        """Nobody waits for an acknowledgement, so it goes with the next frames, or a little later by itself."""
+        self._ack_timer = None
+        for host in self._acks_ready:
             self._pump(host).wake()
 
     def _pump(self, host: str) -> Pump:
@@ -117,8 +129,33 @@ class Dispatch:
         return pump
 
     async def _carry(self, host: str) -> bool:
+        parcels = self._take_parcels(host)
+        acks = self._take_acks(host)
+        if not parcels and not acks:
+            return False
+        streams = {parcel.stream for taken in parcels.values() for parcel in taken}
+        floors = {stream: floor for stream, floor in self.floors.items() if stream in streams}
+        self.calls += 1
+        try:
+            delivery = Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks)
+            receipt = receipt_decoder.decode(await self._transport.call(host, "deliver", encode(delivery)))
+        except PeerGone:
+            for shard in parcels:
+                self._again(shard, host)
+            for ack in acks:
+                self.acknowledge(ack.shard, ack.link, ack.number)
+            raise
+        for ack in acks:
+            if ack.shard in receipt.strangers:  # It moves; whoever runs it next must hear this: adapters say it once.
+                self.acknowledge(ack.shard, ack.link, ack.number)
+        settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
+        if receipt.strangers or not all(settled):
+            raise PeerGone(f"{host} could not take every shard's frames now")
+        return bool(self._ready.get(host))
+
+    def _take_parcels(self, host: str) -> dict[ShardId, list[Parcel]]:
+        """What is ready for the host's shards; from here on it is under way."""
         parcels: dict[ShardId, list[Parcel]] = {}
-        floors: dict[str, int] = {}
         for shard in self._ready.pop(host, ()):
             lane = self._lanes.get(shard)
             if lane is None or lane.sent or self.routes.host_of(shard) != host:
@@ -126,46 +163,25 @@ class Dispatch:
             taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
             lane.sent = len(taken)
             lane.host = host
-            for parcel in taken:
-                if parcel.stream in self.floors:
-                    floors[parcel.stream] = self.floors[parcel.stream]
-        acks = [
+        return parcels
+
+    def _take_acks(self, host: str) -> list[CommandAck]:
+        """Acknowledgements for the host's shards; whoever takes them sends them or gives them back."""
+        return [
             CommandAck(shard, link, self._acks.pop((shard, link)))
             for shard, link in self._acks_ready.pop(host, ())
             if (shard, link) in self._acks and self.routes.host_of(shard) == host
         ]
-        if not parcels and not acks:
-            return False
-        self.calls += 1
-        try:
-            answer = await self._transport.call(
-                host, "deliver", encode(Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks))
-            )
-        except PeerGone:
-            for shard in parcels:
-                self._again(shard, host)
-            for ack in acks:
-                self.acknowledge(ack.shard, ack.link, ack.number)
-            raise
-        receipt_of = receipt_decoder.decode(answer)
-        strangers = set(receipt_of.strangers)
-        for ack in acks:
-            if ack.shard in strangers:  # It moves; whoever runs it next must hear this, for the adapter says it once.
-                self.acknowledge(ack.shard, ack.link, ack.number)
-        receipts = receipt_of.shards
-        failed = bool(strangers)
-        for shard, sent in parcels.items():
-            receipt = receipts.get(shard)
-            if receipt is not None and receipt.status is ShardStatus.SETTLED:
-                self._settle(shard, host, sent, receipt)
-            else:
-                if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
-                    self._turn_away(shard)
-                self._again(shard, host)
-                failed = True
-        if failed:
-            raise PeerGone(f"{host} could not take every shard's frames now")
-        return bool(self._ready.get(host) or self._acks_ready.get(host))
+
+    def _conclude(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt | None) -> bool:
+        """Act on what became of one shard's parcels; whether they are settled."""
+        if receipt is not None and receipt.status is ShardStatus.SETTLED:
+            self._settle(shard, host, sent, receipt)
+            return True
+        if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
+            self._turn_away(shard)
+        self._again(shard, host)
+        return False
 
     def _settle(self, shard: ShardId, host: str, sent: list[Parcel], receipt: ShardReceipt) -> None:
         refusals = {(stream, seq): refusal for stream, seq, refusal in receipt.refusals}

@@ -49,6 +49,7 @@ class Administrator:
 
     def _agent(self, name: str, served: tuple[Address, ...], *, expert: bool) -> AgentConfig:
         random = self.random
+        skills: tuple[SkillLevel, ...]
         if expert:
             skills = (SkillLevel("zh", 10), SkillLevel("loans", 10))
         else:

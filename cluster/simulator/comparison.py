@@ -69,7 +69,7 @@ class Comparison(msgspec.Struct, frozen=True):
 class Run:
     """How much to simulate. `processes` 0 means one for each processor."""
 
-    replications: int = 20
+    replications: int = 40
     customers: int = 5_000
     seed: int = 1
     processes: int = 1

@@ -188,7 +188,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         for task in self._tasks:
             if not task.done():
                 kept.append(task)
-            elif task._log_traceback and not task.cancelled():  # type: ignore[attr-defined]
+            elif task._log_traceback and not task.cancelled():
                 problem = task.exception()
                 if problem is not None:
                     self.failures.append(described(problem))

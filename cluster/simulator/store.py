@@ -100,7 +100,7 @@ class SimStore:
         return await self._call(lambda: self._store.load(shard, addresses))
 
     async def shards(self) -> list[ShardId]:
-        return await self._call(lambda: self._store.shards())
+        return await self._call(self._store.shards)
 
     async def describe(self, shard: ShardId) -> ShardImage:
         return await self._call(lambda: self._store.describe(shard))
@@ -118,7 +118,7 @@ class SimStore:
         return await self._call(lambda: self._store.write_document(name, content, expected_version))
 
     async def ping(self) -> float:
-        return await self._call(lambda: self._store.ping())
+        return await self._call(self._store.ping)
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -32,7 +32,7 @@ Note = Annotated[str, msgspec.Meta(max_length=4000)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
 
-class PageFrame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+class PageFrame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
     """A frame from the page to the server."""
 
 

@@ -148,10 +148,16 @@ class AdapterStream:
     async def _read(self) -> None:
         try:
             while (frame := await self._next_frame()) is not None:
+                if self._ended.done():
+                    # Perhaps a newer stream has the link: what comes here now would be taken for that one's.
+                    return
                 self._take(frame)
             self._leave("the adapter closed its side of the stream")
         except Failure as failure:
             self._end(failure)
+        except grpc.aio.BaseError:
+            # The call is over; whoever ended it said why.
+            self._end(None)
         except TrunklineError as error:
             self._end(Failure(error.code, Reason.PROTOCOL_VIOLATION, error.detail))
         except Exception:

@@ -66,6 +66,11 @@ class PageSocket:
                 self._abort()
                 await asyncio.wait([self._writer])
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the connection is closed or about to be; what is pushed now goes nowhere."""
+        return self._closing is not None
+
     def push(self, frame: msgspec.Struct) -> None:
         """Queue a frame; a page too far behind is disconnected instead, and gets it when it resumes."""
         if self._closing is not None:

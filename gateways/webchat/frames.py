@@ -31,7 +31,7 @@ Short = Annotated[str, msgspec.Meta(max_length=120)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
-class PageFrame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+class PageFrame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
     """A frame from the page to the server."""
 
 
@@ -93,7 +93,7 @@ class Topic(msgspec.Struct, frozen=True):
 
 
 class Welcome(ServerFrame, frozen=True, kw_only=True, tag="welcome"):
-    """The first frame: what this server offers and allows."""
+    """The first frame, and again when it changes: what this server offers and allows."""
 
     topics: tuple[Topic, ...]
     max_attachment_mb: float

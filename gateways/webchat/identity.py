@@ -17,7 +17,9 @@ from pathlib import Path
 
 CHANNEL = "webchat"
 KEY_BYTES = 32
-ID_BYTES = 20
+CONVERSATION_BYTES = 20
+#: Only tells customers apart, and lets nobody in.
+VISITOR_BYTES = 10
 
 
 class IdentityKey:
@@ -43,15 +45,15 @@ class IdentityKey:
 
     def conversation(self, secret: str) -> str:
         """The conversation that this secret opens."""
-        return f"{CHANNEL}:{self._derive('conversation', secret)}"
+        return f"{CHANNEL}:{self._derive('conversation', secret, CONVERSATION_BYTES)}"
 
     def visitor(self, secret: str) -> str:
         """The customer id of this browser."""
-        return f"{CHANNEL}-visitor:{self._derive('visitor', secret)}"
+        return f"{CHANNEL}-visitor:{self._derive('visitor', secret, VISITOR_BYTES)}"
 
-    def _derive(self, purpose: str, secret: str) -> str:
+    def _derive(self, purpose: str, secret: str, size: int) -> str:
         digest = hmac.digest(self._key, f"{purpose}\0{secret}".encode(), "sha256")
-        return base64.b32encode(digest[:ID_BYTES]).decode().lower()
+        return base64.b32encode(digest[:size]).decode().lower()
 
 
 def _create(path: Path) -> bytes:

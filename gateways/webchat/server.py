@@ -61,7 +61,7 @@ class WebChat:
         self.url = ""
         self._pages: set[PageSocket] = set()
         self._link = sdk.GatewayLink(options.link)
-        self._topics = Topics(options.link)
+        self._topics = Topics(options.link, self._offer_again)
         self._listener = Listener(self._application(), options.listen)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -139,6 +139,10 @@ class WebChat:
             finally:
                 self._pages.discard(page)
         return page.response
+
+    def _offer_again(self) -> None:
+        for page in self._pages:
+            page.push(self._welcome())
 
     def _welcome(self) -> frames.Welcome:
         return frames.Welcome(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -25,8 +25,9 @@ DEFAULT: Final = "default"
 class Topics:
     """What is on offer; the last known while the gateway does not answer."""
 
-    def __init__(self, options: sdk.LinkOptions) -> None:
+    def __init__(self, options: sdk.LinkOptions, changed: Callable[[], None]) -> None:
         self._options = options
+        self._changed = changed
         self.offered: tuple[Topic, ...] = ()
 
     async def follow(self) -> None:
@@ -34,9 +35,13 @@ class Topics:
         async with sdk.GatewayClient(self._options.targets, self._options.token, self._options.tls) as client:
             while True:
                 try:
-                    self.offered = topics_of(await client.read_entry_points(CHANNEL))
+                    now_offered = topics_of(await client.read_entry_points(CHANNEL))
                 except sdk.CallFailed as failed:
                     log.warning("entry points are not known", code=failed.code)
+                else:
+                    if now_offered != self.offered:
+                        self.offered = now_offered
+                        self._changed()
                 await asyncio.sleep(EVERY_S if self.offered else AT_FIRST_EVERY_S)
 
 

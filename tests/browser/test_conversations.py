@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, WebSocketRoute, expect
 
 from tests.browser.windows import Agent, Customer, expect_texts
 from tests.product import Product
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: `TRUNKLINE_SCREENSHOTS=docs/images pytest tests/browser` renews the pictures of the documentation.
 SCREENSHOTS = os.environ.get("TRUNKLINE_SCREENSHOTS")
@@ -135,7 +137,7 @@ async def test_unsent_survives_a_reload(browser: Browser, product: Product) -> N
     await agent.accept("Nora")
     cut = True
 
-    async def wire(socket) -> None:  # type: ignore[no-untyped-def]
+    async def wire(socket: WebSocketRoute) -> None:
         """Between page and server, a wire that may be cut: then what the page says reaches nobody."""
         if not cut:
             socket.connect_to_server()
@@ -249,17 +251,17 @@ async def test_decline_and_queue_counters(browser: Browser, product: Product) ->
     queue = bob.page.locator('[data-queue="general"]')
     customer = await Customer.visit(browser, product)
     await customer.start("Nora", "General questions")
-    await expect(queue.locator("[data-waiting]")).to_have_attribute("data-waiting", "1")
+    await expect(queue).to_have_attribute("data-waiting", "1")
     await alice.become_available()
     await expect(alice.offer("Nora")).to_be_visible()
     await picture(alice, "desk-offer")
-    await expect(queue.locator("[data-offered]")).to_have_attribute("data-offered", "1")
+    await expect(queue).to_have_attribute("data-offered", "1")
     await bob.become_available()
     await alice.offer("Nora").get_by_role("button", name="Decline").click()
     await alice.page.get_by_role("menuitem", name="Not my field").click()
     await expect(alice.offer("Nora")).to_have_count(0)
     await bob.accept("Nora")
-    await expect(queue.locator("[data-waiting]")).to_have_attribute("data-waiting", "0")
+    await expect(queue).to_have_attribute("data-waiting", "0")
 
 
 @pytest.mark.parametrize("chinese", [False, True], ids=["en", "zh"])

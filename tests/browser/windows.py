@@ -86,7 +86,7 @@ class Customer(Window):
     @property
     def status(self) -> Locator:
         """The line below the title."""
-        return self.page.locator("header .status")
+        return self.page.locator(".head .status")
 
     async def say(self, text: str) -> None:
         """Write a message and send it with Enter."""

@@ -28,7 +28,8 @@ LOCAL_MODULE = "actors.messages.gateway"
 
 def kept_messages() -> list[type[Message]]:
     """Messages that are stored or sent."""
-    return [kind for kind in dict.fromkeys([Fired, *MESSAGE_TYPES]) if kind.__module__ != LOCAL_MODULE]
+    kinds: list[type[Message]] = [Fired, *MESSAGE_TYPES]
+    return [kind for kind in dict.fromkeys(kinds) if kind.__module__ != LOCAL_MODULE]
 
 
 def build() -> dict[str, bytes]:

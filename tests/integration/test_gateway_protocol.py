@@ -10,6 +10,9 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cluster.errors import StartupFailed
 from gateways.sdk.errors import Status
@@ -348,3 +351,32 @@ async def test_an_event_settled_meanwhile_need_not_be_sent_again(resent: Any) ->
             gateway.link("raw-1").settle()
             assert (await call.read()).settled.acknowledged == 3
         assert [frame.seq for frame in gateway.link("raw-1").frames] == [1, 2, 3]
+
+
+def event_bytes(seq: int, body: bytes) -> bytes:
+    """A frame with one event of this number, whose other fields are any bytes that parse."""
+    event = gateway_pb2.Event(seq=seq, conversation="c")
+    try:
+        event.MergeFromString(body)
+    except DecodeError:
+        return body
+    return gateway_pb2.AdapterFrame(events=[event]).SerializeToString()
+
+
+EVENT_FRAMES = st.builds(event_bytes, st.integers(0, 5), st.binary(max_size=40))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.binary(max_size=60), EVENT_FRAMES)))
+async def test_nothing_that_a_peer_sends_is_a_defect_of_the_gateway(frames: list[bytes]) -> None:
+    """Random bytes and random events are refused, or end the stream with a reason; never as INTERNAL or UNKNOWN."""
+    async with serving() as gateway, grpc.aio.insecure_channel(gateway.target) as channel:
+        call = raw_call(channel)
+        await call.write(hello().SerializeToString())
+        try:
+            for frame in frames:
+                await call.write(frame)
+            await call.done_writing()
+        except grpc.RpcError:
+            pass
+        assert (await end_of(call)).code not in {"INTERNAL", "UNKNOWN"}

@@ -38,6 +38,8 @@ export function App({ desk }: { desk: Desk }) {
       theme={{
         token: {
           colorPrimary: "#1d4ed8",
+          colorError: "#c62828",
+          colorWarning: "#b45309",
           borderRadius: 8,
           colorTextSecondary: "#4b5563",
           colorTextDescription: "#4b5563",

@@ -8,7 +8,7 @@ import type { ChatState } from "./state";
 export class StartForm {
   readonly element: HTMLFormElement;
   readonly name: HTMLInputElement;
-  private readonly greeting = make("h2", {});
+  private readonly greeting = make("p", { class: "greeting" });
   private readonly gone = make("p", { class: "hint" });
   private readonly problem = make("p", { class: "complaint", role: "alert" });
   private readonly nameLabel = make("span");

@@ -54,7 +54,7 @@ export interface Ping {
   type: "ping";
 }
 
-/** The first frame: what this server offers and allows. */
+/** The first frame, and again when it changes: what this server offers and allows. */
 export interface Welcome {
   type: "welcome";
   topics: Topic[];

@@ -20,7 +20,7 @@ export class Panel {
   readonly element: HTMLElement;
   private readonly badge = make("span", { class: "badge", hidden: true });
   private readonly face = make("span", { class: "face" }, icon("chat"));
-  private readonly title = make("h1", { id: "title" });
+  private readonly title = make("h2", { id: "title" });
   private readonly status = make("p", { class: "status", role: "status" });
   private readonly banner = make("p", { class: "banner", role: "status", hidden: true });
   private readonly languageButton = make("button", { type: "button", class: "tool", onclick: () => this.switchLanguage() });
@@ -35,6 +35,8 @@ export class Panel {
   private language: Language;
   private isOpen = false;
   private waiting = false;
+  /** The customer acted and waits for the next part of the panel, which then gets the focus. */
+  private focusOnTurn = false;
 
   constructor(
     private readonly chat: Chat,
@@ -72,9 +74,10 @@ export class Panel {
   }
 
   private build(): HTMLElement {
-    const header = make(
-      "header",
-      {},
+    // No landmarks of its own: the page around it has them.
+    const head = make(
+      "div",
+      { class: "head" },
       make("div", { class: "headline" }, this.title, this.status),
       this.languageButton,
       this.leaveButton,
@@ -83,7 +86,7 @@ export class Panel {
     return make(
       "section",
       { class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true, onkeydown: (event: KeyboardEvent) => this.key(event) },
-      header,
+      head,
       this.banner,
       this.form.element,
       this.transcript.element,
@@ -97,6 +100,7 @@ export class Panel {
     const { state } = this.chat;
     const words = wordsOf(this.language);
     const talking = state.phase !== "form" && state.phase !== "starting";
+    const turned = this.form.element.hidden !== talking;
     this.words();
     this.form.element.hidden = talking;
     this.transcript.element.hidden = !talking;
@@ -111,6 +115,10 @@ export class Panel {
     if (talking) this.transcript.show(state, words, this.language, Date.now());
     putText(this.status, this.statusText());
     this.showBadge();
+    if (turned && this.focusOnTurn) {
+      this.focusOnTurn = false;
+      this.focusInside();
+    }
   }
 
   private words(): void {
@@ -177,12 +185,12 @@ export class Panel {
 
   private begin(name: string, topic: string): void {
     this.chat.start({ name, topic, language: this.language === "zh" ? "zh-CN" : navigator.language || "en" });
-    requestAnimationFrame(() => this.focusInside());
+    this.focusOnTurn = true;
   }
 
   private again(): void {
+    this.focusOnTurn = true;
     this.chat.again();
-    requestAnimationFrame(() => this.focusInside());
   }
 
   /** Ask before ending; the answer "no" has the focus, so that Enter in haste ends nothing. */

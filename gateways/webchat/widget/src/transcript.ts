@@ -24,7 +24,7 @@ export class Transcript {
   private words!: Words;
 
   constructor(private readonly events: TranscriptEvents) {
-    this.list = make("ol", { class: "lines", role: "log", "aria-live": "polite" });
+    this.list = make("div", { class: "lines", role: "log", "aria-live": "polite" });
     this.scroller = make("div", { class: "scroller", tabindex: "0", onscroll: () => this.scrolled() }, this.list);
     this.jump = make("button", { class: "jump", type: "button", hidden: true, onclick: () => this.toEnd() });
     this.element = make("div", { class: "transcript" }, this.scroller, this.jump);
@@ -119,7 +119,7 @@ export class Transcript {
   private message(entry: Entry, mine: boolean, grouped: boolean): HTMLElement {
     const name = this.authorOf(entry);
     return make(
-      "li",
+      "div",
       { class: `line ${mine ? "mine" : "theirs"} ${grouped ? "grouped" : ""}`, "data-number": entry.number },
       !mine && !grouped && make("span", { class: "author" }, name),
       make(
@@ -156,7 +156,7 @@ export class Transcript {
   private pendingLine(message: Pending): HTMLElement {
     const line = this.line(`pending ${message.id} ${message.refused ?? ""}`, () =>
       make(
-        "li",
+        "div",
         { class: `line mine ${message.refused ? "refused" : "pending"}`, "data-id": message.id },
         make(
           "div",
@@ -204,7 +204,7 @@ export class Transcript {
     return this.line(`remark ${remark.key}`, () => {
       const { kind, agent_name } = remark.notice;
       const wording = kind === "queued" ? this.words.waiting : this.words[kind];
-      return make("li", { class: "remark" }, say(wording, { name: agent_name || this.words.someone }));
+      return make("div", { class: "remark" }, say(wording, { name: agent_name || this.words.someone }));
     });
   }
 
@@ -214,14 +214,14 @@ export class Transcript {
       const today = sameDay(at, Date.now());
       const format = today ? undefined : new Intl.DateTimeFormat(localeOf(this.language), { dateStyle: "medium" });
       const text = format?.format(day) ?? new Intl.RelativeTimeFormat(this.language, { numeric: "auto" }).format(0, "day");
-      return make("li", { class: "day" }, text);
+      return make("div", { class: "day" }, text);
     });
   }
 
   private typingLine(name: string): HTMLElement {
     return this.line(`typing ${name}`, () =>
       make(
-        "li",
+        "div",
         { class: "line theirs typing" },
         make("div", { class: "bubble" }, make("span", { class: "unseen" }, say(this.words.typing, { name: name || this.words.someone })), make("i"), make("i"), make("i")),
       ),

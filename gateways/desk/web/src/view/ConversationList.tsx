@@ -56,7 +56,7 @@ function ConversationItem({ reservation, selected, onSelect }: { reservation: Re
         </span>
         <span className="conversation-last">
           {typing ? <em>{words.writes}</em> : <span>{snippet}</span>}
-          {reservation.state === "wrapping" && <Tag color="orange">{words.wrappingTag}</Tag>}
+          {reservation.state === "wrapping" && <Tag className="wrapping">{words.wrappingTag}</Tag>}
         </span>
       </span>
       {unread > 0 && (

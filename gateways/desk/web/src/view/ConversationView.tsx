@@ -61,7 +61,7 @@ function ConversationHeader({ reservation }: { reservation: Reservation }) {
     <header className="conversation-header">
       <h2>{reservation.customer.name || words.visitor}</h2>
       <Tag color="blue">{named(queue?.names, reservation.queue)}</Tag>
-      {wrapping ? <Tag color="orange">{words.wrappingTag}</Tag> : <span className="quiet digits">{clockOf(now - reservation.started_at)}</span>}
+      {wrapping ? <Tag className="wrapping">{words.wrappingTag}</Tag> : <span className="quiet digits">{clockOf(now - reservation.started_at)}</span>}
       <span className="stretch" />
       {!wrapping && (
         <>

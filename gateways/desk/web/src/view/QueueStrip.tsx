@@ -25,20 +25,22 @@ function QueueCard({ queue, counters }: { queue: QueueInfo; counters: QueueCount
   const now = useClusterNow(1000);
   const name = named(queue.names, queue.id);
   const waiting = counters?.waiting ?? 0;
+  const offered = counters?.offered ?? 0;
   const waitedMs = counters?.oldest_at ? now - counters.oldest_at : 0;
   const late = waitedMs > queue.in_target_ms;
   const level = counters?.granted ? Math.round((100 * counters.granted_in_target) / counters.granted) : null;
   return (
-    <li className={`queue ${waiting ? "busy" : ""} ${late ? "late" : ""}`} data-queue={queue.id}>
+    <li
+      className={`queue ${waiting ? "busy" : ""} ${late ? "late" : ""}`}
+      data-queue={queue.id}
+      data-waiting={waiting}
+      data-offered={offered}
+    >
       <strong>{name}</strong>
-      <span className="count digits" data-waiting={waiting}>
-        {fill(words.waiting, { count: waiting })}
-      </span>
-      <span className="digits" data-offered={counters?.offered ?? 0}>
-        {fill(words.offered, { count: counters?.offered ?? 0 })}
-      </span>
+      <span className="count digits">{fill(words.waiting, { count: waiting })}</span>
+      {offered > 0 && <span className="digits">{fill(words.offered, { count: offered })}</span>}
       {waiting > 0 && <span className="digits oldest">{fill(words.oldest, { time: clockOf(waitedMs) })}</span>}
-      <span className="digits">{level === null ? words.noLevel : fill(words.level, { percent: level })}</span>
+      {level !== null && <span className="digits">{fill(words.level, { percent: level })}</span>}
     </li>
   );
 }

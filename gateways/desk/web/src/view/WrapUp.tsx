@@ -47,7 +47,7 @@ export function WrapUp({ reservation }: { reservation: Reservation }) {
             label={words.disposition}
             rules={centre.dispositions.length ? [{ required: true, message: words.dispositionNeeded }] : []}
           >
-            <Select options={centre.dispositions.map((one) => ({ value: one.id, label: named(one.names, one.id) }))} />
+            <Select placeholder={words.dispositionNeeded} options={centre.dispositions.map((one) => ({ value: one.id, label: named(one.names, one.id) }))} />
           </Form.Item>
           <Form.Item name="note" label={words.note}>
             <Input.TextArea autoSize={{ minRows: 1, maxRows: 4 }} maxLength={4000} placeholder={words.notePlaceholder} />

@@ -1,0 +1,1 @@
+"""The servers of browser pages, part by part."""
