@@ -115,10 +115,15 @@ class PushReceipt(msgspec.Struct, frozen=True, array_like=True):
 
 
 class LinkNews(msgspec.Struct, frozen=True, array_like=True):
-    """Link -> generation for every link that the gateway holds now; a greater generation is a newer stream."""
+    """Link -> generation for every link that the gateway holds now; a greater generation is a newer stream.
+
+    `number` counts what one incarnation of the gateway told, because calls overtake each other.
+    """
 
     gateway: str
     links: dict[str, int]
+    incarnation: str = ""
+    number: int = 0
 
 
 class OutboxItem(msgspec.Struct, frozen=True, array_like=True):

@@ -59,6 +59,12 @@ class Product:
         await self.stop_desk()
         await self._runtime.stop()
 
+    async def change_centre(self, before: str, after: str) -> None:
+        """Apply the configuration with every `before` in it replaced."""
+        self._centre = self._centre.replace(before, after)
+        async with sdk.AdminClient(self.target, ADMIN_TOKEN) as admin:
+            await admin.apply_config(self._centre, author="tests")
+
     async def start_webchat(self) -> None:
         """Start the web chat, the next time at the same address."""
         self.webchat = WebChat(self._webchat_options)

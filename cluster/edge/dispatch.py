@@ -62,6 +62,8 @@ class Dispatch:
         self.routes = Routes(transport, self._table_changed)
         self._lanes: dict[ShardId, Lane] = {}
         self._ready: dict[str, dict[ShardId, None]] = {}
+        #: The last of each shard's commands that each link acknowledged. Kept after it was told: the host that was told
+        #: may have lost the shard already, and the adapter says it only once, so the next host is told again.
         self._acks: dict[tuple[ShardId, str], int] = {}
         self._acks_ready: dict[str, dict[tuple[ShardId, str], None]] = {}
         self._ack_timer: asyncio.TimerHandle | None = None
@@ -87,7 +89,7 @@ class Dispatch:
             self._route(shard)
 
     def acknowledge(self, shard: ShardId, link: str, number: int) -> None:
-        """Let a shard forget its commands for the link up to `number`; repeated by later ones if it gets lost."""
+        """Let a shard forget its commands for the link up to `number`."""
         self._acks[shard, link] = max(number, self._acks.get((shard, link), 0))
         self._route_ack(shard, link)
 
@@ -143,11 +145,11 @@ class Dispatch:
             for shard in parcels:
                 self._again(shard, host)
             for ack in acks:
-                self.acknowledge(ack.shard, ack.link, ack.number)
+                self._route_ack(ack.shard, ack.link)
             raise
         for ack in acks:
-            if ack.shard in receipt.strangers:  # It moves; whoever runs it next must hear this: adapters say it once.
-                self.acknowledge(ack.shard, ack.link, ack.number)
+            if ack.shard in receipt.strangers:
+                self._route_ack(ack.shard, ack.link)
         settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
         if receipt.strangers or not all(settled):
             raise PeerGone(f"{host} could not take every shard's frames now")
@@ -166,9 +168,9 @@ class Dispatch:
         return parcels
 
     def _take_acks(self, host: str) -> list[CommandAck]:
-        """Acknowledgements for the host's shards; whoever takes them sends them or gives them back."""
+        """Acknowledgements that the host's shards have not been told of."""
         return [
-            CommandAck(shard, link, self._acks.pop((shard, link)))
+            CommandAck(shard, link, self._acks[shard, link])
             for shard, link in self._acks_ready.pop(host, ())
             if (shard, link) in self._acks and self.routes.host_of(shard) == host
         ]
@@ -245,8 +247,11 @@ class Dispatch:
                 lane.host = None
             if not lane.sent:
                 self._route(shard)
-        for shard, link in self._acks:
-            self._route_ack(shard, link)
+        for shard, link in list(self._acks):
+            if shard not in table.shards:
+                del self._acks[shard, link]
+            elif previous.shards.get(shard) != table.shards[shard]:
+                self._route_ack(shard, link)
         for pump in self._pumps.values():
             pump.hurry()
 

@@ -158,6 +158,7 @@ class Edge:
         self._actors: dict[str, Gateway] = {}
         self._streams: dict[str, Gateway] = {}
         self._news_to_tell: dict[str, asyncio.Task[None]] = {}
+        self._news_told = 0
         # A greater generation is a newer stream, over all gateways: wall time orders them well enough, and the
         # loser of a tie is found out when its stream turns out closed.
         self._last_generation = 0
@@ -354,7 +355,9 @@ class Edge:
         try:
             while (news := self._news_for(host)) is not None:
                 try:
-                    await self._transport.call(host, "links", encode(LinkNews(self.name, news[1])))
+                    self._news_told += 1
+                    told = LinkNews(self.name, news[1], self._incarnation, self._news_told)
+                    await self._transport.call(host, "links", encode(told))
                     self._hosts_told[host] = news
                 except PeerGone:
                     await asyncio.sleep(0.05)

@@ -55,6 +55,10 @@ class Outlets:
         self.routes = Routes(transport, self._table_changed)
         self._links: dict[str, tuple[str, int]] = {}
         self._claims: dict[str, dict[str, int]] = {}
+        #: Gateway -> its present incarnation, and the number of its last news.
+        self._heard: dict[str, tuple[str, int]] = {}
+        #: Incarnations of gateways that another one followed.
+        self._replaced: set[tuple[str, str]] = set()
         self._pumps: dict[str, Pump] = {}
         self._ready: dict[str, dict[Lane, None]] = {}
         self._parcels: dict[str, list[tuple[ShardId, Parcel]]] = {}
@@ -77,12 +81,24 @@ class Outlets:
 
     def links(self, news: LinkNews) -> None:
         """A gateway says which links it holds; for each newer stream, unacknowledged commands start over."""
+        if not self._is_fresh(news):
+            return
         before = self._claims.get(news.gateway, {})
         self._claims[news.gateway] = dict(news.links)
         for link in before | news.links:
             self._choose(link)
         if news.gateway in self._pumps:
             self._pumps[news.gateway].hurry()
+
+    def _is_fresh(self, news: LinkNews) -> bool:
+        """Whether nothing later was heard: a gateway tells its news once, so an older one must not undo a newer one."""
+        incarnation, number = self._heard.get(news.gateway, ("", 0))
+        if (news.gateway, news.incarnation) in self._replaced or (incarnation == news.incarnation and news.number <= number):
+            return False
+        if incarnation not in ("", news.incarnation):
+            self._replaced.add((news.gateway, incarnation))
+        self._heard[news.gateway] = (news.incarnation, news.number)
+        return True
 
     def _choose(self, link: str) -> None:
         """Use the newest stream that any gateway claims to hold; start over on it if it is another than before."""

@@ -46,7 +46,9 @@ class Faults:
             "freeze_supervisor": self._freeze_supervisor,
             "kill_adapter": self._kill_adapter,
             "break_wire": self._break_wire,
+            "replace_supervisor": self._replace_supervisor,
             "cut": self._cut,
+            "split": self._split,
             "jump_clock": self._jump_clock,
             "stop_store": self._stop_store,
             "foul_network": self._foul_network,
@@ -169,6 +171,20 @@ class Faults:
     async def _freeze_supervisor(self) -> None:
         await self._freeze(SUPERVISOR, self.random.uniform(0.5, 8.0))
 
+    async def _replace_supervisor(self) -> None:
+        """The supervisor hangs, another is started in its place, and then it wakes."""
+        plant, random = self.world.plant, self.random
+        hung = plant.processes.get(SUPERVISOR)
+        if hung is None or hung.is_frozen:
+            return
+        plant.loop.freeze(hung)
+        await asyncio.sleep(random.uniform(0.0, 4.0))
+        self.tell("start another supervisor")
+        plant.processes.pop(SUPERVISOR, None)
+        plant.start_supervisor()
+        await asyncio.sleep(random.uniform(0.0, 5.0))
+        plant.loop.thaw(hung)
+
     def _snap_wires(self, edge: str) -> None:
         for adapter in self.world.adapters.values():
             wire = adapter.link.wire
@@ -200,6 +216,24 @@ class Faults:
         network.cut |= added
         if victim in plant.edges:
             self._snap_wires(victim)
+        await asyncio.sleep(random.choice((0.5, 2.0, 5.0, 8.0)))
+        network.cut -= added
+
+    async def _split(self) -> None:
+        """The machines fall into two groups that cannot reach each other."""
+        plant, random = self.world.plant, self.random
+        names = [*plant.processes, STORE]
+        island = [name for name in names if random.random() < 0.4]
+        mainland = [name for name in names if name not in island]
+        pairs = {(one, other) for one in island for other in mainland} | {(other, one) for one in island for other in mainland}
+        self.tell(f"split off {', '.join(island)}")
+        network = plant.network
+        added = pairs - network.cut
+        network.cut |= added
+        for adapter in self.world.adapters.values():
+            wire = adapter.link.wire
+            if wire is not None and network.is_cut(adapter.name, wire.edge_name):
+                wire.snap(random.uniform(0.001, 2.0), random.uniform(0.001, 6.0))
         await asyncio.sleep(random.choice((0.5, 2.0, 5.0, 8.0)))
         network.cut -= added
 
