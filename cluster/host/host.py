@@ -307,6 +307,7 @@ class Host:
                 self._drop(shard_id, "claimed again")
             shard = Shard(image, self._placement, self._actor_types, self._codec)
             self.shards[shard_id] = shard
+            self._idle_since = self._clock.now_ms()
             self.outlets.resend_all(shard)
         self._work.set()
 
