@@ -69,7 +69,7 @@ async def until(condition: Callable[[], bool]) -> None:
 def configure(edge: Edge) -> None:
     """Give the queue something to keep."""
     message = ConfigureQueue(1, QueueConfig("Cards"))
-    edge.dispatch.send(Parcel("l:test:1", 1, QUEUE, raw(message)), is_arrival=False)
+    edge.dispatch.send(Parcel("l:test:1", 1, QUEUE, raw(message)))
 
 
 def is_configured(running: Counting) -> bool:
