@@ -18,6 +18,11 @@ from actors.address import Address
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """What an actor can be told. Compact on the wire; fields are only ever appended, with a default."""
 
+    #: It begins something, so a full cluster may refuse it; what continues something is never turned away.
+    begins: ClassVar[bool] = False
+    #: Nobody minds if an answer to it comes from a host that has lost the actor without knowing: it asks, or is soon stale.
+    fleeting: ClassVar[bool] = False
+
 
 class Record(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A small piece of an actor's durable state. Replaced whole, never changed in place."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from actors.actor import Message
 from actors.address import Address
 from actors.values import SkillLevel, Value
@@ -58,6 +60,8 @@ class ApplyCentre(Message, frozen=True):
 class ReadCentre(Message, frozen=True):
     """Ask for the current configuration; `known_version` spares resending what the asker has."""
 
+    fleeting: ClassVar[bool] = True
+
     known_version: int = -1
 
 
@@ -70,7 +74,7 @@ class CentreVersion(Message, frozen=True):
 
 
 class ReadCentreHistory(Message, frozen=True):
-    pass
+    fleeting: ClassVar[bool] = True
 
 
 class CentreRevision(Value, frozen=True):

@@ -9,6 +9,8 @@ router            queue                 agent
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from actors.actor import Message
 from actors.address import Address
 from actors.messages.centre import QueueConfig
@@ -85,6 +87,8 @@ class Released(Message, frozen=True):
 
 class ReadQueue(Message, frozen=True):
     """Ask for the live counters; answered with `QueueCounters`."""
+
+    fleeting: ClassVar[bool] = True
 
 
 class QueueCounters(Message, frozen=True):

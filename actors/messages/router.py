@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from actors.actor import Message
 from actors.address import Address, address
 from actors.values import Requirement, SkillLevel
@@ -66,6 +68,8 @@ class Match(Message, frozen=True):
 
 class ReadRouter(Message, frozen=True):
     """Ask what the router sees; answered with `RouterView`."""
+
+    fleeting: ClassVar[bool] = True
 
 
 class RouterView(Message, frozen=True):

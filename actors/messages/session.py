@@ -12,6 +12,8 @@ adapter            session                queue              agent
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from actors.actor import Message
 from actors.address import Address
 from actors.values import Content, Customer, Requirement
@@ -19,6 +21,8 @@ from actors.values import Content, Customer, Requirement
 
 class Arrive(Message, frozen=True):
     """A customer opens a conversation: a need on one channel. `open` is false outside the entry point's hours."""
+
+    begins: ClassVar[bool] = True
 
     conversation: str
     channel: str
@@ -40,6 +44,8 @@ class CustomerMessage(Message, frozen=True):
 
 
 class CustomerTyping(Message, frozen=True):
+    fleeting: ClassVar[bool] = True
+
     typing: bool
 
 
@@ -120,6 +126,8 @@ class AgentMessage(Message, frozen=True):
 
 
 class AgentTyping(Message, frozen=True):
+    fleeting: ClassVar[bool] = True
+
     agent: str
     interaction: str
     typing: bool

@@ -14,7 +14,6 @@ from itertools import islice
 
 from actors.actor import Refusal
 from actors.address import Placement, ShardId
-from actors.messages.session import Arrive
 from cluster.codec import encode
 from cluster.errors import PeerGone
 from cluster.host.routes import Routes
@@ -33,7 +32,6 @@ from cluster.wire import (
 
 LANE_LIMIT = 2_000
 ACK_DELAY_S = 0.1
-OVERLOAD_RETRY_MS = 1_000
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 
@@ -41,12 +39,10 @@ Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 class Lane:
     """Unsettled frames of one shard, oldest first; the first `sent` of them are under way to `host`."""
 
-    __slots__ = ("arrivals", "host", "parcels", "sent")
+    __slots__ = ("host", "parcels", "sent")
 
     def __init__(self) -> None:
         self.parcels: deque[Parcel] = deque()
-        #: Whether each parcel is an arrival, which an overloaded shard may turn away.
-        self.arrivals: deque[bool] = deque()
         self.sent = 0
         self.host: str | None = None
 
@@ -77,14 +73,13 @@ class Dispatch:
         """Frames that are not settled yet."""
         return sum(len(lane.parcels) for lane in self._lanes.values())
 
-    def send(self, parcel: Parcel, *, is_arrival: bool) -> None:
+    def send(self, parcel: Parcel) -> None:
         """Queue one frame for its shard."""
         shard = self._placement.shard_of(parcel.to)
         lane = self._lanes.get(shard)
         if lane is None:
             lane = self._lanes[shard] = Lane()
         lane.parcels.append(parcel)
-        lane.arrivals.append(is_arrival)
         if not lane.sent:
             self._route(shard)
 
@@ -180,8 +175,6 @@ class Dispatch:
         if receipt is not None and receipt.status is ShardStatus.SETTLED:
             self._settle(shard, host, sent, receipt)
             return True
-        if receipt is not None and receipt.status is ShardStatus.OVERLOADED:
-            self._turn_away(shard)
         self._again(shard, host)
         return False
 
@@ -195,7 +188,6 @@ class Dispatch:
         last = {parcel.stream: parcel.seq for parcel in sent}
         while lane.parcels and lane.parcels[0].seq <= last.get(lane.parcels[0].stream, -1):
             lane.parcels.popleft()
-            lane.arrivals.popleft()
         if lane.host == host:
             lane.sent = 0
             lane.host = None
@@ -204,18 +196,6 @@ class Dispatch:
                 self._route(shard)
         else:
             del self._lanes[shard]
-
-    def _turn_away(self, shard: ShardId) -> None:
-        """The shard holds all it can: refuse the arrivals now, rather than let them wait unseen."""
-        lane = self._lanes.get(shard)
-        if lane is None:
-            return
-        refusal = Refusal("RESOURCE_EXHAUSTED", "the cluster is full; try again shortly", OVERLOAD_RETRY_MS)
-        turned_away = [p for p, is_arrival in zip(lane.parcels, lane.arrivals, strict=True) if is_arrival]
-        kept = [p for p, is_arrival in zip(lane.parcels, lane.arrivals, strict=True) if not is_arrival]
-        lane.parcels = deque(kept)
-        lane.arrivals = deque([False] * len(kept))
-        self._report(turned_away, {(p.stream, p.seq): refusal for p in turned_away})
 
     def _report(self, parcels: list[Parcel], refusals: dict[tuple[str, int], Refusal]) -> None:
         by_stream: dict[str, list[tuple[int, Refusal | None]]] = {}
@@ -254,8 +234,3 @@ class Dispatch:
                 self._route_ack(shard, link)
         for pump in self._pumps.values():
             pump.hurry()
-
-
-def is_arrival(message: object) -> bool:
-    """Whether an overloaded shard may turn this message away: it begins something rather than continuing it."""
-    return type(message) is Arrive

@@ -37,7 +37,7 @@ from actors.messages.gateway import (
 from cluster.clock import Clock
 from cluster.codec import Codec, encode, raw
 from cluster.config.edge import EdgeCentre
-from cluster.edge.dispatch import Dispatch, is_arrival
+from cluster.edge.dispatch import Dispatch
 from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.transport import SUPERVISOR, PeerMethod, Transport
@@ -138,7 +138,7 @@ class Link:
                 dispatch.floors[self._source] = self._actor.heard
                 for frame in frames:
                     parcel = Parcel(self._source, frame.seq, frame.to, raw(frame.message))
-                    dispatch.send(parcel, is_arrival=is_arrival(frame.message))
+                    dispatch.send(parcel)
             case ForwardAcknowledgement(source, number):
                 self._edge.dispatch.acknowledge(ShardId(source), self.name, number)
 
@@ -229,7 +229,7 @@ class Edge:
         seq = self._ask_seq
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._asked[seq] = future
-        self.dispatch.send(Parcel(self._ask_stream, seq, to, raw(message)), is_arrival=False)
+        self.dispatch.send(Parcel(self._ask_stream, seq, to, raw(message)))
         try:
             async with asyncio.timeout(timeout_s):
                 return await future

@@ -38,6 +38,9 @@ from cluster.wire import (
 log = structlog.get_logger("host")
 T = TypeVar("T")
 
+#: A host takes adapters' frames up to this many times its `max_pending`.
+OVERFLOW = 4
+
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True):
     """Shards to run, each under a new epoch."""
@@ -198,12 +201,16 @@ class Host:
         if shard is None:
             settle(ShardReceipt(ShardStatus.NOT_MINE))
             return
-        if pending > self.options.max_pending:
+        parcels = delivery.parcels[shard_id]
+        is_full = pending > self.options.max_pending
+        # Other shards wait and try again. Adapters are held back by their windows, so theirs is taken in up to a limit,
+        # and only what begins something is refused.
+        if is_full and (parcels[0].stream.startswith("s:") or pending > OVERFLOW * self.options.max_pending):
             settle(ShardReceipt(ShardStatus.OVERLOADED))
             return
         decode = self._codec.message
-        inputs = [Input(p.stream, p.seq, p.to, decode(p.body)) for p in delivery.parcels[shard_id]]
-        shard.accept(InputGroup(inputs, settle, delivery.floors))
+        inputs = [Input(p.stream, p.seq, p.to, decode(p.body)) for p in parcels]
+        shard.accept(InputGroup(inputs, settle, delivery.floors, turns_away=is_full))
         self._work.set()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
@@ -300,6 +307,7 @@ class Host:
                 self._drop(shard_id, "claimed again")
             shard = Shard(image, self._placement, self._actor_types, self._codec)
             self.shards[shard_id] = shard
+            self._idle_since = self._clock.now_ms()
             self.outlets.resend_all(shard)
         self._work.set()
 

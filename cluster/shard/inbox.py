@@ -9,6 +9,9 @@ from actors.actor import Message, Refusal
 from actors.address import Address
 from cluster.wire import Mark, ShardReceipt, ShardStatus, mark_decoder
 
+#: The answer to what would begin something while the host is full.
+FULL = Refusal("RESOURCE_EXHAUSTED", "the cluster is full; try again shortly", retry_after_ms=1_000)
+
 #: A sender that was silent this long is forgotten: its process, and any retry of its, is long gone.
 MARK_LIFETIME_MS = 7 * 24 * 3600 * 1000
 
@@ -33,6 +36,8 @@ class InputGroup:
     inputs: list[Input]
     settle: Settle
     floors: dict[str, int] = field(default_factory=dict)
+    #: The host holds more than it should: what would begin something is refused, on the record.
+    turns_away: bool = False
     refusals: list[tuple[str, int, Refusal]] = field(default_factory=list)
 
     def settled(self) -> None:

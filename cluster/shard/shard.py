@@ -24,7 +24,7 @@ from actors.address import GATEWAY_KIND, Address, Placement, kind_of, name_of
 from actors.events import DeadLettered, TimerTookEffect
 from cluster.codec import Codec, encode, raw
 from cluster.journal import FORMAT, Change, JournalEntry, encode_entry
-from cluster.shard.inbox import Input, InputGroup, Marks
+from cluster.shard.inbox import FULL, Input, InputGroup, Marks
 from cluster.shard.outbox import Outbox
 from cluster.shard.timers import Timers, timer_key
 from cluster.store.base import ActorWrite, Commit, Records, ShardImage
@@ -249,10 +249,15 @@ class Shard:
         if self.marks.repeated(entry.stream, entry.seq):
             refusal = self.marks.answer(entry.stream, entry.seq)
         else:
-            refusal = self._turn(entry.to, entry.message, entry)
+            # Marked like any other answer: an edge that refused by itself, and died before the adapter heard, would
+            # leave a number that looks as if it had been accepted.
+            is_turned_away = group.turns_away and entry.message.begins
+            refusal = FULL if is_turned_away else self._turn(entry.to, entry.message, entry)
             self.marks.advance(entry.stream, entry.seq, self.now, refusal)
-            # A shard's message must be marked durably, or its sender's acknowledgement would outlive the mark.
-            if refusal is not None or entry.stream.startswith("s:"):
+            # Even if the turn changed nothing. A shard's message must be marked durably, or its sender's acknowledgement
+            # would outlive the mark; and only a commit proves that this host still has the shard: one that has lost it
+            # sees a past in which, say, an offer to be rejected is not there yet, and would call that done.
+            if refusal is not None or entry.stream.startswith("s:") or not entry.message.fleeting:
                 self._durable = True
         if refusal is not None:
             group.refusals.append((entry.stream, entry.seq, refusal))
