@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 #: A host takes adapters' frames up to this many times its `max_pending`.
 OVERFLOW = 4
+#: How fast time goes for a shard that is ahead of its host's clock, until the clock has caught up.
+CATCHING_UP = 0.9
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True):
@@ -92,6 +94,8 @@ class Host:
         self._between_batches = asyncio.Lock()
         self._alarm: asyncio.TimerHandle | None = None
         self._idle_since = clock.now_ms()
+        #: When each shard's time was last set, in the loop's time.
+        self._begun_at_s: dict[ShardId, float] = {}
         self.outlets = Outlets(name, self.shards, transport, codec, partial(self._work.set))
         self._tasks = [
             asyncio.create_task(self._run(), name=f"{name}:run"),
@@ -221,18 +225,27 @@ class Host:
             self._work.clear()
             async with self._between_batches:
                 self._let_go_of_superseded()
-                now = self._clock.now_ms()
-                ready = [shard for shard in self.shards.values() if shard.wants_tidy or shard.has_work(now)]
+                ready = [shard for shard in self.shards.values() if shard.wants_tidy or shard.has_work(self._time_of(shard))]
                 if ready:
-                    await self._batch(ready, now)
-                    self._idle_since = now
+                    await self._batch(ready)
+                    self._idle_since = self._clock.now_ms()
             self._set_alarm()
 
-    async def _batch(self, ready: list[Shard], now: int) -> None:
+    def _time_of(self, shard: Shard) -> int:
+        """What time it is for a shard (ms): the clock's, or if the shard is ahead of it, the shard's own, going on slower.
+
+        A shard's time never goes back, so behind a clock that jumped back, or on a host whose clock is late, it would
+        stand still, and with it every offer's deadline, for as long as the difference is.
+        """
+        passed_s = asyncio.get_running_loop().time() - self._begun_at_s.get(shard.id, 0.0)
+        return max(self._clock.now_ms(), shard.now + int(passed_s * 1000 * CATCHING_UP))
+
+    async def _batch(self, ready: list[Shard]) -> None:
         commits: list[tuple[Shard, Commit | None]] = []
         for shard in ready:
             try:
-                shard.begin(now, self.options.max_batch)
+                shard.begin(self._time_of(shard), self.options.max_batch)
+                self._begun_at_s[shard.id] = asyncio.get_running_loop().time()
                 while missing := shard.advance():
                     shard.supply(missing, await self._patiently(partial(self._store.load, shard.id, missing)))
                 commits.append((shard, shard.finish()))
@@ -272,9 +285,11 @@ class Host:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        due = [due_at for shard in self.shards.values() if (due_at := shard.next_due_at()) is not None]
-        if due:
-            delay_s = max(0.0, (min(due) - self._clock.now_ms()) / 1000)
+        waits_ms = [
+            due_at - self._time_of(shard) for shard in self.shards.values() if (due_at := shard.next_due_at()) is not None
+        ]
+        if waits_ms:
+            delay_s = max(0.0, min(waits_ms) / 1000)
             # A little late is better than a little early: an early wake would find nothing due and spin.
             self._alarm = asyncio.get_running_loop().call_later(delay_s + 0.001, self._work.set)
 
@@ -308,6 +323,7 @@ class Host:
             shard = Shard(image, self._placement, self._actor_types, self._codec)
             self.shards[shard_id] = shard
             self._idle_since = self._clock.now_ms()
+            self._begun_at_s[shard_id] = asyncio.get_running_loop().time()
             self.outlets.resend_all(shard)
         self._work.set()
 
@@ -325,6 +341,7 @@ class Host:
     def _drop(self, shard_id: ShardId, reason: str) -> None:
         shard = self.shards.pop(shard_id, None)
         if shard is not None:
+            del self._begun_at_s[shard_id]
             shard.abandon()
             log.debug("shard_dropped", host=self.name, shard=shard_id, reason=reason)
 

@@ -59,6 +59,8 @@ class SimAgent(Browser):
         self._replied: set[tuple[str, int]] = set()
         self._decided: set[str] = set()
         self._said = 0
+        #: In the calm, this one lets offers ring and wrap-ups run to their end.
+        self.is_lazy = False
 
     async def work(self) -> None:
         """All day long."""
@@ -103,12 +105,14 @@ class SimAgent(Browser):
                 case ReservationState.ACCEPTED:
                     self._talk(held)
                 case ReservationState.WRAPPING:
-                    if random.random() < 0.5:
+                    if random.random() < 0.5 and not (self.is_lazy and self.world.is_calm):
                         done = CompleteWrapUp(held.reservation, random.choice(("solved", "call back")), "a note")
                         self.say(self.address, done)
 
     def _decide(self, held: DeskReservation) -> None:
         if held.reservation in self._decided:
+            return
+        if self.is_lazy and self.world.is_calm:
             return
         dice = 0.0 if self.world.is_calm else self.random.random()
         if dice < 0.75:

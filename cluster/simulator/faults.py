@@ -260,7 +260,7 @@ class Faults:
     async def _jump_clock(self) -> None:
         clocks = self.world.plant.clocks
         name = self.random.choice(list(clocks))
-        jump_ms = int(self.random.choice((-1, 1)) * 10 ** self.random.uniform(2.0, 5.0))
+        jump_ms = int(self.random.choice((-1, 1)) * 10 ** self.random.uniform(2.0, 7.0))
         clocks[name].error_ms += jump_ms
         self.tell(f"the clock of {name} jumps by {jump_ms} ms")
 

@@ -42,6 +42,8 @@ class World:
         self.agents = [SimAgent(self, name, Random(f"{seed}:agent:{name}")) for name in self.agent_names]
         #: Where an operator's command line runs.
         self.operator = self.plant.process("operator")
+        # Deadlines must end what a person does not; the first two are the experts, who can serve everybody.
+        self.agents[-1].is_lazy = len(self.agents) > 3
         self.admin = Administrator(self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"))
         self.faults = Faults(self, Random(f"{seed}:faults"))
         self._random = Random(f"{seed}:world")
