@@ -20,6 +20,7 @@ from loadtest.product import Access
 
 #: Nothing from the cluster for so long: more than an offer rings, and a literal actor starts.
 STALLED_AFTER_S: Final = 60.0
+STEP_S: Final = 1.0
 #: How long the last commands may take to arrive once everybody has gone.
 SETTLED_WITHIN_S: Final = 10.0
 
@@ -115,11 +116,18 @@ async def _while_alive(
 
 
 async def _stalled(observed: Observed, after_s: float) -> None:
-    """Return when nothing has come from the cluster for this long."""
-    with suppress(TimeoutError):
-        while True:
-            async with asyncio.timeout(after_s):
+    """Return when nothing has come from the cluster for this long, counted in short steps.
+
+    One long wait would also count a pause of the whole machine, during which the cluster could not have spoken.
+    """
+    silent_s = 0.0
+    while silent_s < after_s:
+        try:
+            async with asyncio.timeout(STEP_S):
                 await observed.next_command()
+            silent_s = 0.0
+        except TimeoutError:
+            silent_s += STEP_S
 
 
 async def _settle(observed: Observed) -> None:

@@ -130,6 +130,8 @@ class Shift:
         await self.link.close()
         if self.reader is not None:
             await asyncio.gather(self.reader, return_exceptions=True)
+        if self.failed.done():
+            self.failed.exception()  # Told already, or of an agent who was interrupted by the end.
 
     async def _read(self) -> None:
         async for command in self.link.commands():
