@@ -15,6 +15,7 @@ from loadtest.demo.observed import Observed
 from loadtest.demo.page import Page
 from loadtest.demo.plan import Run
 from loadtest.demo.shift import CONFIGURED_WITHIN_S, GROUP, Shift
+from loadtest.demo.wire import FOR_NOW
 from loadtest.failures import DemoFailed, ProductUnusable
 from loadtest.product import Access
 
@@ -82,10 +83,13 @@ async def _find(access: Access, wanted: int, observed: Observed) -> tuple[list[s
         while True:
             try:
                 directory = await client.read_directory()
+                if directory.version:
+                    break
             except CallFailed as failed:
-                raise ProductUnusable(f"the gateway does not tell its agents: {failed.detail}") from failed
-            if directory.version or observed.clock() > give_up_at:
-                break
+                if failed.code not in FOR_NOW:
+                    raise ProductUnusable(f"the gateway does not tell its agents: {failed.detail}") from failed
+            if observed.clock() > give_up_at:
+                raise ProductUnusable("the gateway has no configuration; apply one with `trunkline config apply`")
             await asyncio.sleep(0.2)
     agents = sorted(agent.id for agent in directory.agents if agent.id.startswith(GROUP))
     if len(agents) < wanted:
