@@ -217,9 +217,11 @@ class Dispatch:
 
     def _table_changed(self, previous: ShardTable) -> None:
         table = self.routes.table
+        unsaid: set[tuple[ShardId, str]] = set()
         for host in [host for host in self._pumps if host not in table.hosts]:
             self._ready.pop(host, None)
-            self._acks_ready.pop(host, None)
+            # A silent host can be out of the table while its shards wait for it to come back.
+            unsaid.update(self._acks_ready.pop(host, ()))
             self._pumps.pop(host).retire()
         for shard, lane in self._lanes.items():
             if previous.shards.get(shard) != table.shards.get(shard):
@@ -230,7 +232,7 @@ class Dispatch:
         for shard, link in list(self._acks):
             if shard not in table.shards:
                 del self._acks[shard, link]
-            elif previous.shards.get(shard) != table.shards[shard]:
+            elif (shard, link) in unsaid or previous.shards.get(shard) != table.shards[shard]:
                 self._route_ack(shard, link)
         for pump in self._pumps.values():
             pump.hurry()

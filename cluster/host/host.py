@@ -225,13 +225,13 @@ class Host:
             self._work.clear()
             async with self._between_batches:
                 self._let_go_of_superseded()
-                ready = [shard for shard in self.shards.values() if shard.wants_tidy or shard.has_work(self._time_of(shard))]
+                ready = [shard for shard in self.shards.values() if shard.wants_tidy or shard.has_work(self.time_of(shard))]
                 if ready:
                     await self._batch(ready)
                     self._idle_since = self._clock.now_ms()
             self._set_alarm()
 
-    def _time_of(self, shard: Shard) -> int:
+    def time_of(self, shard: Shard) -> int:
         """What time it is for a shard (ms): the clock's, or if the shard is ahead of it, the shard's own, going on slower.
 
         A shard's time never goes back, so behind a clock that jumped back, or on a host whose clock is late, it would
@@ -244,7 +244,7 @@ class Host:
         commits: list[tuple[Shard, Commit | None]] = []
         for shard in ready:
             try:
-                shard.begin(self._time_of(shard), self.options.max_batch)
+                shard.begin(self.time_of(shard), self.options.max_batch)
                 self._begun_at_s[shard.id] = asyncio.get_running_loop().time()
                 while missing := shard.advance():
                     shard.supply(missing, await self._patiently(partial(self._store.load, shard.id, missing)))
@@ -286,7 +286,7 @@ class Host:
             self._alarm.cancel()
             self._alarm = None
         waits_ms = [
-            due_at - self._time_of(shard) for shard in self.shards.values() if (due_at := shard.next_due_at()) is not None
+            due_at - self.time_of(shard) for shard in self.shards.values() if (due_at := shard.next_due_at()) is not None
         ]
         if waits_ms:
             delay_s = max(0.0, min(waits_ms) / 1000)

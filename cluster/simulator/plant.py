@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from random import Random
 
-from actors.address import Placement
+from actors.address import Placement, ShardId
 from cluster.catalogue import Catalogue
 from cluster.edge import Edge
 from cluster.host.host import Host, HostOptions
@@ -150,6 +150,10 @@ class Plant:
 
     def _reach(self, process: Process) -> tuple[SimStore, SimTransport]:
         return SimStore(self.store, process, self._variant.store), SimTransport(self.network, process)
+
+    def shard_times(self) -> dict[ShardId, int]:
+        """What time it is for every shard that runs, which may be far from the truth."""
+        return {shard.id: host.time_of(shard) for host in self.hosts.values() for shard in host.shards.values()}
 
     # -- for the launcher -----------------------------------------------------------------------------------------
 

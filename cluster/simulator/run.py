@@ -79,7 +79,7 @@ def _judge(world: World) -> tuple[list[str], dict[str, int], str]:
                 checker.feed_entry(shard, entry)
                 transcripts.feed(entry)
         image = finish(memory.describe(shard))
-        checker.stored(image, oracle.now_ms)
+        checker.stored(image, world.shard_times.get(shard, image.now))
         live = sorted(image.live)
         for address, records in zip(live, finish(memory.load(shard, live)), strict=True):
             checker.stored_records(shard, Address(address), records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
+from actors.address import ShardId
 from cluster.catalogue import Catalogue, load_catalogue
 from cluster.simulator.adapter import SimAdapter
 from cluster.simulator.administrator import Administrator
@@ -37,6 +38,8 @@ class World:
         self.retention_ms = 600_000
         self.is_calm = False
         self.is_closing = False
+        #: What time it was for each shard in the end.
+        self.shard_times: dict[ShardId, int] = {}
         self.adapters: dict[str, SimAdapter] = {}
         self.customers: list[SimCustomer] = []
         self.agents = [SimAgent(self, name, Random(f"{seed}:agent:{name}")) for name in self.agent_names]
@@ -102,6 +105,7 @@ class World:
         await self.admin.apply(self.admin.plan(complete=True))
         await self._settle(lives)
         self.is_closing = True
+        self.shard_times = plant.shard_times()
         del shifts
 
     async def _customer(self, number: int, until: float) -> None:
