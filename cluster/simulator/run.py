@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from actors.address import Address
@@ -101,7 +102,10 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def run_seeds(seeds: Iterable[int], options: SimulationOptions | None = None, processes: int = 2) -> Iterator[SimulationResult]:
-    """Run many seeds, each result as soon as it and all before it are there."""
+    """Run many seeds, each result as soon as it and all before it are there.
+
+    The processes are new ones: a fork would inherit the locks of whatever threads the caller has (gRPC, Ray) and hang.
+    """
     run = partial(simulate, options=options or SimulationOptions())
     if processes <= 1:
         for count, seed in enumerate(seeds, 1):
@@ -109,7 +113,7 @@ def run_seeds(seeds: Iterable[int], options: SimulationOptions | None = None, pr
             if not count % COLLECT_EVERY:
                 gc.collect()
         return
-    with ProcessPoolExecutor(processes, initializer=_settle_in) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_settle_in) as pool:
         yield from pool.map(run, seeds, chunksize=COLLECT_EVERY)
 
 
