@@ -17,7 +17,7 @@ from actors.address import Address, ShardId
 from cluster.simulator.clock import BEGIN_AT
 from cluster.simulator.loop import Process, VirtualLoop
 from cluster.simulator.transport import WORLD, Network
-from cluster.store.base import Commit, CommitOutcome, Records, ShardImage, Store, StoreUnavailable
+from cluster.store.base import Commit, CommitOutcome, Records, ShardImage, StoreUnavailable
 from cluster.store.memory import MemoryStore
 
 T = TypeVar("T")
@@ -81,10 +81,10 @@ class StoreServer:
 class SimStore:
     """One process's connection to the store. See `cluster.store.base.Store`."""
 
-    def __init__(self, server: StoreServer, process: Process, make: Callable[[MemoryStore], Store]) -> None:
+    def __init__(self, server: StoreServer, process: Process) -> None:
         self._server = server
         self._process = process
-        self._store = make(server.memory)
+        self._store = server.memory
 
     async def claim(self, shard: ShardId, epoch: int) -> ShardImage:
         return await self._call(lambda: self._store.claim(shard, epoch))
