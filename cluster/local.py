@@ -112,8 +112,10 @@ class LocalCluster:
         self._registry.remove(name)
         host = self.hosts.pop(name, None)
         if host is not None:
+            # Taken now: a new host of this name may be started while the old one ends.
+            death = self._deaths[name]
             await host.stop()
-            self._deaths[name].set()
+            death.set()
 
     # -- Launcher -------------------------------------------------------------------------------------------------
 

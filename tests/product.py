@@ -22,6 +22,8 @@ ADMIN_TOKEN = "admin-token-of-the-tests-0123456789"
 DESK_TOKEN = "desk-token-of-the-tests-0123456789"
 GATEWAY_TOKEN = "gateway-token-of-the-tests-0123456789"
 
+GATEWAY = "gateway-1"
+
 #: What every agent of the sample centre signs in with.
 PASSWORD = "trunkline"
 
@@ -46,9 +48,7 @@ class Product:
 
     async def __aenter__(self) -> Product:
         await self._runtime.start()
-        tokens = {"gateway": [GATEWAY_TOKEN], "desk": [DESK_TOKEN], "admin": [ADMIN_TOKEN]}
-        settings = {"listen": [self.target], "tokens": tokens, "signing_key": "signing-key-of-the-tests-0123456789"}
-        await self._runtime.start_gateway("gateway-1", "gateways.server.factory:open_gateway", settings)
+        await self.start_gateway()
         await apply_first_centre(self.target, ADMIN_TOKEN, self._centre)
         await self.start_webchat()
         await self.start_desk()
@@ -58,6 +58,27 @@ class Product:
         await self.stop_webchat()
         await self.stop_desk()
         await self._runtime.stop()
+
+    async def start_gateway(self) -> None:
+        """Start the gateway, always at the same address."""
+        tokens = {"gateway": [GATEWAY_TOKEN], "desk": [DESK_TOKEN], "admin": [ADMIN_TOKEN]}
+        settings = {"listen": [self.target], "tokens": tokens, "signing_key": "signing-key-of-the-tests-0123456789"}
+        await self._runtime.start_gateway(GATEWAY, "gateways.server.factory:open_gateway", settings)
+
+    async def kill_gateway(self) -> None:
+        """The gateway is gone at once, with all that it held in memory."""
+        await self._runtime._servers.pop().stop()
+        await self._runtime.cluster.kill_edge(GATEWAY)
+
+    async def kill_host(self) -> None:
+        """A host is gone at once; the spare one takes over its shards."""
+        await self._runtime.cluster.kill_host(next(iter(self._runtime.cluster.hosts)))
+
+    async def change_centre(self, before: str, after: str) -> None:
+        """Apply the configuration with every `before` in it replaced."""
+        self._centre = self._centre.replace(before, after)
+        async with sdk.AdminClient(self.target, ADMIN_TOKEN) as admin:
+            await admin.apply_config(self._centre, author="tests")
 
     async def start_webchat(self) -> None:
         """Start the web chat, the next time at the same address."""

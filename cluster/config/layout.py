@@ -74,7 +74,9 @@ ImportPath = Annotated[str, AfterValidator(_check_import)]
 class Hosts(Section):
     """The processes that actors live in."""
 
-    count: int = Field(default=2, ge=1, le=1000, description="hosts that run shards; about one a core", examples=[2])
+    count: int = Field(
+        default=1, ge=1, le=1000, description="hosts that run shards; about one a core beyond the first two", examples=[2]
+    )
     spares: int = Field(
         default=1, ge=0, le=100, description="empty hosts kept warm, so that recovery waits for no process start", examples=[1]
     )
@@ -236,11 +238,11 @@ class LayoutModel(Section):
     )
     ray: Ray = Field(default=Ray(), description="how to reach Ray", examples=["{address: auto}"])
     shards: int = Field(
-        default=32,
+        default=16,
         ge=1,
         le=4096,
         description="fixed for the life of the stored data: it decides where state is found",
-        examples=[32],
+        examples=[16],
     )
     hosts: Hosts = Field(default=Hosts(), description="host processes", examples=["{count: 2, spares: 1}"])
     pinned_kinds: list[str] = Field(

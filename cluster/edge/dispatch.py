@@ -163,7 +163,7 @@ class Dispatch:
         return parcels
 
     def _take_acks(self, host: str) -> list[CommandAck]:
-        """Acknowledgements for the host's shards; those that it cannot take are routed again."""
+        """Acknowledgements that the host's shards have not been told of."""
         return [
             CommandAck(shard, link, self._acks[shard, link])
             for shard, link in self._acks_ready.pop(host, ())

@@ -322,6 +322,7 @@ class Host:
                 self._drop(shard_id, "claimed again")
             shard = Shard(image, self._placement, self._actor_types, self._codec)
             self.shards[shard_id] = shard
+            self._idle_since = self._clock.now_ms()
             self._begun_at_s[shard_id] = asyncio.get_running_loop().time()
             self.outlets.resend_all(shard)
         self._work.set()

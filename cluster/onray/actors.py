@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 
 from cluster.clock import SystemClock
-from cluster.edge import Edge
-from cluster.edge.server import Server, open_server
 from cluster.host.host import Host
 from cluster.onray.launcher import RayLauncher
 from cluster.onray.lifeline import Lifeline
 from cluster.onray.transport import RayTransport
-from cluster.operations import Operations
 from cluster.spec import ClusterSpec, new_incarnation
 from cluster.store import connect
 from cluster.supervisor.supervisor import Supervisor
 from cluster.telemetry.logs import configure_logs
 from cluster.transport import Peer
+
+if TYPE_CHECKING:
+    from cluster.edge.server import Server
 
 #: How long a busy thread keeps the interpreter to itself. A Ray call crosses three threads of a process, and with
 #: Python's 5 ms each of them may wait that long for the event loop: offers took 90 ms at 1,000 events/s.
@@ -144,6 +144,11 @@ class GatewayActor:
             await self._server.drain()
 
     async def _build(self) -> Peer:
+        # Imported late: each host imports this module as it starts, and in literal mode every actor is a host.
+        from cluster.edge import Edge
+        from cluster.edge.server import open_server
+        from cluster.operations import Operations
+
         spec = self._spec
         catalogue, placement = spec.catalogue(), spec.placement()
         transport = RayTransport(spec.name)

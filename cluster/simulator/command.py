@@ -1,10 +1,12 @@
-"""`trunkline simulate`: the real actors in virtual time, held against theory."""
+"""`trunkline simulate`: the real actors in virtual time, held against theory; whole clusters, held against faults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 if TYPE_CHECKING:
@@ -74,6 +76,27 @@ def skill_based(
     from cluster.simulator.comparison import Run, compare_n_model
 
     _show(lambda: compare_n_model(Run(replications, customers, seed, processes), load_a, load_b), as_json)
+
+
+@app.command("faults")
+def faults(
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 200,
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    only: Annotated[int | None, typer.Option("--seed", min=0, help="Run this one seed again, and tell its story.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Append failing seeds to this file.")] = None,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """Whole clusters under crashes, partitions, zombies, clock jumps and a faulty store. Exit status 1 on a violation."""
+    from cluster.simulator.campaign import campaign, in_plain_words
+
+    found = campaign(range(first, first + seeds) if only is None else [only], processes, trace=only is not None)
+    if keep is not None and found.failed:
+        with keep.open("a") as file:
+            file.writelines(f"{failed.seed}\n" for failed in found.failed)
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else in_plain_words(found))
+    if found.failed:
+        raise typer.Exit(1)
 
 
 def _show(compare: Callable[[], Comparison], as_json: bool) -> None:

@@ -37,6 +37,7 @@ T = TypeVar("T")
 TABLE = "shard-table"
 PINNED_CHECK_EVERY = 10
 STORE_RETRY_S = 0.1
+START_RETRY_S = 0.1
 
 
 class Launcher(Protocol):
@@ -91,6 +92,8 @@ class Supervisor:
         self._deciding = asyncio.Lock()
         self._starting = asyncio.Semaphore(options.starting_at_once)
         self._locating: dict[ShardId, asyncio.Task[None]] = {}
+        #: Pinned shards whose hosts have started and wait to be given them.
+        self._to_place: dict[ShardId, None] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._resigning: asyncio.Task[None] | None = None
@@ -204,9 +207,9 @@ class Supervisor:
     async def _tick(self) -> None:
         for tick in itertools.count():
             await asyncio.sleep(self._options.check_every_s)
-            for name in self._watchers:
-                # Literal mode has hundreds of pinned hosts; their death is noticed without asking.
-                is_due = tick % PINNED_CHECK_EVERY == 0 or not name.startswith(PINNED_HOST_PREFIX)
+            for turn, name in enumerate(self._watchers, tick):
+                # Literal mode has hundreds of pinned hosts; their death is noticed without asking, so they take turns.
+                is_due = turn % PINNED_CHECK_EVERY == 0 or not name.startswith(PINNED_HOST_PREFIX)
                 if is_due and name not in self._checks:
                     self._checks[name] = asyncio.create_task(self._check(name), name=f"check:{name}")
             for name in self._table.gateways:
@@ -246,16 +249,19 @@ class Supervisor:
     async def _retire(self, name: str) -> None:
         """End an idle pinned host, once it is certain that its shard left nothing to do behind."""
         async with self._deciding:
+            if ShardId(name.removeprefix(PINNED_HOST_PREFIX)) in self._locating:
+                return  # Idle only because its shard is still to come.
             leaving = {shard: placed.epoch for shard, placed in self._table.shards.items() if placed.host == name}
             # Released first: what comes from here on is turned away, and nobody else can commit.
             await self._hand(name, "release", leaving)
             for shard in leaving:
                 if await self._has_work(shard):
                     return  # A message came after the report; the next check gives the shard back to the host.
-            self._alive.pop(name, None)
+            self._forget(name)
             shards = {shard: placed for shard, placed in self._table.shards.items() if placed.host != name}
             await self._publish(shards, self._table.gateways)
-        await self._dismiss(name)
+            # Under the lock still: whoever wants the shard again is given a new process, not this one.
+            await self._launcher.stop_host(name)
 
     async def _has_work(self, shard: ShardId) -> bool:
         """Whether a stored shard has actors, timers or messages that somebody must see to."""
@@ -263,14 +269,18 @@ class Supervisor:
         return bool(image.live or image.timers or image.outbox)
 
     async def _dismiss(self, name: str) -> None:
-        watcher = self._watchers.pop(name, None)
-        if watcher is not None:
-            watcher.cancel()
-        self._alive.pop(name, None)
+        self._forget(name)
         self._draining.pop(name, None)
         await self._launcher.stop_host(name)
         async with self._deciding:
             await self._publish(self._table.shards, self._table.gateways)
+
+    def _forget(self, name: str) -> None:
+        """Watch this host no more."""
+        watcher = self._watchers.pop(name, None)
+        if watcher is not None:
+            watcher.cancel()
+        self._alive.pop(name, None)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
@@ -344,18 +354,33 @@ class Supervisor:
 
     async def _place_pinned(self, shard: ShardId) -> None:
         try:
-            host = pinned_host(shard)
-            await self._enlist(host)
-            async with self._deciding:
-                if shard in self._table.shards:
-                    return
-                # Its epoch survives in the store while it is in no table, so ask there.
-                stored = (await self._patiently(partial(self._store.describe, shard))).epoch
-                placed = Placed(host, max(stored, self._last_epoch(shard)) + 1)
-                await self._publish({**self._table.shards, shard: placed}, self._table.gateways)
-                await self._assign({shard: placed})
+            while shard not in self._table.shards:
+                try:
+                    await self._enlist(pinned_host(shard))
+                except PeerGone as problem:
+                    log.warning("host_not_started", host=pinned_host(shard), detail=str(problem))
+                    await asyncio.sleep(START_RETRY_S)
+                    continue
+                self._to_place[shard] = None
+                async with self._deciding:
+                    await self._place_ready()
         finally:
             self._locating.pop(shard, None)
+            self._to_place.pop(shard, None)
+
+    async def _place_ready(self) -> None:
+        """Place all pinned shards whose hosts are up, with one new table for all of them."""
+        ready = [shard for shard in self._to_place if pinned_host(shard) in self._alive and shard not in self._table.shards]
+        self._to_place.clear()
+        # A shard's epoch survives in the store while it is in no table, so ask there.
+        images = await asyncio.gather(*(self._patiently(partial(self._store.describe, shard)) for shard in ready))
+        placed = {
+            shard: Placed(pinned_host(shard), max(image.epoch, self._last_epoch(shard)) + 1)
+            for shard, image in zip(ready, images, strict=True)
+        }
+        if placed:
+            await self._publish({**self._table.shards, **placed}, self._table.gateways)
+            await self._assign(placed)
 
     # -- the table ----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from gateways.conformance.report import Failed, Finding, Outcome, Report, Skipped, expect
 from gateways.conformance.stage import EOF, SERVICE
+from gateways.sdk.ending import Ending
 from gateways.sdk.errors import Status
 from trunkline.content.v1 import content_pb2
 from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc, messaging_pb2
@@ -53,6 +54,7 @@ class Peer:
 
     def __init__(self, call: Any, patience_s: float) -> None:
         self.call = call
+        self._ending = Ending(call)
         self._patience_s = patience_s
         self.settled = link_pb2.Settled()
         self.rejections: dict[int, link_pb2.Rejection] = {}
@@ -84,7 +86,8 @@ class Peer:
         except TimeoutError:
             raise Failed(f"{what}: nothing of the kind came within {self._patience_s:g} s") from None
         except grpc.RpcError as error:
-            raise Failed(f"{what}: the stream ended with {error.code().name} ({error.details()})") from None
+            status = await self._ending.status(error)
+            raise Failed(f"{what}: the stream ended with {status.code} ({status.detail})") from None
 
     def _take(self, frame: gateway_pb2.GatewayFrame) -> None:
         if frame.HasField("welcome"):
@@ -107,11 +110,11 @@ class Peer:
             async with asyncio.timeout(self._patience_s):
                 while await self.call.read() is not EOF:
                     pass
-                return Status.read(await self.call.code(), await self.call.details(), await self.call.trailing_metadata())
         except grpc.RpcError as error:
-            return Status.of(error)
+            return await self._ending.status(error)
         except TimeoutError:
             raise Failed("the stream was expected to end and did not") from None
+        return await self._ending.status()
 
 
 class ServerKit:

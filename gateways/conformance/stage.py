@@ -9,7 +9,7 @@ import asyncio
 from typing import Any, Final
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no marker
+from google.rpc import error_details_pb2, status_pb2
 
 from gateways.conformance.report import Failed
 from trunkline.gateway.v1 import gateway_pb2

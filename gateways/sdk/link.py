@@ -187,7 +187,7 @@ class Link(Generic[EventT, CommandT]):
                 await stream.run()
                 return None if stream.asked_away or self._error is not None else Status("UNAVAILABLE", "ended", "", ())
             except StreamEnded as ended:
-                return None if stream.asked_away and ended.status.code == "UNAVAILABLE" else ended.status
+                return None if stream.asked_away and ended.status.code in {"UNAVAILABLE", "OK"} else ended.status
             finally:
                 self._stream = None
                 self._connected.clear()

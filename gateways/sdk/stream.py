@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 
+from gateways.sdk.ending import Ending
 from gateways.sdk.errors import Status
 from gateways.sdk.inbox import Inbox
 from gateways.sdk.outbox import Outbox
@@ -50,6 +50,7 @@ class Stream:
         self._outbox = outbox
         self._inbox = inbox
         self._call = call
+        self._ending = Ending(call)
         self._silence_timeout_s = silence_timeout_s
         self._wake = asyncio.Event()
         self._pongs: list[int] = []
@@ -193,14 +194,7 @@ class Stream:
 
     async def _ended(self, error: BaseException | None) -> StreamEnded:
         """How the call ended."""
-        if isinstance(error, grpc.RpcError):
-            return StreamEnded(Status.of(error))
-        with suppress(asyncio.CancelledError, grpc.RpcError):
-            code = await self._call.code()
-            details = await self._call.details()
-            metadata = await self._call.trailing_metadata()
-            return StreamEnded(Status.read(code, details, metadata))
-        return StreamEnded(Status("CANCELLED", "the stream was cancelled", "", ()))
+        return StreamEnded(await self._ending.status(error if isinstance(error, grpc.RpcError) else None))
 
 
 def _being_cancelled() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
@@ -70,8 +71,6 @@ class SignIns:
         self._lifetime_ms = int(lifetime_s * 1000)
         self._now = now
         self._hasher = argon2.PasswordHasher()
-        # Checked when the agent is unknown, so that the answer takes as long as for a wrong password.
-        self._nobody = self._hasher.hash("nobody")
         self._turns = asyncio.Semaphore(_CHECKS_AT_ONCE)
 
     async def sign_in(self, centre: EdgeCentre | None, agent: str, password: str) -> SignedIn:
@@ -85,15 +84,21 @@ class SignIns:
         known = centre.agents.get(agent)
         # Hashing takes tens of milliseconds on purpose; the links must not wait for it.
         async with self._turns:
-            good = await asyncio.to_thread(self._verify, known.password_hash if known else self._nobody, password)
+            good = await asyncio.to_thread(self._verify, known, password)
         if known is None or not good:
             raise Failure("UNAUTHENTICATED", Reason.SIGN_IN_FAILED, "the agent or the password is wrong")
         expires_at = self._now() + self._lifetime_ms
         return SignedIn(self._token(agent, known, expires_at), expires_at, known.name)
 
-    def _verify(self, password_hash: str, password: str) -> bool:
+    @functools.cached_property
+    def _nobody(self) -> str:
+        """Checked when the agent is unknown, so that the answer takes as long as for a wrong password."""
+        return self._hasher.hash("nobody")
+
+    def _verify(self, known: EdgeAgent | None, password: str) -> bool:
+        nobody = self._nobody
         try:
-            return self._hasher.verify(password_hash, password)
+            return self._hasher.verify(known.password_hash if known is not None else nobody, password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no marker
+from google.rpc import error_details_pb2, status_pb2
 
 from cluster.errors import STATUS_CODES, TrunklineError
 

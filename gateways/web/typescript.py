@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 from msgspec import inspect as shape
 
+from gateways.web.framing import ServerFrame
+
 HEADER = "// Generated from {source} by `python -m gateways.web.typescript`; change that instead.\n"
 
 
@@ -77,8 +79,6 @@ class TypeScriptWriter:
 
 def _from_server(info: shape.StructType) -> bool:
     """The server always writes every field; a page may leave out those with a default."""
-    from gateways.web.framing import ServerFrame
-
     return info.tag is None or issubclass(info.cls, ServerFrame)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from loadtest.demo.observed import Observed
-from loadtest.demo.pace import IDLE_S, READ_S, TYPE_S, Pace
+from loadtest.demo.pace import READ_S, TYPE_S, Pace
 from loadtest.demo.phrases import GOODBYE, GREETINGS, PASSING_ON, REPLIES, TAKEN_OVER
 from loadtest.demo.wire import author_of
 from trunkline.content.v1 import content_pb2
@@ -104,7 +104,7 @@ class Chat:
     async def _wait_for_customer(self) -> bool:
         """Wait for something new from the customer and read it; False if nothing comes."""
         try:
-            async with asyncio.timeout(IDLE_S * max(1.0, self._pace.factor)):
+            async with asyncio.timeout(self._pace.idle_s * max(1.0, self._pace.factor)):
                 await self._heard.wait()
         except TimeoutError:
             return False

@@ -21,9 +21,9 @@ import typer
 from loadtest.demo.centre import RETENTION_S, resized, sample_size
 from loadtest.demo.figures import summary
 from loadtest.demo.observed import Observed
-from loadtest.demo.pace import HANDLE_S
-from loadtest.demo.plan import plan_customers
-from loadtest.demo.play import Run, play
+from loadtest.demo.pace import HANDLE_S, IDLE_S, LITERAL_IDLE_S
+from loadtest.demo.plan import Run, plan_customers
+from loadtest.demo.play import play
 from loadtest.demo.questions import Question, read_questions
 from loadtest.demo.show import Screen
 from loadtest.failures import DemoFailed
@@ -32,8 +32,8 @@ from loadtest.product import Access, OwnProduct, find_running, verify
 #: How many conversations an agent of the sample leads at once, and what share of that is planned for.
 CAPACITY: Final = 2
 OCCUPANCY: Final = 0.6
-#: Literal sessions are processes: about one can be started in so many seconds on two cores.
-LITERAL_RATE_PER_S: Final = 0.5
+#: Literal sessions are processes, whose start takes some two seconds of a core each.
+LITERAL_RATE_PER_S: Final = 1 / 3
 RUNTIMES: Final = ("ray", "process")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -135,7 +135,8 @@ async def run_demo(options: Options, questions: list[Question], screen: Screen) 
     async with _product(options, screen) as (access, own):
         observed = Observed()
         plans = plan_customers(questions, options.customers, options.rate_per_s, options.seed)
-        run = Run(_run_name(), plans, options.agents, options.seed, options.pace)
+        idle_s = LITERAL_IDLE_S if options.literal else IDLE_S
+        run = Run(_run_name(), plans, options.agents, options.seed, options.pace, idle_s)
         watching = asyncio.create_task(screen.watch(observed, options.customers))
         started = time.perf_counter()
         try:

@@ -13,8 +13,10 @@ READ_S: Final = (0.1, 0.3)
 TYPE_S: Final = (0.3, 0.9)
 WRAP_UP_S: Final = (0.2, 0.6)
 BACK_AFTER_RING_OUT_S: Final = (0.5, 1.0)
-#: How long an agent waits for a customer's next message before ending the conversation.
+#: How long an agent waits for a customer's next message before ending the conversation, and how long where every
+#: message crosses many processes.
 IDLE_S: Final = 4.0
+LITERAL_IDLE_S: Final = 20.0
 #: What one conversation takes of an agent on average, offer to end of wrap-up; for choosing a rate of arrivals.
 HANDLE_S: Final = 5.0
 
@@ -25,6 +27,7 @@ class Pace:
 
     chance: random.Random
     factor: float = 1.0
+    idle_s: float = IDLE_S
 
     def draw_s(self, between: tuple[float, float]) -> float:
         """How long it takes this time."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Sequence
 from typing import Final
 
 from gateways.sdk import GatewayLink, LinkOptions
 from loadtest.demo.customer import Customer
 from loadtest.demo.observed import Observed
-from loadtest.demo.pace import Pace
-from loadtest.demo.plan import CustomerPlan
+from loadtest.demo.plan import Run
+from loadtest.product import Access
 
 LINK: Final = "demo-webchat"
 
@@ -19,8 +17,8 @@ LINK: Final = "demo-webchat"
 class Page:
     """The customers of a run, who come when their plan says, whatever became of those before (open loop)."""
 
-    def __init__(self, targets: Sequence[str], token: str, observed: Observed, run: str) -> None:
-        options = LinkOptions(targets, LINK, token, software="trunkline-demo", connect_timeout_s=60.0)
+    def __init__(self, access: Access, run: Run, observed: Observed) -> None:
+        options = LinkOptions(access.targets, LINK, access.gateway_token, software="trunkline-demo", connect_timeout_s=60.0)
         self.link = GatewayLink(options)
         #: Reads commands until the link is closed; whatever ends it sooner ends the demo.
         self.reader: asyncio.Task[None] | None = None
@@ -33,15 +31,15 @@ class Page:
         await self.link.open()
         self.reader = asyncio.create_task(self._read())
 
-    async def receive(self, plans: Sequence[CustomerPlan], seed: int, pace: float) -> None:
+    async def receive(self) -> None:
         """Let all customers come, and return when the last of them has ended."""
         started_at = self._observed.clock()
         async with asyncio.TaskGroup() as group:
-            for plan in plans:
+            for plan in self._run.plans:
                 await asyncio.sleep(max(0.0, started_at + plan.arrives_at_s - self._observed.clock()))
-                conversation = f"webchat:demo-{self._run}-{plan.number + 1}"
-                own = Pace(random.Random(f"{seed}/{plan.number}"), pace)  # noqa: S311  # simulated behaviour
-                customer = Customer(plan, conversation, self.link, self._observed, own)
+                conversation = f"webchat:demo-{self._run.name}-{plan.number + 1}"
+                pace = self._run.pace_of(f"customer {plan.number}")
+                customer = Customer(plan, conversation, self.link, self._observed, pace)
                 self._customers[conversation] = customer
                 group.create_task(customer.live())
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
+from loadtest.demo.pace import IDLE_S, Pace
 from loadtest.demo.phrases import FOLLOW_UPS, NAMES, THANKS
 from loadtest.demo.questions import Question
 
@@ -71,3 +73,32 @@ def plan_customers(questions: Sequence[Question], customers: int, rate_per_s: fl
             )
         )  # fmt: skip
     return plans
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is to be played.
+
+    Attributes:
+        name: Makes this run's conversations and messages different from every other's.
+        agents: How many serve.
+        pace: How long people take; 2 is twice as long.
+        idle_s: How long an agent waits for a customer who says nothing more.
+    """
+
+    name: str
+    plans: Sequence[CustomerPlan]
+    agents: int
+    seed: int
+    pace: float = 1.0
+    idle_s: float = IDLE_S
+
+    def pace_of(self, who: str) -> Pace:
+        """One person's own speed, the same for the same seed."""
+        return Pace(random.Random(f"{self.seed}/{who}"), self.pace, self.idle_s)  # noqa: S311  # simulated behaviour
+
+    @property
+    def longest_gap_s(self) -> float:
+        """How long nobody comes at most."""
+        arrivals = [plan.arrives_at_s for plan in self.plans]
+        return max((after - before for before, after in pairwise([0.0, *arrivals])), default=0.0)

@@ -6,46 +6,27 @@ Kept: a run ends: when nothing at all happens for a while it is given up, and wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 from gateways.sdk import CallFailed, DeskClient, Refused, SdkError
 from loadtest.demo.observed import Observed
 from loadtest.demo.page import Page
-from loadtest.demo.plan import CustomerPlan
+from loadtest.demo.plan import Run
 from loadtest.demo.shift import CONFIGURED_WITHIN_S, GROUP, Shift
 from loadtest.failures import DemoFailed, ProductUnusable
 from loadtest.product import Access
 
 #: Nothing from the cluster for so long: more than an offer rings, and a literal actor starts.
 STALLED_AFTER_S: Final = 60.0
+STEP_S: Final = 1.0
 #: How long the last commands may take to arrive once everybody has gone.
 SETTLED_WITHIN_S: Final = 10.0
 
 
 class RunFailed(DemoFailed):
     """The cluster said no to something that a demo may do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What is to be played; `name` makes this run's conversations and messages different from every other's."""
-
-    name: str
-    plans: Sequence[CustomerPlan]
-    agents: int
-    seed: int
-    pace: float
-
-    @property
-    def stalled_after_s(self) -> float:
-        """How long nothing may happen: longer than the cluster may take, and than nobody comes."""
-        arrivals = [plan.arrives_at_s for plan in self.plans]
-        longest_s = max((after - before for before, after in pairwise([0.0, *arrivals])), default=0.0)
-        return STALLED_AFTER_S * max(1.0, self.pace) + longest_s
 
 
 async def play(access: Access, run: Run, observed: Observed, tell: Callable[[str], None]) -> None:
@@ -57,19 +38,19 @@ async def play(access: Access, run: Run, observed: Observed, tell: Callable[[str
     """
     try:
         async with AsyncExitStack() as stack:
-            page = Page(access.targets, access.gateway_token, observed, run.name)
+            page = Page(access, run, observed)
             stack.push_async_callback(page.close)
             await page.open()
-            shift = Shift(access.targets, access.desk_token, observed, run.name)
+            shift = Shift(access, run, observed)
             stack.push_async_callback(shift.close)
             await shift.open()
             tell(f"signing {run.agents} agents in")
             agents, queues = await _find(access, run.agents, observed)
-            signing_in = shift.start(agents, queues, run.seed, run.pace)
-            if not await _while_alive(signing_in, page, shift, observed, CONFIGURED_WITHIN_S):
+            if not await _while_alive(shift.start(agents, queues), page, shift, observed, CONFIGURED_WITHIN_S):
                 raise ProductUnusable(f"the cluster fell silent while agents signed in, for {CONFIGURED_WITHIN_S:g} s")
             tell(f"{len(run.plans)} customers are coming")
-            if await _while_alive(_work(page, shift, run), page, shift, observed, run.stalled_after_s):
+            stalled_after_s = STALLED_AFTER_S * max(1.0, run.pace) + run.longest_gap_s
+            if await _while_alive(_work(page, shift), page, shift, observed, stalled_after_s):
                 await _settle(observed)
     except (SdkError, ExceptionGroup) as error:
         raise _explained(error, access) from error
@@ -89,8 +70,8 @@ def _explained(error: Exception, access: Access) -> DemoFailed:
     raise error
 
 
-async def _work(page: Page, shift: Shift, run: Run) -> None:
-    await page.receive(run.plans, run.seed, run.pace)
+async def _work(page: Page, shift: Shift) -> None:
+    await page.receive()
     await shift.finish()
 
 
@@ -135,11 +116,18 @@ async def _while_alive(
 
 
 async def _stalled(observed: Observed, after_s: float) -> None:
-    """Return when nothing has come from the cluster for this long."""
-    with suppress(TimeoutError):
-        while True:
-            async with asyncio.timeout(after_s):
+    """Return when nothing has come from the cluster for this long, counted in short steps.
+
+    One long wait would also count a pause of the whole machine, during which the cluster could not have spoken.
+    """
+    silent_s = 0.0
+    while silent_s < after_s:
+        try:
+            async with asyncio.timeout(STEP_S):
                 await observed.next_command()
+            silent_s = 0.0
+        except TimeoutError:
+            silent_s += STEP_S
 
 
 async def _settle(observed: Observed) -> None:

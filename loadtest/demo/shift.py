@@ -14,9 +14,10 @@ from gateways.sdk import DeskLink, LinkOptions, Refused
 from loadtest.demo.agent import DeskAgent
 from loadtest.demo.chat import Onward
 from loadtest.demo.observed import Observed
-from loadtest.demo.pace import Pace
+from loadtest.demo.plan import Run
 from loadtest.demo.wire import FOR_NOW
 from loadtest.failures import ProductUnusable
+from loadtest.product import Access
 
 LINK: Final = "demo-desk"
 #: The password of the sample centre's agents.
@@ -70,8 +71,8 @@ class Turns:
 class Shift:
     """The agents of a run. Use as an async context manager around the link."""
 
-    def __init__(self, targets: Sequence[str], token: str, observed: Observed, run: str) -> None:
-        options = LinkOptions(targets, LINK, token, software="trunkline-demo", connect_timeout_s=60.0)
+    def __init__(self, access: Access, run: Run, observed: Observed) -> None:
+        options = LinkOptions(access.targets, LINK, access.desk_token, software="trunkline-demo", connect_timeout_s=60.0)
         self.link = DeskLink(options)
         self.agents: dict[str, DeskAgent] = {}
         #: Gets the error of the first agent who fails.
@@ -86,13 +87,13 @@ class Shift:
         await self.link.open()
         self.reader = asyncio.create_task(self._read())
 
-    async def start(self, agents: Sequence[str], queues: Sequence[str], seed: int, pace: float) -> None:
+    async def start(self, agents: Sequence[str], queues: Sequence[str]) -> None:
         """Sign these agents in and make them available.
 
         Raises:
             ProductUnusable: they cannot sign in.
         """
-        habits = Turns(agents, queues, random.Random(f"{seed}/habits"))  # noqa: S311  # simulated behaviour
+        habits = Turns(agents, queues, random.Random(f"{self._run.seed}/habits"))  # noqa: S311  # simulated behaviour
         at_once = asyncio.Semaphore(SIGN_INS_AT_ONCE)
 
         async def start_one(agent: DeskAgent) -> None:
@@ -100,8 +101,8 @@ class Shift:
                 await self._sign_in(agent)
 
         for name in agents:
-            own = Pace(random.Random(f"{seed}/{name}"), pace)  # noqa: S311  # simulated behaviour
-            self.agents[name] = DeskAgent(name, self.link, self._observed, own, habits, self._run, self.failed)
+            pace = self._run.pace_of(name)
+            self.agents[name] = DeskAgent(name, self.link, self._observed, pace, habits, self._run.name, self.failed)
         async with asyncio.TaskGroup() as group:
             for agent in self.agents.values():
                 group.create_task(start_one(agent))
@@ -129,6 +130,8 @@ class Shift:
         await self.link.close()
         if self.reader is not None:
             await asyncio.gather(self.reader, return_exceptions=True)
+        if self.failed.done():
+            self.failed.exception()  # Told already, or of an agent who was interrupted by the end.
 
     async def _read(self) -> None:
         async for command in self.link.commands():

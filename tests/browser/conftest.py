@@ -24,6 +24,18 @@ FLAGS = [
 ]
 
 
+#: A test is several people's whole conversation; on a machine that is busy otherwise, it takes its time.
+TEST_TIMEOUT_S = 300
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this folder more time than others."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """The machine's own Chromium, for the whole run; Playwright only drives it."""

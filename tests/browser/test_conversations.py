@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Browser, WebSocketRoute, expect
 
@@ -12,17 +9,6 @@ from tests.browser.windows import Agent, Customer, expect_texts
 from tests.product import Product
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-#: `TRUNKLINE_SCREENSHOTS=docs/images pytest tests/browser` renews the pictures of the documentation.
-SCREENSHOTS = os.environ.get("TRUNKLINE_SCREENSHOTS")
-
-
-async def picture(window: Agent | Customer, name: str) -> None:
-    """Keep what the window shows, when pictures are asked for."""
-    if SCREENSHOTS:
-        folder = Path(SCREENSHOTS)
-        folder.mkdir(parents=True, exist_ok=True)
-        await window.screenshot(folder / f"{name}.png")
 
 
 async def test_two_languages_at_once(browser: Browser, product: Product) -> None:
@@ -64,7 +50,6 @@ async def test_two_languages_at_once(browser: Browser, product: Product) -> None
     await expect(li_wei.marks("查询")).to_have_attribute("data-level", "read")
 
     for window, name in ((alice, "desk"), (nora, "webchat"), (li_wei, "desk-zh"), (chen, "webchat-zh")):
-        await picture(window, name)
         assert window.problems == [], f"{name} must not run into script errors"
 
 
@@ -128,6 +113,34 @@ async def test_adapters_restart(browser: Browser, product: Product) -> None:
     await expect_texts(customer.messages, *everything)
 
 
+async def test_gateway_and_host_die(browser: Browser, product: Product) -> None:
+    """The gateway dies and comes back, and a host dies: pages stay, and everything written arrives once, in order."""
+    agent = await Agent.sign_in(browser, product, "alice")
+    await agent.become_available()
+    customer = await Customer.visit(browser, product)
+    await customer.start("Nora", "General questions")
+    await agent.accept("Nora")
+    await customer.say("before")
+    await expect_texts(agent.messages, "before")
+
+    await product.kill_gateway()
+    await expect(agent.page.get_by_text("does not reach the contact centre")).to_be_visible()
+    await customer.say("asked without a gateway")
+    await expect(customer.unsent).to_have_count(1)
+    await product.start_gateway()
+    await expect(agent.page.get_by_text("does not reach the contact centre")).to_have_count(0)
+    await expect_texts(agent.messages, "before", "asked without a gateway")
+    await agent.say("answered")
+    await expect_texts(customer.messages, "before", "asked without a gateway", "answered")
+
+    await product.kill_host()
+    await customer.say("asked while a host was dying")
+    everything = ("before", "asked without a gateway", "answered", "asked while a host was dying")
+    await expect_texts(agent.messages, *everything)
+    await expect_texts(customer.messages, *everything)
+    await expect(agent.presence).to_have_attribute("data-presence", "available")
+
+
 async def test_unsent_survives_a_reload(browser: Browser, product: Product) -> None:
     """What a customer wrote without a connection outlives the page, and is sent once when there is one."""
     agent = await Agent.sign_in(browser, product, "alice")
@@ -168,7 +181,6 @@ async def test_transfer_and_wrap_up(browser: Browser, product: Product) -> None:
     await alice.button("Transfer", "转接").click()
     await alice.page.get_by_label("Queue", exact=True).click()
     await alice.page.locator(".ant-select-item-option", has_text="Cards").click()
-    await picture(alice, "desk-transfer")
     await alice.page.get_by_role("dialog").get_by_role("button", name="Transfer", exact=True).click()
     await expect(customer.page.locator(".remark", has_text="passing you on")).to_be_visible()
     await carol.accept("Nora")
@@ -178,7 +190,6 @@ async def test_transfer_and_wrap_up(browser: Browser, product: Product) -> None:
     await expect(alice.page.get_by_role("region", name="Wrap up")).to_be_visible()
     await alice.page.reload()
     await expect_texts(alice.messages, "Somebody used my card!")
-    await picture(alice, "desk-wrap-up")
     await alice.wrap_up("Passed to another team", "Card fraud")
     await expect(alice.conversations).to_have_count(0)
 
@@ -254,7 +265,6 @@ async def test_decline_and_queue_counters(browser: Browser, product: Product) ->
     await expect(queue).to_have_attribute("data-waiting", "1")
     await alice.become_available()
     await expect(alice.offer("Nora")).to_be_visible()
-    await picture(alice, "desk-offer")
     await expect(queue).to_have_attribute("data-offered", "1")
     await bob.become_available()
     await alice.offer("Nora").get_by_role("button", name="Decline").click()

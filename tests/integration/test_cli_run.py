@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_status_and_doctor(place: Path) -> None:
     """Status reaches the gateway with the run's own token, and the doctor finds its store durable."""
     status = trunkline(place, "status")
-    assert (1, 32) == (status["centre_version"], status["cluster"]["hosts"]["host-1"]["shards"]), "the sample on one host"
+    assert (1, 16) == (status["centre_version"], status["cluster"]["hosts"]["host-1"]["shards"]), "the sample on one host"
     checks = {check["name"]: check for check in trunkline(place, "doctor")["checks"]}
     assert ("ok", "ok") == (checks["store"]["state"], checks["store durability"]["state"]), "the embedded store"
 

@@ -10,7 +10,7 @@ from actors.actor import Refusal
 from actors.messages.gateway import Frame
 from actors.messages.link import ShowTyping
 from actors.messages.session import CustomerMessage
-from gateways.sdk import GatewayClient, LinkClosed, LinkFailed, LinkTakenOver, Refused
+from gateways.sdk import GatewayClient, GatewayLink, LinkClosed, LinkFailed, LinkTakenOver, Refused
 from gateways.server.options import Role, StreamLimits
 from tests.fakes.edge import FakeEdge, FakeQueue
 from tests.fakes.proxy import Proxy
@@ -205,6 +205,28 @@ async def test_the_newest_stream_of_a_link_wins() -> None:
             await old.send(said("not mine"))
 
 
+async def test_the_reason_of_an_end_is_not_lost_while_writing() -> None:
+    """grpc.aio covers the gateway's status by an error of its own when a write fails; the link must not fall for it."""
+    async with serving() as gateway:
+        for number in range(10):
+            name = f"busy-{number}"
+            async with gateway.adapter(name=name, close_timeout_s=0.1) as link:
+
+                async def write(link: GatewayLink = link) -> None:
+                    for text in range(100_000):
+                        await link.post(said(str(text) * 40))
+                        if text % 20 == 0:
+                            await asyncio.sleep(0)
+
+                writing = asyncio.create_task(write())
+                await gateway.edge.until(lambda name=name: gateway.link(name).received > 100)  # type: ignore[misc]
+                stream = gateway.link(name).stream
+                assert stream is not None
+                stream.close("ABORTED", "a newer stream took over")
+                with pytest.raises(LinkTakenOver):
+                    await writing
+
+
 async def test_a_restarted_adapter_numbers_from_one_again() -> None:
     """A new life of the adapter is told apart by its incarnation."""
     async with serving() as gateway:
@@ -266,7 +288,9 @@ async def test_a_silent_gateway_is_left() -> None:
 async def test_an_idle_link_stays_up() -> None:
     """Pings are answered, so silence is not mistaken for death."""
     async with serving() as gateway, gateway.adapter(silence_timeout_s=0.2) as link:
-        await asyncio.sleep(0.7)
+        async with asyncio.timeout(10.0):
+            while link._stream is None or link._stream._ping < 3:
+                await asyncio.sleep(0.01)
         assert (link.connections, link.connected) == (1, True)
 
 

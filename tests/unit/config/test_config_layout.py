@@ -58,13 +58,13 @@ def test_the_shipped_file_means_the_defaults() -> None:
     assert ["gateway-1 127.0.0.1:7350", "webchat 127.0.0.1:7380", "desk 127.0.0.1:7390"] == [
         f"{owner} {address}" for owner, _, address in layout.settings.listeners()
     ], "the documented ports"
-    assert ("embedded", "always", 32, 2, 1) == (
+    assert ("embedded", "always", 16, 1, 1) == (
         layout.settings.store.url,
         layout.settings.store.fsync,
         layout.settings.shards,
         layout.settings.hosts.count,
         layout.settings.hosts.spares,
-    ), "durable, two hosts and a spare"
+    ), "durable, a host and a spare"
     assert layout.centre_path is None, "the sample"
 
 
@@ -167,7 +167,7 @@ def test_variables_and_flags_come_before_the_file(tmp_path: Path) -> None:
 def test_errors_of_variables_and_flags_name_them(tmp_path: Path) -> None:
     """A wrong variable or flag is named in place of a line."""
     env = {"TRUNKLINE_SHARDS": "many"}
-    expected = ["TRUNKLINE_SHARDS: metadata.trunkline.shards: must be a whole number, not `many`; write 32"]
+    expected = ["TRUNKLINE_SHARDS: metadata.trunkline.shards: must be a whole number, not `many`; write 16"]
     assert expected == told(tmp_path, env=env), "the variable is the place"
     overrides = {"host.count": "1", "programs.3.name": "x", "store": "[x"}
     assert [

@@ -84,7 +84,7 @@ def test_the_rate_follows_from_what_is_given() -> None:
     assert 0.5 == rate(60, 10, 2.0, None, False)
     assert 2.0 == rate(60, 10, None, 120.0, False)
     assert 12.0 == rate(500, 50, None, None, False)
-    assert 0.5 == rate(60, 30, None, None, True), "a process for each session"
+    assert 1 / 3 == rate(60, 30, None, None, True), "a process for each session"
 
 
 def test_a_literal_centre_has_just_its_agents() -> None:

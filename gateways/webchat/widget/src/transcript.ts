@@ -22,12 +22,16 @@ export class Transcript {
   private readonly lines = new Map<string, HTMLElement>();
   private language: Language = "en";
   private words!: Words;
+  /** The customer looks at the end and wants to go on doing so. */
+  private follows = true;
 
   constructor(private readonly events: TranscriptEvents) {
     this.list = make("div", { class: "lines", role: "log", "aria-live": "polite" });
     this.scroller = make("div", { class: "scroller", tabindex: "0", onscroll: () => this.scrolled() }, this.list);
     this.jump = make("button", { class: "jump", type: "button", hidden: true, onclick: () => this.toEnd() });
     this.element = make("div", { class: "transcript" }, this.scroller, this.jump);
+    // A draft of several lines or a banner takes room; the end stays in sight.
+    new ResizeObserver(() => this.follows && this.toEnd()).observe(this.scroller);
   }
 
   /** Show the state; `now` decides whether somebody still types. */
@@ -58,7 +62,8 @@ export class Transcript {
   }
 
   private scrolled(): void {
-    if (!this.atEnd()) return;
+    this.follows = this.atEnd();
+    if (!this.follows) return;
     this.jump.hidden = true;
     this.events.looked();
   }

@@ -270,5 +270,5 @@ export function offersOf(state: DeskState): Reservation[] {
 export function servedBy(state: DeskState): Reservation[] {
   return Object.values(state.reservations)
     .filter((one) => one.state === "accepted" || one.state === "wrapping")
-    .sort((a, b) => (a.started_at === b.started_at ? 0 : a.reservation < b.reservation ? -1 : 1));
+    .sort((a, b) => a.started_at - b.started_at);
 }

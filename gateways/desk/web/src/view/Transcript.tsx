@@ -42,6 +42,13 @@ export function Transcript({ reservation }: { reservation: Reservation }) {
   }, [number, mine.length, typing]);
 
   useEffect(() => {
+    // A draft of several lines, or the wrap-up's form, takes room from below.
+    const watch = new ResizeObserver(() => follows.current && toEnd());
+    if (scroller.current) watch.observe(scroller.current);
+    return () => watch.disconnect();
+  }, [interaction]);
+
+  useEffect(() => {
     document.addEventListener("visibilitychange", looked);
     return () => document.removeEventListener("visibilitychange", looked);
   });
