@@ -63,6 +63,7 @@ def play(seed: int, options: SimulationOptions) -> World:
         world = World(VirtualLoop(), seed, drawn(seed, options), load_catalogue())
         world.loop.run(world.run())
     world.oracle.evidence.logs.append(logbook.text)
+    world.loop.failures += logbook.defects
     return world
 
 

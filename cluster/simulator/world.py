@@ -99,8 +99,8 @@ class World:
         await self.faults.heal()
         self.is_calm = True
         if self.oracle.evidence.losses:
-            for customer in self.customers:
-                customer.detach()  # Somebody whose conversation was lost finds out by coming back.
+            for window in (*self.customers, *self.agents):
+                window.detach()  # What they show may be lost; they find out by coming back.
         await meddling
         await self.admin.apply(self.admin.plan(complete=True))
         await self._settle(lives)
