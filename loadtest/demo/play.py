@@ -15,8 +15,10 @@ from loadtest.demo.observed import Observed
 from loadtest.demo.page import Page
 from loadtest.demo.plan import Run
 from loadtest.demo.shift import CONFIGURED_WITHIN_S, GROUP, Shift
+from loadtest.demo.wire import FOR_NOW
 from loadtest.failures import DemoFailed, ProductUnusable
 from loadtest.product import Access
+from trunkline.desk.v1 import desk_pb2
 
 #: Nothing from the cluster for so long: more than an offer rings, and a literal actor starts.
 STALLED_AFTER_S: Final = 60.0
@@ -75,18 +77,25 @@ async def _work(page: Page, shift: Shift) -> None:
     await shift.finish()
 
 
-async def _find(access: Access, wanted: int, observed: Observed) -> tuple[list[str], list[str]]:
-    """Agents to sign in, and queues to transfer to."""
+async def _read_directory(access: Access, observed: Observed) -> desk_pb2.ReadDirectoryResponse:
+    """Who works there, once the gateway knows."""
     give_up_at = observed.clock() + CONFIGURED_WITHIN_S
     async with DeskClient(access.targets, access.desk_token) as client:
-        while True:
+        while observed.clock() < give_up_at:
             try:
                 directory = await client.read_directory()
+                if directory.version:
+                    return directory
             except CallFailed as failed:
-                raise ProductUnusable(f"the gateway does not tell its agents: {failed.detail}") from failed
-            if directory.version or observed.clock() > give_up_at:
-                break
+                if failed.code not in FOR_NOW:
+                    raise ProductUnusable(f"the gateway does not tell its agents: {failed.detail}") from failed
             await asyncio.sleep(0.2)
+    raise ProductUnusable("the gateway has no configuration; apply one with `trunkline config apply`")
+
+
+async def _find(access: Access, wanted: int, observed: Observed) -> tuple[list[str], list[str]]:
+    """Agents to sign in, and queues to transfer to."""
+    directory = await _read_directory(access, observed)
     agents = sorted(agent.id for agent in directory.agents if agent.id.startswith(GROUP))
     if len(agents) < wanted:
         raise ProductUnusable(

@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from gateways.sdk import DeskLink, LinkOptions, Refused
+from gateways.sdk import CallFailed, DeskLink, LinkOptions, Refused
 from loadtest.demo.agent import DeskAgent
 from loadtest.demo.chat import Onward
 from loadtest.demo.observed import Observed
@@ -112,11 +112,11 @@ class Shift:
         while True:
             try:
                 return await agent.start(PASSWORD)
-            except Refused as refused:
+            except (Refused, CallFailed) as refused:
                 # The gateway knows the configuration before each agent was told its own part of it.
                 if refused.code not in FOR_NOW | {"NOT_FOUND"} or self._observed.clock() > give_up_at:
                     raise ProductUnusable(f"agent {agent.agent} cannot sign in: {refused.detail}") from refused
-                await asyncio.sleep(max(refused.retry_after_s, 0.2))
+                await asyncio.sleep(0.2)
 
     async def finish(self) -> None:
         """Wait until nobody has anything left, then let all go home."""

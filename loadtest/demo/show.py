@@ -84,16 +84,17 @@ def cells(now: Board) -> list[tuple[str, str]]:
         ("abandoned", str(now.abandoned)),
         ("service level", f"{now.service_level:.1%}"),
         ("average wait", f"{now.average_wait_s:.1f} s"),
-        ("90 % within", f"{now.p90_wait_s:.1f} s"),
-        ("messages/s", f"{now.messages_per_s:.1f}"),
+        ("90% within", f"{now.p90_wait_s:.1f} s"),
+        ("messages per s", f"{now.messages_per_s:.1f}"),
     ]
 
 
 def table(now: Board, customers: int) -> Table:
     """The live table."""
-    made = Table(title=f"{now.arrived} of {customers} customers", title_justify="left")
+    made = Table(title=f"{now.arrived} of {customers} customers", title_justify="left", box=None, pad_edge=False)
     for heading, _ in cells(now):
-        made.add_column(heading, justify="right")
+        # In two lines, so that all of it fits on 80 columns.
+        made.add_column("\n".join(heading.split(" ", 1)), justify="right", no_wrap=True)
     made.add_row(*(value for _, value in cells(now)))
     return made
 

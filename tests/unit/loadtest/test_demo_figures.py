@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
-from loadtest.demo.figures import board, percentile, service_level, summary
+import pytest
+from rich.console import Console
+
+from loadtest.demo.figures import Board, board, percentile, service_level, summary
 from loadtest.demo.observed import Observed, Stage, Talk
+from loadtest.demo.show import table
 
 
 class Clock:
@@ -67,3 +71,11 @@ def test_the_summary_of_nothing() -> None:
     assert (0, 3, 0, 1.0) == (document["customers"], document["agents"], document["ended"], document["service_level"])
     assert {"unit": "s", "p50": 0.0, "p90": 0.0, "max": 0.0} == document["waits"]
     assert {"p50": 0.0, "p99": 0.0} == document["offer_ms"], "no division by nothing"
+
+
+def test_the_table_fits_on_eighty_columns() -> None:
+    """Nothing is cut on a usual terminal, even with thousands of customers."""
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(table(Board(99_999, 9_999, 1_000, 1_000, 80_000, 8_000, 0.999, 999.9, 999.9, 999.9), 100_000))
+    text = console.export_text()
+    assert "…" not in text and all(word in text for word in ("abandoned", "messages", "100000 customers")), text
