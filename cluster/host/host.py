@@ -51,7 +51,7 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
     shards: dict[ShardId, int]
 
 
-class StoreRestarted(Exception):  # noqa: N818  # what happened, not what went wrong
+class StoreRestarted(Exception):  # what happened, not what went wrong
     """The store lives another life than the one that this host's shards were read from."""
 
     def __init__(self, life: str) -> None:

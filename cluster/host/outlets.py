@@ -210,7 +210,8 @@ class Outlets:
             return False
         self.calls += 1
         try:
-            answer = await self._transport.call(host, "deliver", encode(Delivery(WIRE_FORMAT, self._host, parcels, life=self.life)))
+            delivery = Delivery(WIRE_FORMAT, self._host, parcels, life=self.life)
+            answer = await self._transport.call(host, "deliver", encode(delivery))
         except PeerGone:
             self._send_again((source, destination) for source, destination, _, _ in taken)
             raise

@@ -151,4 +151,3 @@ class World:
                 if lanes:
                     ends.append(f"shard {shard.id} on {name} still holds messages for {', '.join(lanes)}")
         return ends
-

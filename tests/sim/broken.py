@@ -66,7 +66,9 @@ def skills_unchecked(patch: Patch) -> None:
 def priority_ignored(patch: Patch) -> None:
     """The router serves whoever came last first."""
     wait = Matching.wait
-    patch.setattr(Matching, "wait", lambda matching, waiting: wait(matching, replace(waiting, enqueued_at=-waiting.enqueued_at)))
+    patch.setattr(
+        Matching, "wait", lambda matching, waiting: wait(matching, replace(waiting, enqueued_at=-waiting.enqueued_at))
+    )
 
 
 def granted_twice(patch: Patch) -> None:
@@ -346,7 +348,5 @@ def room_unclaimed(patch: Patch) -> None:
 
 
 BROKEN: tuple[Callable[[Patch], None], ...] = tuple(
-    value
-    for value in list(globals().values())
-    if callable(value) and getattr(value, "__module__", "") == __name__
+    value for value in list(globals().values()) if callable(value) and getattr(value, "__module__", "") == __name__
 )
