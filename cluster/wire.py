@@ -60,13 +60,17 @@ class CommandAck(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True):
-    """A batch for one host. `floors` tells, by link stream, up to which frame the adapter knows the outcome."""
+    """A batch for one host. `floors` tells, by link stream, up to which frame the adapter knows the outcome.
+
+    `life` is the life of the store that a sending host's shards were read from; empty from an edge.
+    """
 
     format: int
     sender: str
     parcels: dict[ShardId, list[Parcel]]
     floors: dict[str, int] = {}
     acks: list[CommandAck] = []
+    life: str = ""
 
 
 class ShardStatus(IntEnum):

@@ -7,6 +7,7 @@ answered exactly once, after its commit or with the reason why there was none.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from cluster.codec import Codec, encode
 from cluster.host.outlets import Outlets
 from cluster.shard.inbox import Input, InputGroup
 from cluster.shard.shard import Shard
-from cluster.store.base import Commit, CommitOutcome, Fenced, Store, StoreUnavailable
+from cluster.store.base import Commit, CommitOutcome, Fenced, ShardImage, Store, StoreUnavailable
 from cluster.transport import PeerMethod, Transport
 from cluster.wire import (
     Delivery,
@@ -48,6 +49,14 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
     """Shards to run, each under a new epoch."""
 
     shards: dict[ShardId, int]
+
+
+class StoreRestarted(Exception):  # what happened, not what went wrong
+    """The store lives another life than the one that this host's shards were read from."""
+
+    def __init__(self, life: str) -> None:
+        super().__init__(life)
+        self.life = life
 
 
 assignment_decoder = msgspec.msgpack.Decoder(Assignment)
@@ -139,6 +148,10 @@ class Host:
 
         pending = sum(shard.waiting_inputs for shard in self.shards.values())
         for shard_id in delivery.parcels:
+            if delivery.life and delivery.life != self.outlets.life:
+                # One of the two has not found out yet that the store restarted, and may hold what is lost.
+                settle(shard_id, ShardReceipt(ShardStatus.NOT_MINE))
+                continue
             self._accept(delivery, shard_id, pending, partial(settle, shard_id))
         await complete
         return encode(Receipt(receipts, list(strangers)))
@@ -241,6 +254,12 @@ class Host:
         return max(self._clock.now_ms(), shard.now + int(passed_s * 1000 * CATCHING_UP))
 
     async def _batch(self, ready: list[Shard]) -> None:
+        try:
+            await self._run_batch(ready)
+        except StoreRestarted as restarted:
+            self._start_over(restarted.life)
+
+    async def _run_batch(self, ready: list[Shard]) -> None:
         commits: list[tuple[Shard, Commit | None]] = []
         for shard in ready:
             try:
@@ -249,6 +268,8 @@ class Host:
                 while missing := shard.advance():
                     shard.supply(missing, await self._patiently(partial(self._store.load, shard.id, missing)))
                 commits.append((shard, shard.finish()))
+            except StoreRestarted:
+                raise
             except Exception:
                 log.exception("shard_failed", host=self.name, shard=shard.id)
                 self._drop(shard.id, "failed")
@@ -279,6 +300,29 @@ class Host:
                     log.warning("store_unavailable", host=self.name, detail=str(problem))
                 waiting = True
                 await asyncio.sleep(self.options.store_retry_s)
+                await self._look_for_restart()
+
+    async def _look_for_restart(self) -> None:
+        """Raises `StoreRestarted` if this host's shards were read from another life of the store."""
+        with contextlib.suppress(StoreUnavailable):
+            life = await self._store.life()
+            if life != self.outlets.life:
+                raise StoreRestarted(life)
+
+    def _start_over(self, life: str) -> None:
+        """Let go of everything that was read from an earlier life of the store; the supervisor gives it out anew.
+
+        What the store lost, this host's memory still has. Going on from it would send messages whose commits are gone,
+        and never resend those whose receivers lost them.
+        """
+        if life == self.outlets.life:
+            return
+        if self.outlets.life:
+            log.warning("store_restarted", host=self.name, shards=len(self.shards))
+        for shard in list(self.shards):
+            self._drop(shard, "store restarted")
+        self._store.follow(life)
+        self.outlets.life = life
 
     def _set_alarm(self) -> None:
         """Wake at the earliest timer of any shard."""
@@ -297,6 +341,10 @@ class Host:
         while True:
             await asyncio.sleep(self.options.upkeep_every_s)
             async with self._between_batches:
+                try:
+                    await self._look_for_restart()
+                except StoreRestarted as restarted:
+                    self._start_over(restarted.life)
                 idle_before = self._clock.now_ms() - self.options.passivate_after_ms
                 for shard in self.shards.values():
                     shard.passivate(idle_before)
@@ -309,22 +357,36 @@ class Host:
         held = self.shards.get(shard_id)
         if held is not None and held.epoch >= epoch:
             return
-        try:
-            image = await self._patiently(partial(self._store.claim, shard_id, epoch))
-        except Fenced:
-            log.warning("claim_fenced", host=self.name, shard=shard_id, epoch=epoch)
-            return
-        async with self._between_batches:
-            held = self.shards.get(shard_id)
-            if held is not None:
-                if held.epoch >= epoch:
+        while True:
+            life = self.outlets.life
+            try:
+                if not life:
+                    await self._look_for_restart()
+                image = await self._patiently(partial(self._store.claim, shard_id, epoch))
+            except StoreRestarted as restarted:
+                async with self._between_batches:
+                    self._start_over(restarted.life)
+                continue
+            except Fenced:
+                log.warning("claim_fenced", host=self.name, shard=shard_id, epoch=epoch)
+                return
+            async with self._between_batches:
+                if self.outlets.life == life:  # Else what was read is of an earlier life of the store: read again.
+                    self._install(image)
                     return
-                self._drop(shard_id, "claimed again")
-            shard = Shard(image, self._placement, self._actor_types, self._codec)
-            self.shards[shard_id] = shard
-            self._idle_since = self._clock.now_ms()
-            self._begun_at_s[shard_id] = asyncio.get_running_loop().time()
-            self.outlets.resend_all(shard)
+
+    def _install(self, image: ShardImage) -> None:
+        """Run a shard that was claimed, unless a later claim was faster."""
+        held = self.shards.get(image.shard)
+        if held is not None:
+            if held.epoch >= image.epoch:
+                return
+            self._drop(image.shard, "claimed again")
+        shard = Shard(image, self._placement, self._actor_types, self._codec)
+        self.shards[shard.id] = shard
+        self._idle_since = self._clock.now_ms()
+        self._begun_at_s[shard.id] = asyncio.get_running_loop().time()
+        self.outlets.resend_all(shard)
         self._work.set()
 
     def _let_go_of_superseded(self) -> None:

@@ -54,6 +54,8 @@ class Outlets:
         self._wake_host = wake
         self.routes = Routes(transport, self._table_changed)
         self._links: dict[str, tuple[str, int]] = {}
+        #: The life of the store that this host's shards were read from.
+        self.life = ""
         self._claims: dict[str, dict[str, int]] = {}
         #: Gateway -> its present incarnation, and the number of its last news.
         self._heard: dict[str, tuple[str, int]] = {}
@@ -116,6 +118,8 @@ class Outlets:
                 self._route(shard.id, destination)
 
     def _route(self, source: ShardId, destination: str) -> None:
+        if source not in self._shards:
+            return  # Lost while a call of it was under way; its next host sends what is left.
         kind, _, name = destination.partition(":")
         if kind == "l":
             held = self._links.get(name)
@@ -206,7 +210,8 @@ class Outlets:
             return False
         self.calls += 1
         try:
-            answer = await self._transport.call(host, "deliver", encode(Delivery(WIRE_FORMAT, self._host, parcels)))
+            delivery = Delivery(WIRE_FORMAT, self._host, parcels, life=self.life)
+            answer = await self._transport.call(host, "deliver", encode(delivery))
         except PeerGone:
             self._send_again((source, destination) for source, destination, _, _ in taken)
             raise

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from random import Random
 
+from actors.actor import Message
 from actors.address import Address, address
-from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig
+from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
 from actors.values import SkillLevel
 from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
@@ -59,13 +60,19 @@ class Administrator:
         return AgentConfig(name.upper(), skills, served, capacity, random.randint(1, 3), random.random() < 0.1, 4_000)
 
     async def apply(self, plan: CentrePlan) -> None:
-        """Apply a configuration through any gateway; an unknown outcome is tried again."""
+        """Make a configuration the current one, as the command line does: read the version, then replace just that one."""
         self.applied += 1
-        message = ApplyCentre(-1, "admin", f"version {self.applied}", plan)
-        while not isinstance(await self._ask(message), CentreVersion):
-            await asyncio.sleep(0.2)
+        source = f"version {self.applied}"
+        while True:
+            now = await self._ask(ReadCentre())
+            if isinstance(now, CentreVersion):
+                if now.source == source:
+                    return
+                await self._ask(ApplyCentre(now.version, "admin", source, plan))
+            else:
+                await asyncio.sleep(0.2)
 
-    async def _ask(self, message: ApplyCentre) -> object:
+    async def _ask(self, message: Message) -> object:
         """Ask in the process of an edge; one that dies meanwhile never answers."""
         edges = list(self.plant.edges.items())
         if not edges:
@@ -83,7 +90,7 @@ class Administrator:
                 await self.apply(self.plan(complete=False))
 
 
-async def _asked(edge: Edge, message: ApplyCentre) -> object:
+async def _asked(edge: Edge, message: Message) -> object:
     with contextlib.suppress(Refused, Unavailable):
         return await edge.ask(CENTRE, message, PATIENCE_S)
     return None

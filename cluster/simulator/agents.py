@@ -164,7 +164,7 @@ class SimAgent(Browser):
 
         def answered(refusal: Refusal | None) -> None:
             if refusal is None:
-                self.world.oracle.message_accepted(conversation, "agent", self.name, message.id)
+                self.world.oracle.message_accepted(conversation, "agent", self.name, message.id, self.answered_said_at)
 
         self.say(session, message, answered)
 

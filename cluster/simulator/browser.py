@@ -22,6 +22,8 @@ class Saying:
     to: Address
     message: Message
     answered: Answered | None
+    #: When it was first said (s, true time).
+    said_at: float = 0.0
 
 
 class Browser:
@@ -32,6 +34,8 @@ class Browser:
         self.key = key
         self.adapter: SimAdapter | None = None
         self.unaccepted: dict[Saying, None] = {}
+        #: When that was said whose answer was heard last (s, true time).
+        self.answered_said_at = 0.0
 
     def attach(self, adapter: SimAdapter) -> None:
         """Connect: first what a newly opened window says, then all that was not accepted, in order."""
@@ -55,7 +59,7 @@ class Browser:
 
     def say(self, to: Address, message: Message, answered: Answered | None = None) -> None:
         """Say it until it is accepted or refused, over as many connections as that takes."""
-        saying = Saying(to, message, answered)
+        saying = Saying(to, message, answered, self.loop.time())
         self.unaccepted[saying] = None
         if self.adapter is not None:
             self._post(self.adapter, saying)
@@ -75,5 +79,6 @@ class Browser:
         # Over a connection that is gone nobody hears anything: it is said again over the next one.
         if self.adapter is adapter and saying in self.unaccepted:
             del self.unaccepted[saying]
+            self.answered_said_at = saying.said_at
             if saying.answered is not None:
                 saying.answered(refusal)

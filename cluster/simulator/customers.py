@@ -112,7 +112,9 @@ class SimCustomer(Browser):
 
     def _written(self, message_id: str, refusal: Refusal | None) -> None:
         if refusal is None:
-            self.world.oracle.message_accepted(self.conversation, "customer", self.conversation, message_id)
+            self.world.oracle.message_accepted(
+                self.conversation, "customer", self.conversation, message_id, self.answered_said_at
+            )
         else:
             self._refused(refusal)
 

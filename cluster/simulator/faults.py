@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: A store that fsyncs every second may lose a little more than one.
 LAX_LOSS_MS = 1_000
 #: Until every host has found out that the store lost data, it may still confirm what is gone.
-LAX_NOTICE_MS = 3_000
+LAX_NOTICE_MS = 4_000
 
 Fault = Callable[[], Awaitable[None]]
 

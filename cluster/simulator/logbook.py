@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import MutableMapping
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
+
+from cluster.simulator.loop import described
 
 
 class Logbook:
@@ -14,6 +17,8 @@ class Logbook:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        #: What the product itself reported as a defect.
+        self.defects: list[str] = []
         self._before: dict[str, Any] = {}
 
     @property
@@ -31,4 +36,7 @@ class Logbook:
 
     def _take(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         self._lines.append(f"{method} {dict(event)}")
+        if method == "exception":
+            problem = sys.exception()
+            self.defects.append(f"{event.get('event')}: {described(problem) if problem is not None else 'no exception'}")
         raise structlog.DropEvent

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from cluster.host.host import HostOptions
 from cluster.simulator.plant import Machinery
-from cluster.simulator.variants import Variant
 
 ALL_KINDS: Final = ("session", "queue", "agent", "router", "centre")
 #: One seed in this many runs in literal mode: each actor on a shard and host of its own.
@@ -24,7 +23,6 @@ class SimulationOptions:
     #: The fsync policy of the store is lax, and its crashes lose up to a second; None: drawn from the seed.
     lax: bool | None = None
     faults: bool = True
-    variant: Variant = field(default_factory=Variant)
     #: Called with each line of the run's story.
     trace: bool = False
 

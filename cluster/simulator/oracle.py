@@ -46,14 +46,23 @@ class Oracle:
     # -- while it runs --------------------------------------------------------------------------------------------
 
     def arrival_accepted(self, customer: SimCustomer) -> None:
-        self.evidence.arrivals.append(Arrived(customer.conversation, self.now_ms))
+        self.evidence.arrivals.append(Arrived(customer.conversation, self._promised_at(customer.answered_said_at)))
 
     def customer_wrote(self, text: str) -> None:
         self.evidence.customer_texts.append(text)
 
-    def message_accepted(self, conversation: str, author: str, who: str, message_id: str) -> None:
-        self.evidence.messages.append(Wrote(conversation, message_id, self.now_ms, author))
-        self._accepted.setdefault((conversation, author), {}).setdefault((who, message_id), self.now_ms)
+    def message_accepted(self, conversation: str, author: str, who: str, message_id: str, said_at: float) -> None:
+        at = self._promised_at(said_at)
+        self.evidence.messages.append(Wrote(conversation, message_id, at, author))
+        self._accepted.setdefault((conversation, author), {}).setdefault((who, message_id), at)
+
+    def _promised_at(self, said_at: float) -> int:
+        """When something was accepted: about now, but the word of it may have been on its way since before a loss."""
+        now, said_ms = self.now_ms, BEGIN_AT + int(said_at * 1000)
+        for loss in self.evidence.losses:
+            if said_ms <= loss.to_at <= now:
+                return loss.to_at
+        return now
 
     def customer_saw(self, customer: SimCustomer, entry: TranscriptEntry) -> None:
         """An entry appeared in the customer's window; what it shows already it does not show again."""

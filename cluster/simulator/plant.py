@@ -18,7 +18,6 @@ from cluster.simulator.clock import WallClock
 from cluster.simulator.loop import Process, VirtualLoop
 from cluster.simulator.store import SimStore, StoreServer
 from cluster.simulator.transport import WORLD, Network, SimTransport
-from cluster.simulator.variants import Variant
 from cluster.supervisor.supervisor import Supervisor, SupervisorOptions
 from cluster.transport import SUPERVISOR
 
@@ -42,7 +41,7 @@ class Machinery:
 class Plant:
     """Starts, ends and loses processes; to the supervisor it is the `Launcher`."""
 
-    def __init__(self, loop: VirtualLoop, random: Random, catalogue: Catalogue, machinery: Machinery, variant: Variant) -> None:
+    def __init__(self, loop: VirtualLoop, random: Random, catalogue: Catalogue, machinery: Machinery) -> None:
         self.loop = loop
         self.random = random
         self.machinery = machinery
@@ -57,7 +56,6 @@ class Plant:
         #: Names that are not started again until taken out: machines that are down.
         self.held_down: set[str] = set()
         self._catalogue = catalogue
-        self._variant = variant
         self._lives = 0
         self._booting: dict[str, asyncio.Event] = {}
         self._deaths: dict[Process, asyncio.Event] = {}
@@ -120,7 +118,7 @@ class Plant:
         machinery = self.machinery
         options = SupervisorOptions(machinery.hosts, machinery.spares, machinery.lease_s, machinery.check_every_s, 64)
         store, transport = self._reach(process)
-        supervisor = process.context.run(self._variant.supervisor, store, transport, _Launcher(self), self.placement, options)
+        supervisor = process.context.run(Supervisor, store, transport, _Launcher(self), self.placement, options)
         self.supervisor = supervisor
         return self.loop.create_task(self._open(process, supervisor), context=process.context)
 
@@ -149,7 +147,7 @@ class Plant:
         self.network.add(name, process, host)
 
     def _reach(self, process: Process) -> tuple[SimStore, SimTransport]:
-        return SimStore(self.store, process, self._variant.store), SimTransport(self.network, process)
+        return SimStore(self.store, process), SimTransport(self.network, process)
 
     def shard_times(self) -> dict[ShardId, int]:
         """What time it is for every shard that runs, which may be far from the truth."""

@@ -13,12 +13,13 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from actors.address import Address
+from cluster.catalogue import load_catalogue
 from cluster.invariants.checker import Checker
 from cluster.simulator.logbook import Logbook
 from cluster.simulator.loop import VirtualLoop
 from cluster.simulator.options import SimulationOptions, drawn
 from cluster.simulator.transcripts import Transcripts
-from cluster.simulator.world import World, catalogue_of
+from cluster.simulator.world import World
 
 T = TypeVar("T")
 
@@ -60,9 +61,10 @@ def simulate(seed: int, options: SimulationOptions | None = None) -> SimulationR
 def play(seed: int, options: SimulationOptions) -> World:
     """Run one seed to its end, without judging it."""
     with Logbook() as logbook:
-        world = World(VirtualLoop(), seed, drawn(seed, options), options, catalogue_of(options))
+        world = World(VirtualLoop(), seed, drawn(seed, options), load_catalogue())
         world.loop.run(world.run())
     world.oracle.evidence.logs.append(logbook.text)
+    world.loop.failures += logbook.defects
     return world
 
 

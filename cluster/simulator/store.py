@@ -17,7 +17,7 @@ from actors.address import Address, ShardId
 from cluster.simulator.clock import BEGIN_AT
 from cluster.simulator.loop import Process, VirtualLoop
 from cluster.simulator.transport import WORLD, Network
-from cluster.store.base import Commit, CommitOutcome, Records, ShardImage, Store, StoreUnavailable
+from cluster.store.base import Commit, CommitOutcome, Records, ShardImage, StoreUnavailable
 from cluster.store.memory import MemoryStore
 
 T = TypeVar("T")
@@ -81,10 +81,12 @@ class StoreServer:
 class SimStore:
     """One process's connection to the store. See `cluster.store.base.Store`."""
 
-    def __init__(self, server: StoreServer, process: Process, make: Callable[[MemoryStore], Store]) -> None:
+    def __init__(self, server: StoreServer, process: Process) -> None:
         self._server = server
         self._process = process
-        self._store = make(server.memory)
+        self._store = server.memory
+        #: The only life of the server that this connection speaks to; 0 for any.
+        self._followed = 0
 
     async def claim(self, shard: ShardId, epoch: int) -> ShardImage:
         return await self._call(lambda: self._store.claim(shard, epoch))
@@ -120,16 +122,26 @@ class SimStore:
     async def ping(self) -> float:
         return await self._call(self._store.ping)
 
+    async def life(self) -> str:
+        return await self._call(self._life, of_any_life=True)
+
+    def follow(self, life: str) -> None:
+        self._followed = int(life)
+
+    async def _life(self) -> str:
+        return str(self._server.life)
+
     async def close(self) -> None:
         """Nothing to close."""
 
-    async def _call(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _call(self, operation: Callable[[], Coroutine[Any, Any, T]], *, of_any_life: bool = False) -> T:
         server = self._server
         future: asyncio.Future[T] = server.loop.create_future()
         patience = server.loop.call_later(PATIENCE_S, _fail, future)
         is_cut = server.network.is_cut(self._process.name, STORE)
         if not is_cut and not server.happens(server.weather.lose_request):
-            server.loop.call_later(server.delay(), self._apply, operation, future, context=WORLD)
+            life = 0 if of_any_life else self._followed
+            server.loop.call_later(server.delay(), self._apply, operation, future, life, context=WORLD)
         elif server.random.random() < server.network.weather.reset:
             server.loop.call_later(server.delay(), _fail, future, context=WORLD)
         try:
@@ -137,10 +149,10 @@ class SimStore:
         finally:
             patience.cancel()
 
-    def _apply(self, operation: Callable[[], Coroutine[Any, Any, T]], future: asyncio.Future[T]) -> None:
+    def _apply(self, operation: Callable[[], Coroutine[Any, Any, T]], future: asyncio.Future[T], life: int) -> None:
         """At the server: it happens now, or not at all."""
         server = self._server
-        if server.is_down:
+        if server.is_down or life not in (0, server.life):
             server.loop.call_later(server.delay(), _fail, future)
             return
         coroutine = operation()

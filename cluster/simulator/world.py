@@ -6,14 +6,14 @@ import asyncio
 from random import Random
 
 from actors.address import ShardId
-from cluster.catalogue import Catalogue, load_catalogue
+from cluster.catalogue import Catalogue
 from cluster.simulator.adapter import SimAdapter
 from cluster.simulator.administrator import Administrator
 from cluster.simulator.agents import SimAgent
 from cluster.simulator.customers import SimCustomer
 from cluster.simulator.faults import Faults
 from cluster.simulator.loop import VirtualLoop
-from cluster.simulator.options import Scale, SimulationOptions
+from cluster.simulator.options import Scale
 from cluster.simulator.oracle import Oracle
 from cluster.simulator.plant import Plant
 
@@ -27,11 +27,11 @@ AFTERMATH_S = 6.0
 class World:
     """Everything in one run."""
 
-    def __init__(self, loop: VirtualLoop, seed: int, scale: Scale, options: SimulationOptions, catalogue: Catalogue) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, scale: Scale, catalogue: Catalogue) -> None:
         self.loop = loop
         self.seed = seed
         self.scale = scale
-        self.plant = Plant(loop, Random(f"{seed}:plant"), catalogue, scale.machinery, options.variant)
+        self.plant = Plant(loop, Random(f"{seed}:plant"), catalogue, scale.machinery)
         self.oracle = Oracle(loop)
         self.queues = ["cards", "loans", "fraud"][: Random(f"{seed}:queues").randint(1, 3)]
         self.agent_names = [f"a{number}" for number in range(1, scale.agents + 1)]
@@ -99,8 +99,8 @@ class World:
         await self.faults.heal()
         self.is_calm = True
         if self.oracle.evidence.losses:
-            for customer in self.customers:
-                customer.detach()  # Somebody whose conversation was lost finds out by coming back.
+            for window in (*self.customers, *self.agents):
+                window.detach()  # What they show may be lost; they find out by coming back.
         await meddling
         await self.admin.apply(self.admin.plan(complete=True))
         await self._settle(lives)
@@ -151,9 +151,3 @@ class World:
                 if lanes:
                     ends.append(f"shard {shard.id} on {name} still holds messages for {', '.join(lanes)}")
         return ends
-
-
-def catalogue_of(options: SimulationOptions) -> Catalogue:
-    """The product's actors, with what the variant replaces."""
-    known = load_catalogue()
-    return Catalogue({**known.actor_types, **options.variant.actors}, known.codec)

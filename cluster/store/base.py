@@ -147,6 +147,18 @@ class Store(Protocol):
         """Seconds that one round trip took."""
         ...
 
+    async def life(self) -> str:
+        """Which life of the server answers now; another one after a restart or a failover.
+
+        Its newest data may be gone then: a lax fsync policy loses up to a second, a replica that takes over whatever had
+        not reached it. So whoever holds state that was read from another life reads it again.
+        """
+        ...
+
+    def follow(self, life: str) -> None:
+        """From here on, a call that would reach another life of the server raises `StoreUnavailable` and does nothing."""
+        ...
+
     async def close(self) -> None: ...
 
 

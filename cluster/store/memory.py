@@ -163,6 +163,13 @@ class MemoryStore:
         await self._before(StoreCall("ping", ""))
         return 0.0
 
+    async def life(self) -> str:
+        await self._before(StoreCall("life", ""))
+        return "memory"
+
+    def follow(self, life: str) -> None:
+        """Nothing to follow: this store lives and dies with its process."""
+
     async def close(self) -> None:
         """Nothing to close; what was stored stays readable."""
 

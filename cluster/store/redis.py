@@ -35,6 +35,7 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from actors.address import Address, ShardId
 from cluster.store.base import Commit, CommitOutcome, Fenced, Records, ShardImage, StoreError
+from cluster.store.lives import LifeGuard, read_life
 from cluster.store.packing import ShardKeys, commit_arguments, commit_keys, read_image, read_records
 from cluster.store.refusals import store_failure
 from cluster.store.url import open_client, parse_url
@@ -82,7 +83,11 @@ class RedisStore:
     def __init__(self, url: str, options: RedisOptions | None = None) -> None:
         self.options = options or RedisOptions()
         self.url = parse_url(url)
+        self._guard = LifeGuard()
         self._client: Any = open_client(self.url, self.options.connect_timeout_s)
+        self._guard.guard(self._client)
+        #: Asks who answers; it must reach whoever does, so nothing guards it.
+        self._observer: Any = None
         self._commit, self._claim, self._document = (_Script(name) for name in ("commit.lua", "claim.lua", "document.lua"))
         self._keys: dict[ShardId, ShardKeys] = {}
         self._known_shards = f"{{{self.options.cluster}}}:shards"
@@ -143,8 +148,19 @@ class RedisStore:
         await self._call("PING")
         return time.perf_counter() - started_at
 
+    async def life(self) -> str:
+        if self._observer is None:
+            self._observer = open_client(self.url, self.options.connect_timeout_s)
+        life: str = await self._bounded(read_life(self._observer))
+        return life
+
+    def follow(self, life: str) -> None:
+        self._guard.follow(life)
+
     async def close(self) -> None:
         await self._client.aclose()
+        if self._observer is not None:
+            await self._observer.aclose()
 
     def _keys_of(self, shard: ShardId) -> ShardKeys:
         keys = self._keys.get(shard)

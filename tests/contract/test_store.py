@@ -319,3 +319,12 @@ async def test_a_lost_reply_is_cured_by_asking_again(kind: str, store_url: str, 
         assert await store.commit([commit]) == [APPLIED]
         assert await store.dead_letters(SHARD) == [b"d"]
         await store.close()
+
+
+async def test_a_life_is_told_and_followed(store: Store) -> None:
+    """Calls reach the life that is followed, and do nothing at any other."""
+    life = await store.life()
+    assert life, "a life has a name"
+    assert life == await store.life(), "it goes on while the server does"
+    store.follow(life)
+    assert (await store.claim(SHARD, 1)).epoch == 1

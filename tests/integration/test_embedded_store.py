@@ -82,6 +82,31 @@ async def test_a_commit_in_flight_at_the_kill_is_settled(tmp_path: Path) -> None
         assert [number for number, _ in await store.journal(SHARD)] == list(range(1, 11))
 
 
+async def test_a_store_that_follows_one_life_sends_nothing_to_the_next(tmp_path: Path) -> None:
+    """After a restart nothing is taken until the new life is followed: what was read before may be lost there."""
+    async with running(EmbeddedOptions(tmp_path, longest_restart_delay_s=0.05)) as (server, store):
+        life = await store.life()
+        assert life == await store.life(), "a life goes on while its server does"
+        store.follow(life)
+        await store.claim(SHARD, 1)
+        await applied(store, commit(1))
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        following = life
+        while following == life:
+            with contextlib.suppress(StoreUnavailable):
+                following = await store.life()
+            await asyncio.sleep(0.01)  # polls another process: there is no event to await
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                await store.commit([commit(2)])
+        another = RedisStore(server.url)
+        assert (await another.describe(SHARD)).last_commit == 1, "nothing was sent to the new life"
+        await another.close()
+        store.follow(following)
+        assert await store.commit([commit(2)]) == [CommitOutcome.APPLIED]
+
+
 async def test_stop_and_start_keep_the_data(tmp_path: Path) -> None:
     """A planned stop loses nothing, leaves no process and no socket, and frees the directory."""
     async with running(EmbeddedOptions(tmp_path)) as (server, store):

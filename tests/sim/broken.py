@@ -1,0 +1,352 @@
+"""Rules of the product, each broken in one place, so that a test can see whether the simulator notices.
+
+Keeps: what is broken is named; everything else runs as it is. Each function takes pytest's `MonkeyPatch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from actors.actor import Turn
+from actors.agent.records import Presence
+from actors.agent.reserving import Reserving
+from actors.messages.queue import Accept
+from actors.messages.router import AgentStatus
+from actors.queue.queue import Queue
+from actors.queue.records import Place
+from actors.router.matching import Candidate, Matching, Pool
+from actors.session.conversation import Conversation
+from actors.session.session import Session
+from actors.values import WaitingState
+from cluster.edge.dispatch import Dispatch
+from cluster.host.host import Host
+from cluster.host.outlets import Outlets
+from cluster.shard.inbox import InputGroup, Marks
+from cluster.shard.outbox import Outbox
+from cluster.shard.shard import Shard
+from cluster.shard.timers import Timers
+from cluster.store.base import ActorWrite, Commit, CommitOutcome
+from cluster.store.memory import MemoryStore
+from cluster.supervisor.supervisor import Supervisor
+from cluster.wire import ShardReceipt, ShardStatus
+
+Patch = pytest.MonkeyPatch
+
+# -- the actors -------------------------------------------------------------------------------------------------------
+
+
+def capacity_unchecked(patch: Patch) -> None:
+    """The agent says that there is room, whatever they have already."""
+
+    def status(agent: Reserving) -> AgentStatus:
+        setting, presence = agent.setting, agent.presence
+        if setting is None or setting.retired or not presence.is_routable:
+            return AgentStatus(agent.address, {}, 0, presence.idle_since)
+        return AgentStatus(agent.address, dict(setting.config.capacity), 0, presence.idle_since, 9)
+
+    patch.setattr(Reserving, "status", property(status))
+
+
+def presence_unchecked(patch: Patch) -> None:
+    """An agent who is away is offered work."""
+    patch.setattr(Presence, "is_routable", property(lambda presence: bool(presence.desk)))
+
+
+def skills_unchecked(patch: Patch) -> None:
+    """The router does not look at skills."""
+    patch.setattr(Pool, "accepts", lambda pool, agent: pool.key[0] in agent.queues)
+
+
+def priority_ignored(patch: Patch) -> None:
+    """The router serves whoever came last first."""
+    wait = Matching.wait
+    patch.setattr(
+        Matching, "wait", lambda matching, waiting: wait(matching, replace(waiting, enqueued_at=-waiting.enqueued_at))
+    )
+
+
+def granted_twice(patch: Patch) -> None:
+    """The queue grants to whoever accepts, and still has the interaction."""
+    accept = Queue.handlers[Accept]
+
+    def grants(queue: Queue, message: Accept, turn: Turn) -> None:
+        place = queue.place(message.interaction)
+        accept(queue, message, turn)
+        if place is not None and place.attempt == 1:
+            turn.put(f"w/{place.interaction}", replace(place, state=WaitingState.WAITING))
+            queue.rebuild()
+            queue._announce(replace(place, state=WaitingState.WAITING), turn)
+
+    patch.setitem(Queue.handlers, Accept, grants)  # type: ignore[arg-type]  # a mapping that is a dict
+
+
+def reservation_unchecked(patch: Patch) -> None:
+    """The queue does not look at which reservation an answer is for."""
+
+    def held(queue: Queue, interaction: str, reservation: str) -> Place | None:
+        place = queue.place(interaction)
+        return place if place is not None and place.state is WaitingState.RESERVED else None
+
+    patch.setattr(Queue, "_held", held)
+
+
+def leg_unchecked(patch: Patch) -> None:
+    """The session connects whoever was granted, on whatever leg."""
+    import actors.session.session as module
+
+    class AnyLeg(int):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __ne__(self, other: object) -> bool:
+            return False
+
+        __hash__ = int.__hash__
+
+    patch.setattr(module, "leg_of", lambda reservation: AnyLeg(0))
+
+
+def message_ids_forgotten(patch: Patch) -> None:
+    """The session does not remember the ids of messages."""
+    rebuild, add = Conversation.rebuild, Conversation._add
+
+    def rebuilt(session: Conversation) -> None:
+        rebuild(session)
+        session._ids.clear()
+
+    def added(session: Conversation, *arguments: Any) -> None:
+        add(session, *arguments)
+        session._ids.clear()
+
+    patch.setattr(Conversation, "rebuild", rebuilt)
+    patch.setattr(Conversation, "_add", added)
+
+
+def late_visit_wins(patch: Patch) -> None:
+    """A customer's connection that comes late takes them away from a newer one."""
+    resumed = Session.handlers
+    from actors.messages.session import CustomerResumed
+
+    handler = resumed[CustomerResumed]
+    patch.setitem(resumed, CustomerResumed, lambda actor, message, turn: handler(actor, replace(message, visit=0), turn))  # type: ignore[arg-type]
+
+
+# -- the shard --------------------------------------------------------------------------------------------------------
+
+
+def repeats_taken(patch: Patch) -> None:
+    """A shard takes a number that it took before."""
+    patch.setattr(Marks, "repeated", lambda marks, stream, seq: False)
+
+
+def refusals_forgotten(patch: Patch) -> None:
+    """A repeated frame that was refused is called accepted."""
+    patch.setattr(Marks, "answer", lambda marks, stream, seq: None)
+
+
+def marks_not_stored(patch: Patch) -> None:
+    """High-water marks live in memory only."""
+    patch.setattr(Marks, "take_touched", lambda marks: {})
+
+
+def acknowledged_before_commit(patch: Patch) -> None:
+    """A shard settles what it took before it is on disk."""
+    accept = Shard.accept
+
+    def accepted(shard: Shard, group: InputGroup) -> None:
+        accept(shard, group)
+        group.settle(ShardReceipt(ShardStatus.SETTLED))
+        group.settle = lambda receipt: None
+
+    patch.setattr(Shard, "accept", accepted)
+
+
+def released_before_commit(patch: Patch) -> None:
+    """Messages leave while the commit is still on its way."""
+    patiently = Host._patiently
+
+    async def hastily(host: Host, call: Callable[[], Any]) -> Any:
+        if isinstance(call, partial) and getattr(call.func, "__name__", "") == "commit":
+            asyncio.get_running_loop().create_task(patiently(host, call))
+            return [CommitOutcome.APPLIED] * len(call.args[0])
+        return await patiently(host, call)
+
+    patch.setattr(Host, "_patiently", hastily)
+
+
+def timers_lost_on_takeover(patch: Patch) -> None:
+    """A host that takes a shard over does not know of its timers."""
+    begin = Timers.__init__
+    patch.setattr(Timers, "__init__", lambda timers, stored: begin(timers, {}))
+
+
+def timers_lost_now_and_then(patch: Patch) -> None:
+    """Every third timer that comes due is dropped."""
+    pop_due = Timers.pop_due
+    count = iter(range(1 << 30))
+    patch.setattr(Timers, "pop_due", lambda timers, now, limit: [due for due in pop_due(timers, now, limit) if next(count) % 3])
+
+
+def timers_kept_after_firing(patch: Patch) -> None:
+    """A timer that fired stays in the store, so the next host fires it again."""
+    finish = Shard.finish
+
+    def finished(shard: Shard) -> Commit | None:
+        commit = finish(shard)
+        if commit is not None:
+            commit.timers = {key: due_at for key, due_at in commit.timers.items() if due_at is not None}
+        return commit
+
+    patch.setattr(Shard, "finish", finished)
+
+
+def versions_skipped(patch: Patch) -> None:
+    """An actor's version sometimes goes up by two."""
+    write_of = Shard._write_of
+
+    def written(shard: Shard, address: Any, records: Any, commit: Commit) -> Any:
+        if commit.number % 10 == 0:
+            shard._versions[address] = shard._versions.get(address, 0) + 1
+        return write_of(shard, address, records, commit)
+
+    patch.setattr(Shard, "_write_of", written)
+
+
+def record_not_journalled(patch: Patch) -> None:
+    """The store is told more than the journal."""
+    write_of = Shard._write_of
+
+    def written(shard: Shard, address: Any, records: Any, commit: Commit) -> Any:
+        change = write_of(shard, address, records, commit)
+        if commit.number % 10 == 0:
+            for key in list(change.puts):
+                if key.startswith("m/"):
+                    del change.puts[key]
+        return change
+
+    patch.setattr(Shard, "_write_of", written)
+
+
+def numbers_used_again(patch: Patch) -> None:
+    """A shard numbers its messages from the start again after each takeover."""
+    begin = Outbox.__init__
+
+    def begun(outbox: Outbox, epoch: int, stored: dict[int, bytes]) -> None:
+        begin(outbox, 0, stored)
+
+    patch.setattr(Outbox, "__init__", begun)
+
+
+def messages_overtake(patch: Patch) -> None:
+    """A shard sends later messages while earlier ones are still on their way."""
+    unsent = Outbox.unsent
+    patch.setattr(Outbox, "unsent", lambda outbox, to, limit, *, alone=False: unsent(outbox, to, 1))
+
+
+# -- the host and what is between ---------------------------------------------------------------------------------------
+
+
+def outbox_not_resent_on_takeover(patch: Patch) -> None:
+    """A host that takes a shard over does not send what the last one left."""
+    patch.setattr(Outlets, "resend_all", lambda outlets, shard: None)
+
+
+def outbox_not_resent_on_failure(patch: Patch) -> None:
+    """A call that failed is taken for delivered."""
+    patch.setattr(Outlets, "_send_again", lambda outlets, taken: None)
+
+
+def frames_not_resent(patch: Patch) -> None:
+    """An edge forgets frames whose call failed."""
+    patch.setattr(Dispatch, "_again", lambda dispatch, shard, host: None)
+
+
+def failed_frames_called_settled(patch: Patch) -> None:
+    """An edge tells the adapter that frames are settled although the call failed."""
+    again = Dispatch._again
+
+    def settled(dispatch: Dispatch, shard: Any, host: str) -> None:
+        lane = dispatch._lanes.get(shard)
+        if lane is not None and lane.host == host and lane.parcels:
+            sent = list(lane.parcels)[: lane.sent]
+            dispatch._settle(shard, host, sent, ShardReceipt(ShardStatus.SETTLED))
+        else:
+            again(dispatch, shard, host)
+
+    patch.setattr(Dispatch, "_again", settled)
+
+
+def superseded_shards_kept(patch: Patch) -> None:
+    """A host goes on with shards that others were given."""
+    patch.setattr(Host, "_let_go_of_superseded", lambda host: None)
+
+
+# -- the store and the supervisor ---------------------------------------------------------------------------------------
+
+
+def fence_removed(patch: Patch) -> None:
+    """The store takes commits of any epoch, in any order."""
+
+    def commit(store: MemoryStore, change: Commit) -> CommitOutcome:
+        state = store._shards[change.shard]
+        store._begin()
+        store._apply(state, change)
+        return CommitOutcome.APPLIED
+
+    patch.setattr(MemoryStore, "_commit", commit)
+
+
+def half_a_commit(patch: Patch) -> None:
+    """The store sometimes applies a commit without its messages."""
+    apply = MemoryStore._apply
+
+    def applied(store: MemoryStore, state: Any, commit: Commit) -> None:
+        if commit.number % 20 == 0:
+            commit.outbox = None
+        apply(store, state, commit)
+
+    patch.setattr(MemoryStore, "_apply", applied)
+
+
+def ended_actors_kept(patch: Patch) -> None:
+    """The store does not delete an actor that ended."""
+    apply = MemoryStore._apply
+
+    def applied(store: MemoryStore, state: Any, commit: Commit) -> None:
+        commit.actors = {
+            address: ActorWrite(write.puts, write.drops) if write.ended else write for address, write in commit.actors.items()
+        }
+        apply(store, state, commit)
+
+    patch.setattr(MemoryStore, "_apply", applied)
+
+
+def epochs_used_again(patch: Patch) -> None:
+    """The supervisor gives a shard away under the epoch that it had."""
+    last = Supervisor._last_epoch
+    patch.setattr(Supervisor, "_last_epoch", lambda supervisor, shard: max(0, last(supervisor, shard) - 1))
+
+
+def replaced_supervisor_decides(patch: Patch) -> None:
+    """A supervisor that was replaced goes on deciding, from what it knew."""
+
+    async def never(supervisor: Supervisor, term: int) -> None:
+        return None
+
+    patch.setattr(Supervisor, "_resign", never)
+
+
+def room_unclaimed(patch: Patch) -> None:
+    """The router does not count what it has already proposed to an agent."""
+    patch.setattr(Candidate, "has_room", lambda agent, channel: agent.room.get(channel, 0) > 0)
+
+
+BROKEN: tuple[Callable[[Patch], None], ...] = tuple(
+    value for value in list(globals().values()) if callable(value) and getattr(value, "__module__", "") == __name__
+)
