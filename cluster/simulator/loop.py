@@ -8,6 +8,7 @@ and what belongs to a frozen one (SIGSTOP) waits until it is thawed.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
@@ -120,18 +121,22 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     # -- running --------------------------------------------------------------------------------------------------
 
-    def run(self, main: Coroutine[Any, Any, T]) -> T:
+    def run(self, main: Coroutine[Any, Any, T], limit_s: float = math.inf) -> T:
         """Run until `main` is done.
+
+        Args:
+            limit_s: the virtual time when it must be.
 
         Raises:
             RuntimeError: nothing is left that could ever wake `main`.
+            TimeoutError: it goes on and on.
         """
         before = asyncio._get_running_loop()
         asyncio._set_running_loop(self)
         try:
             task = self.create_task(main, context=Context())
             task.add_done_callback(lambda _: self.stop())
-            self._run()
+            self._run(limit_s)
             if not task.done():
                 raise RuntimeError("the simulation waits for something that cannot happen")
             self._look_through_tasks()
@@ -140,7 +145,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self.is_over = True
             asyncio._set_running_loop(before)
 
-    def _run(self) -> None:
+    def _run(self, limit_s: float) -> None:
         ready, timers = self._ready, self._timers
         while not self._is_stopping:
             while ready:
@@ -161,6 +166,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 return
             when, _, handle = heappop(timers)
             if not handle.is_cancelled:
+                if when > limit_s:
+                    raise TimeoutError(f"not over after {limit_s:g} s of virtual time")
                 self._now = max(self._now, when)
                 ready.append(handle)
 

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 #: A full collection costs as much as a tenth of a run, so it waits for this many.
 COLLECT_EVERY = 8
+#: The virtual time when every run must be over; faults last for 45 s at most, and the calm after them for 90 s.
+LIMIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,10 @@ def play(seed: int, options: SimulationOptions) -> World:
     """Run one seed to its end, without judging it."""
     with Logbook() as logbook:
         world = World(VirtualLoop(), seed, drawn(seed, options), load_catalogue())
-        world.loop.run(world.run())
+        try:
+            world.loop.run(world.run(), limit_s=LIMIT_S)
+        except TimeoutError as problem:
+            world.oracle.violations.append(f"liveness: {problem}")
     world.oracle.evidence.logs.append(logbook.text)
     world.loop.failures += logbook.defects
     return world

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from redis.asyncio import RedisCluster
-from redis.exceptions import ConnectionError
+from redis.exceptions import ConnectionError as ServerGone
 
 from cluster.store.url import Client
 
@@ -41,7 +41,7 @@ class LifeGuard:
         if self._followed:
             await connection.send_command("INFO", "server")
             if _run_id(await connection.read_response()) not in self._followed:
-                raise ConnectionError("the server restarted, or another one took over")
+                raise ServerGone("the server restarted, or another one took over")
 
 
 async def read_life(observer: Client) -> str:

@@ -169,20 +169,26 @@ class Supervisor:
         """Start a host if need be and hear what it runs."""
         async with self._starting:
             await self._launcher.start_host(name)
+        if name not in self._watchers:
+            self._watchers[name] = asyncio.create_task(self._watch(name), name=f"watch:{name}")
         try:
             await self._hear(name)
         except PeerGone:
             log.warning("host_silent", host=name)
-        if name not in self._watchers:
-            self._watchers[name] = asyncio.create_task(self._watch(name), name=f"watch:{name}")
 
     async def _hear(self, name: str) -> bool:
         """Ask for a report; returns whether the host is new (a first or another incarnation)."""
         answer = await self._transport.call(name, "report", b"", timeout_s=self._options.lease_s)
-        report = report_decoder.decode(answer)
         before = self._alive.get(name)
-        self._alive[name] = report
+        report = self._note(name, answer)
         return before is None or before.incarnation != report.incarnation
+
+    def _note(self, name: str, answer: bytes) -> HostReport:
+        """Keep a host's report; not the late answer of one that was dismissed meanwhile, for nobody watches it now."""
+        report = report_decoder.decode(answer)
+        if name in self._watchers:
+            self._alive[name] = report
+        return report
 
     async def _watch(self, name: str) -> None:
         while True:
@@ -221,7 +227,9 @@ class Supervisor:
         before = self._alive.get(name)
         try:
             is_new = await self._hear(name)
-            report = self._alive[name]
+            report = self._alive.get(name)
+            if report is None:
+                return
             if report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
                 await self._retire(name)
             elif name in self._draining and not report.shards and not self._holds(name):
@@ -342,7 +350,7 @@ class Supervisor:
         try:
             # No longer than the lease: while one host hangs, nothing else is decided.
             answer = await self._transport.call(host, method, encode(Assignment(shards)), timeout_s=self._options.lease_s)
-            self._alive[host] = report_decoder.decode(answer)
+            self._note(host, answer)
         except PeerGone as problem:
             log.warning("host_call_failed", host=host, method=method, detail=str(problem))
 

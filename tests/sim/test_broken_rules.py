@@ -3,71 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
 
-from actors.agent import Agent
-from actors.messages.router import AgentStatus
-from cluster.shard.inbox import Marks
-from cluster.shard.outbox import Outbox
-from cluster.simulator.options import SimulationOptions
 from cluster.simulator.run import simulate
-from cluster.simulator.variants import Variant
-from cluster.store.base import Commit, CommitOutcome
-from cluster.store.memory import MemoryStore
+from tests.sim.broken import BROKEN, RARE, Patch, Rule
 
-SEEDS = 200
+SEEDS = range(1, 201)
 
 
-def caught(options: SimulationOptions | None = None) -> tuple[int, str]:
-    """The first seed that shows the broken rule, and what it shows; fails the test if none does."""
-    for seed in range(1, SEEDS + 1):
-        result = simulate(seed, options)
-        if result.violations:
-            return seed, " | ".join(result.violations)
-    pytest.fail(f"{SEEDS} seeds did not notice")
+RULES = [pytest.param(rule, id=rule.__name__, marks=[pytest.mark.slow] if rule in RARE else []) for rule in BROKEN]
 
 
-class Insatiable(Agent):
-    """An agent who has room even when every place is taken."""
-
-    @property
-    def status(self) -> AgentStatus:
-        told = super().status
-        if self.setting is None or not self.presence.is_routable or self.setting.retired:
-            return told
-        return replace(told, room=dict(self.setting.config.capacity), spare=self.setting.config.capacity_total)
-
-
-def test_a_missing_capacity_check() -> None:
-    """An agent who takes every reservation is given more than they have room for."""
-    seed, said = caught(SimulationOptions(variant=Variant(actors={"agent": Insatiable})))
-    assert "I3" in said, f"seed {seed}: {said}"
-
-
-def test_a_missing_fence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the fence a host that was given up on goes on writing what its successor writes too."""
-
-    def commit_anything(store: MemoryStore, commit: Commit) -> CommitOutcome:
-        state = store._shards[commit.shard]
-        if (state.meta["number"], state.meta["by"]) != (commit.number, commit.epoch):
-            store._begin()
-            store._apply(state, commit)
-        return CommitOutcome.APPLIED
-
-    monkeypatch.setattr(MemoryStore, "_commit", commit_anything)
-    seed, said = caught()
-    assert "I9" in said or "I10" in said, f"seed {seed}: {said}"
-
-
-def test_missing_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without high-water marks a repeated message has a second effect."""
-    monkeypatch.setattr(Marks, "repeated", lambda *_: False)
-    seed, said = caught()
-    assert said, f"seed {seed} must show something"
-
-
-def test_an_outbox_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages that are not sent again after a failed call are lost, and somebody waits for ever."""
-    monkeypatch.setattr(Outbox, "rewind", lambda *_: False)
-    seed, said = caught()
-    assert said, f"seed {seed} must show something"
+@pytest.mark.parametrize("rule", RULES)
+def test_a_broken_rule_is_noticed(rule: Rule, monkeypatch: Patch) -> None:
+    """The product without one of its rules breaks an invariant, and some seed shows it."""
+    rule(monkeypatch)
+    assert any(simulate(seed).violations for seed in SEEDS), f"no seed of {SEEDS} noticed"
