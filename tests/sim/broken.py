@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors.actor import Turn
+from actors.actor import Message, Turn
 from actors.agent.records import Presence
 from actors.agent.reserving import Reserving
 from actors.messages.queue import Accept
@@ -81,7 +81,8 @@ def granted_twice(patch: Patch) -> None:
             queue.rebuild()
             queue._announce(replace(place, state=WaitingState.WAITING), turn)
 
-    patch.setattr(Queue, "handlers", {**Queue.handlers, Accept: grants})
+    handlers: dict[type[Message], Any] = {**Queue.handlers, Accept: grants}
+    patch.setattr(Queue, "handlers", handlers)
 
 
 def message_ids_forgotten(patch: Patch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actors.address import address
@@ -18,7 +18,7 @@ from actors.messages.session import CustomerResumed
 from actors.router import Router
 from actors.values import InteractionState, PresenceState, ReservationState
 from cluster.codec import raw
-from cluster.invariants.checker import Checker
+from cluster.invariants.checker import Bounds, Checker
 from cluster.invariants.report import Report
 from cluster.journal import FORMAT, JournalEntry, encode_entry
 from tests.unit.actors.rules import Rules
@@ -32,6 +32,8 @@ AGENTS = {
     "dan": agent("dan", "sales", "support", auto_accept=True, capacity={"chat": 1, "mail": 1}),
 }
 QUEUES = (queue("sales", wrap_up_ms=0), queue("support", reject_backoff_ms=3000))
+#: The clock of a story jumps from timer to timer while messages wait for the dice, so an offer's end may take any time.
+EVER = 10**9
 RELOADABLE = [ROUTER, CENTRE, *(address("queue", config.name) for config in QUEUES), *map(agent_at, AGENTS)]
 
 
@@ -167,6 +169,7 @@ def conversation(held: DeskReservation) -> str:
 
 @pytest.mark.parametrize("literal", [False, True], ids=["one shard", "literal"])
 @settings(max_examples=60, deadline=None)
+@example(seed=1144)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_rules_hold_and_everybody_is_served(literal: bool, seed: int) -> None:
     """In any order of deeds and deliveries no rule breaks, and with agents at work every interaction ends (I7, I13)."""
@@ -189,7 +192,7 @@ def test_rules_hold_and_everybody_is_served(literal: bool, seed: int) -> None:
 
 def judged(scene: Scene, literal: bool) -> Report:
     """What the cluster's own checker says of the story, each turn being a commit of the shard that the actor is on."""
-    checker, numbers = Checker(), Counter[str]()
+    checker, numbers = Checker(bounds=Bounds(offer_ms=EVER)), Counter[str]()
     for now, actor, events in scene.said:
         shard = actor if literal else "0"
         numbers[shard] += 1
