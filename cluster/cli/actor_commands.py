@@ -100,12 +100,14 @@ async def _live(store: OpenStore) -> list[tuple[str, str]]:
 
 async def _records(store: OpenStore, address: str) -> tuple[str, dict[str, bytes], dict[str, int]]:
     from actors.address import Address
+    from cluster.shard.timers import split_timer_key
 
     for shard in await store.shards():
         image = await store.describe(shard)
         if address in image.live:
             (records,) = await store.load(shard, [Address(address)])
-            timers = {key.rpartition("#")[2]: due for key, due in image.timers.items() if key.startswith(f"{address}#")}
+            keys = {key: split_timer_key(key) for key in image.timers}
+            timers = {name: image.timers[key] for key, (owner, name) in keys.items() if owner == address}
             return shard, records, timers
     kind = address.partition("/")[0]
     raise NoSuchActor(f"no actor {address!r} has state; `trunkline actors ls {kind}` lists those that have")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -17,7 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from cluster.cli.group import LAZY
+from cluster.cli.group import ENTRY_POINTS, LAZY
 from cluster.cli.main import app
 from cluster.config.hours import Days, IntervalText
 from cluster.config.layout import SECTION, ImportPath, LayoutModel, Listen, Module
@@ -207,12 +208,18 @@ def cli_page() -> str:
 
 
 def every_command() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command of ours with its words; those that plug in are left out."""
+    """Every command of ours with its words, those of other packages left out."""
     root: Any = typer.main.get_command(app)
     yield from _commands(root, ())
-    for name in LAZY:
+    for name in [*LAZY, *_shipped()]:
         command = root.get_command(None, name)
         yield from _commands(command, (name,)) if hasattr(command, "commands") else [((name,), command)]
+
+
+def _shipped() -> list[str]:
+    """Names of the commands that plug in and come with the product itself."""
+    entries = entry_points(group=ENTRY_POINTS)
+    return sorted(entry.name for entry in entries if entry.dist is not None and entry.dist.name == "trunkline")
 
 
 def _commands(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -78,7 +78,8 @@ def parse_url(url: str) -> StoreUrl:
     """
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in _SCHEMES:
-        raise StoreUrlInvalid(f"a store URL begins with one of {', '.join(_SCHEMES)} and '://', not {scheme[:20]!r}")
+        # What was given is not repeated: without a scheme, any part of it may be a password.
+        raise StoreUrlInvalid(f"a store URL begins with one of {', '.join(_SCHEMES)} and '://'")
     form, tls = _SCHEMES[scheme]
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -151,7 +152,9 @@ def _host(place: str, default_port: int) -> tuple[str, int]:
     try:
         host, port = split.hostname, split.port
     except ValueError:
-        raise StoreUrlInvalid(f"{place!r} is not host or host:port") from None
+        raise StoreUrlInvalid(
+            "a place in the store URL is not host or host:port; a password's '@', ':' and '/' are written %40, %3A and %2F"
+        ) from None
     if not host:
         raise StoreUrlInvalid("the store URL names no host")
     return host, port or default_port
@@ -159,7 +162,7 @@ def _host(place: str, default_port: int) -> tuple[str, int]:
 
 def _database(number: str, form: str) -> int:
     if not number.isdigit():
-        raise StoreUrlInvalid(f"the database is a number, not {number!r}")
+        raise StoreUrlInvalid("the database, which ends a store URL, is a number: redis://host:6379/0")
     if form == "cluster" and int(number):
         raise StoreUrlInvalid("a Redis Cluster has database 0 only")
     return int(number)

@@ -341,7 +341,7 @@ class AdapterStream:
             return self._dialect.command(command)
         except Exception:
             # It would fail again on every stream, and nothing behind it would ever be sent.
-            log.exception("command_not_translated", link=self._hello.link, message=type(command.message).__name__)
+            log.exception("command_not_translated", link=self._hello.link, message_type=type(command.message).__name__)
             return self._dialect.empty_command(source=command.source, number=command.number)
 
     def _writer_done(self, writer: asyncio.Task[None]) -> None:

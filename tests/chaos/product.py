@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from cluster.boot.up import Running, up
 from cluster.config.layout_file import Layout
 from gateways.sdk.clients import AdminClient
-from tests.free_ports import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,7 +14,7 @@ from cluster.boot.up import up
 from cluster.config.layout_file import Layout
 from cluster.errors import StartupFailed
 from tests.chaos.product import ROOT, product
-from tests.free_ports import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 

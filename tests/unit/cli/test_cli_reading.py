@@ -110,6 +110,7 @@ def test_actors_show_hides_people() -> None:
     shown = document("actors", "show", "session/webchat:c1")
     text = json.dumps(shown, ensure_ascii=False)
     assert "SessionState" in text and '"channel": "webchat"' in text, "fields have names"
+    assert ["retention"] == list(shown["timers"]), "its timers, by name"
     assert SECRET not in text and "Grace Hopper" not in text, "neither words nor names of people"
     told = json.dumps(document("actors", "show", "session/webchat:c1", "--text"), ensure_ascii=False)
     assert SECRET in told and "Grace Hopper" in told, "shown on request"

@@ -51,6 +51,14 @@ def test_bad_urls_are_refused(url: str, says: str) -> None:
         parse_url(url)
 
 
+@pytest.mark.parametrize("url", ["hunter2@h:6379", "redis://:hunter2/x@h:1", "redis://u:p@h:hunter2", "redis://h/hunter2"])
+def test_a_mistyped_url_is_not_repeated(url: str) -> None:
+    """Any part of it may be a password."""
+    with pytest.raises(StoreUrlInvalid) as refused:
+        parse_url(url)
+    assert "hunter2" not in str(refused.value)
+
+
 def test_the_right_client_is_opened() -> None:
     """Each form has its client, which connects only when used."""
     clients = [open_client(parse_url(url), 1) for url in ("unix:///s", "redis://h", "redis+cluster://h")]
