@@ -38,7 +38,7 @@ def test_urls_are_read(url: str, expected: StoreUrl) -> None:
         ("unix://run/v.sock", "three slashes"),
         ("redis://", "names no host"),
         ("redis://h:port", "is not host or host:port"),
-        ("redis://h/x", "database is a number"),
+        ("redis://h/x", "is a number"),
         ("redis://a,b", r"redis\+cluster://"),
         ("redis+cluster://h/1", "database 0 only"),
         ("redis+sentinel://h", "ends with the service's name"),
