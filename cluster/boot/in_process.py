@@ -25,8 +25,8 @@ class InProcess:
         """Start the supervisor and hosts."""
         await self.cluster.start_supervisor()
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None:
-        """Open a gateway's server; raises `StartupFailed`."""
+    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None:
+        """Open a gateway's server; raises `StartupFailed`. A standby in the same process would die with it: there is none."""
         edge = self.cluster.start_edge(name)
         cluster = self.cluster
         operations = Operations(self._store, cluster.transport, cluster.placement, edge.dispatch.routes, cluster.catalogue)

@@ -46,7 +46,7 @@ class Runtime(Protocol):
 
     async def start(self) -> None: ...
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None: ...
+    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None: ...
 
     async def stop(self) -> None: ...
 
@@ -139,7 +139,9 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
     runtime = _runtime(spec, settings)
     stack.push_async_callback(runtime.stop)
     gateways = [
-        runtime.start_gateway(gateway.name, gateway.factory, _gateway_settings(layout, gateway, secrets))
+        runtime.start_gateway(
+            gateway.name, gateway.factory, _gateway_settings(layout, gateway, secrets), standby=gateway.standby
+        )
         for gateway in settings.gateways
     ]
     announce(f"starting {settings.hosts.count} hosts and {settings.hosts.spares} spare, {len(gateways)} gateway")

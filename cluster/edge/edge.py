@@ -173,6 +173,7 @@ class Edge:
         #: The configuration in force as edges need it, and its version; None until it is known.
         self.centre: EdgeCentre | None = None
         self.centre_version = 0
+        self._informed = asyncio.Event()
         self._refreshers = [
             asyncio.create_task(self._refresh_table(), name=f"{name}:table"),
             asyncio.create_task(self._refresh_centre(), name=f"{name}:centre"),
@@ -278,6 +279,12 @@ class Edge:
         """Whether a shard table has arrived."""
         return self.shard_table is not EMPTY_TABLE
 
+    async def until_informed(self, timeout_s: float) -> None:
+        """Wait until it is known whether there is a configuration, and which; no longer than this."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._informed.wait()
+
     def status(self) -> dict[str, object]:
         """A summary for people: hosts and what they do, links, pending frames, the shard table's version."""
         table = self.shard_table
@@ -379,9 +386,11 @@ class Edge:
         while True:
             with contextlib.suppress(Unavailable, Refused):
                 known = await self.ask(CENTRE, ReadCentre(self.centre_version if self.centre else -1), timeout_s=2.0)
-                if isinstance(known, CentreVersion) and known.edge:
-                    self.centre = EdgeCentre.parse(known.edge)
-                    self.centre_version = known.version
+                if isinstance(known, CentreVersion):
+                    if known.edge:
+                        self.centre = EdgeCentre.parse(known.edge)
+                        self.centre_version = known.version
+                    self._informed.set()
             await asyncio.sleep(REFRESH_EVERY_S if self.centre else 0.1)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ray
+import structlog
 
 from cluster.clock import SystemClock
 from cluster.host.host import Host
@@ -25,11 +27,16 @@ from cluster.telemetry.logs import configure_logs
 from cluster.transport import Peer
 
 if TYPE_CHECKING:
+    from cluster.edge import Edge
     from cluster.edge.server import Server
+
+log = structlog.get_logger("gateway")
 
 #: How long a busy thread keeps the interpreter to itself. A Ray call crosses three threads of a process, and with
 #: Python's 5 ms each of them may wait that long for the event loop: offers took 90 ms at 1,000 events/s.
 SWITCH_INTERVAL_S = 0.0002
+#: How long a gateway that takes over waits to hear of the configuration; operators can reach it without.
+INFORMED_WITHIN_S = 5.0
 
 
 class Shell:
@@ -40,14 +47,18 @@ class Shell:
         self._build = build
         self._building: asyncio.Task[Peer] | None = None
 
-    async def call(self, method: str, payload: bytes) -> bytes:
+    async def build(self) -> Peer:
+        """The peer; built anew after a failure."""
         if self._building is None:
             self._building = asyncio.ensure_future(self._build())
         try:
-            peer = await asyncio.shield(self._building)
+            return await asyncio.shield(self._building)
         except Exception:
             self._building = None
             raise
+
+    async def call(self, method: str, payload: bytes) -> bytes:
+        peer = await self.build()
         return await peer.methods[method](payload)
 
 
@@ -125,18 +136,28 @@ class GatewayActor:
     returns an object with `drain()` and `stop()`. So the runtime starts gateways that it does not import.
     """
 
-    def __init__(self, name: str, spec: ClusterSpec, factory: str, settings: dict[str, Any]) -> None:
+    def __init__(self, name: str, spec: ClusterSpec, factory: str, settings: dict[str, Any], waits: bool) -> None:
         configure_logs(name, level=spec.log_level)
         self._name = name
         self._spec = spec
         self._factory = factory
         self._settings = settings
+        #: A standby, or a process that Ray started again: somebody else may have the address by now.
+        self._waits = waits or ray.get_runtime_context().was_current_actor_reconstructed
+        self._waiting: asyncio.Task[None] | None = None
         self._shell = Shell(self._build)
         self._server: Server | None = None
+        # Built at once, not at the first call: adapters wait for a gateway that was started again.
+        self._start = asyncio.ensure_future(self._shell.build())
 
     async def call(self, method: str, payload: bytes) -> bytes:
         """One call of another process."""
         return await self._shell.call(method, payload)
+
+    async def retire(self) -> None:
+        """Wait for the address no more: what is drained now shall not be taken over."""
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     async def drain(self) -> None:
         """Tell adapters to go elsewhere, then close."""
@@ -155,5 +176,17 @@ class GatewayActor:
         edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock())
         store = connect(spec.store_url, spec.name)
         operations = Operations(store, transport, placement, edge.dispatch.routes, catalogue)
-        self._server = await open_server(self._factory, self._name, self._settings, edge, operations)
+        serve = partial(open_server, self._factory, self._name, self._settings, edge, operations)
+        if self._waits:
+            self._waiting = asyncio.create_task(self._take_over(edge, serve), name="gateway:standby")
+        else:
+            self._server = await serve()
         return edge
+
+    async def _take_over(self, edge: Edge, serve: Callable[[], Awaitable[Server]]) -> None:
+        from cluster.edge.standby import serve_when_free
+
+        # Without a configuration it would refuse what it was started to take.
+        await edge.until_informed(INFORMED_WITHIN_S)
+        self._server = await serve_when_free(self._settings["listen"][0], serve)
+        log.warning("gateway_took_over", gateway=self._name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from typing import Any
 
@@ -29,6 +30,7 @@ HostActor: Any = ray_actors.HostActor
 
 START_TIMEOUT_S = 90.0
 LOCAL = "local"
+STANDBY_SUFFIX = "-standby"
 
 
 def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bool = False) -> bool:
@@ -86,20 +88,27 @@ class RayCluster:
             launcher.launch(name)
         await self._first_call(SUPERVISOR, "status")
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None:
-        """Start a gateway and wait until it listens.
+    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None:
+        """Start a gateway and wait until it listens; its standby comes up behind it.
 
         Raises:
             StartupFailed: it cannot; the detail says why.
         """
         # Ray would put an actor that reserves no CPU on any machine, but the layout's addresses are this machine's.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, name), "scheduling_strategy": here}
-        self._gateways[name] = GatewayActor.options(**options).remote(name, self.spec, factory, settings)
+
+        def launch(peer: str, waits: bool) -> None:
+            options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, peer), "scheduling_strategy": here}
+            self._gateways[peer] = GatewayActor.options(**options).remote(peer, self.spec, factory, settings, waits)
+
+        launch(name, waits=False)
         await self._first_call(name, "ping")
+        if standby:
+            launch(name + STANDBY_SUFFIX, waits=True)
 
     async def stop(self) -> None:
         """Drain the gateways, then end every process of this cluster."""
+        await asyncio.gather(*(self._retire(handle) for handle in self._gateways.values()))
         await asyncio.gather(*(self._drain(name, handle) for name, handle in self._gateways.items()))
         peers = await self._everybody()
         for peer in peers:
@@ -117,6 +126,11 @@ class RayCluster:
         except PeerGone as problem:
             log.warning("supervisor_silent", detail=problem.detail)
         return [SUPERVISOR, *self._gateways, *hosts]
+
+    async def _retire(self, handle: Any) -> None:
+        with contextlib.suppress(RayError, TimeoutError):
+            async with asyncio.timeout(5.0):
+                await handle.retire.remote()
 
     async def _drain(self, name: str, handle: Any) -> None:
         try:

@@ -13,6 +13,7 @@ cannot be mended ends every wait with the reason.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -56,6 +57,8 @@ class Link(Generic[EventT, CommandT]):
         self._connected = asyncio.Event()
         self._error: Exception | None = None
         self._last_trouble = "no attempt was made yet"
+        #: When a stream that had held for a while was lost (`time.monotonic`).
+        self._up_at_s = -math.inf
         #: How often the link was welcomed, for operators to see.
         self.connections = 0
 
@@ -166,8 +169,10 @@ class Link(Generic[EventT, CommandT]):
                     self._judge(ended)
                     # A gateway that takes the link and drops it at once is no better than one that does not take it.
                     lasted = time.monotonic() - began > self.options.backoff.most_s
+                    if lasted:
+                        self._up_at_s = time.monotonic()
                     failures = 1 if lasted else failures + 1
-                    await asyncio.sleep(self.options.backoff.delay_s(failures))
+                    await asyncio.sleep(self.options.backoff.delay_s(failures, time.monotonic() - self._up_at_s))
         except Exception as error:  # noqa: BLE001  # whatever it is, every waiting sender is told
             self._finish(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,14 +33,26 @@ class TlsOptions:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to wait between attempts: doubling from `first_s` to `most_s`, each drawn from its upper half."""
+    """How long to wait between attempts: doubling from `first_s` to `most_s`, each drawn from its upper half.
+
+    A gateway that was fine a moment ago is being started again: for `soon_for_s` after a link was lost, no wait is longer
+    than `soon_s`.
+    """
 
     first_s: float = 0.05
     most_s: float = 5.0
+    soon_s: float = 0.25
+    soon_for_s: float = 10.0
 
-    def delay_s(self, failures: int) -> float:
-        """The wait after so many failures in a row (from 1); random, so that adapters do not come back in step."""
+    def delay_s(self, failures: int, lost_for_s: float = math.inf) -> float:
+        """The wait after so many failures in a row (from 1); random, so that adapters do not come back in step.
+
+        Args:
+            lost_for_s: How long ago the link was last up.
+        """
         most = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 30))
+        if lost_for_s < self.soon_for_s:
+            most = min(most, self.soon_s)
         return random.uniform(most / 2, most)  # noqa: S311  # spreading load, not keeping a secret
 
 
