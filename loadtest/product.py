@@ -43,6 +43,12 @@ class Access:
     run_dir: Path
     runtime: str
     log_files: tuple[Path, ...] = ()
+    #: The front process.
+    pid: int = 0
+    store_url: str = ""
+    #: The embedded store's files; the current directory for a store of the user's own.
+    data_dir: Path = field(default_factory=Path)
+    ray_address: str = ""
 
 
 def find_running(run_dir: Path) -> Access | None:
@@ -59,7 +65,16 @@ def find_running(run_dir: Path) -> Access | None:
         targets = [listens[0] for name, listens in run["gateways"].items() if name not in encrypted]
         tokens = json.loads(Path(run["tokens_file"]).read_text(encoding="utf-8"))
         access = Access(
-            tuple(map(_dialled, targets)), tokens["gateway"][0], tokens["desk"][0], tokens["admin"][0], run_dir, run["runtime"]
+            tuple(map(_dialled, targets)),
+            tokens["gateway"][0],
+            tokens["desk"][0],
+            tokens["admin"][0],
+            run_dir,
+            run["runtime"],
+            pid=int(run["pid"]),
+            store_url=run.get("store_url", ""),
+            data_dir=Path(run.get("data_dir", "")),
+            ray_address=run.get("ray_address", ""),
         )
     except FileNotFoundError:
         return None

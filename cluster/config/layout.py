@@ -177,7 +177,9 @@ class Gateway(Section):
         default=None, description="without it the gateway speaks plain text", examples=["{certificate: …, key: …}"]
     )
     standby: bool = Field(
-        default=True, description="on Ray, keep a warm process that takes the addresses over when this one's dies", examples=["false"]
+        default=True,
+        description="on Ray, keep a warm process that takes the addresses over when this one's dies",
+        examples=["false"],
     )
     tokens_file: str | None = Field(
         default=None,

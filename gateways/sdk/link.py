@@ -103,6 +103,11 @@ class Link(Generic[EventT, CommandT]):
         self._finish(LinkClosed("the link was closed"))
         await self._stop()
 
+    async def abort(self) -> None:
+        """Drop the connection without a word, as if this process had died; what was not settled may have been applied."""
+        self._finish(LinkClosed("the link was aborted"))
+        await self._stop()
+
     @property
     def connected(self) -> bool:
         """Whether a stream is open now."""

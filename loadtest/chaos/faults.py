@@ -1,0 +1,249 @@
+"""The faults: what each breaks, for how long, and why one cannot be made here.
+
+Kept: whatever a fault stopped, filled or held goes on when the fault is over, however the run ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from loadtest.chaos import store_access
+from loadtest.chaos.processes import Processes, send_signal
+from loadtest.chaos.traffic import Traffic
+from loadtest.product import Access
+
+#: Longer than a lease (3 s) and its checks, shorter than an offer rings (20 s).
+ZOMBIE_S: Final = (4.0, 6.0)
+FREEZE_S: Final = (0.5, 3.0)
+SLOW_FOR_S: Final = 3.0
+#: A slowed store is stopped for most of each cycle: its answers take tens of milliseconds longer.
+SLOW_STOP_S: Final = 0.06
+SLOW_RUN_S: Final = 0.03
+FULL_FOR_S: Final = (0.5, 2.0)
+BALLAST: Final = "chaos-ballast"
+MEBIBYTE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What faults act on."""
+
+    access: Access
+    processes: Processes
+    traffic: Traffic
+    random: random.Random
+    #: Where the store's data lies when it has a file system of its own, which may be filled.
+    small_disk: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happened to what, when (`time.monotonic`), and how long the fault itself lasted (s)."""
+
+    what: str
+    struck_at: float
+    lasted_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault; `why_not` says why it cannot be made in a scene, empty when it can."""
+
+    name: str
+    text: str
+    strike: Callable[[Scene], Awaitable[Fault]]
+    why_not: Callable[[Scene], str]
+    #: How often it is drawn, against the others.
+    weight: int = 4
+
+
+async def kill(scene: Scene, part: str) -> Fault:
+    """SIGKILL."""
+    pid = await scene.processes.find(part)
+    struck_at = time.monotonic()
+    send_signal(pid, signal.SIGKILL)
+    return Fault(f"{part} {pid}", struck_at)
+
+
+async def stop_for(pid: int, seconds: float) -> None:
+    """SIGSTOP, a while, SIGCONT."""
+    send_signal(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        send_signal(pid, signal.SIGCONT)
+
+
+async def kill_host(scene: Scene) -> Fault:
+    return await kill(scene, "host")
+
+
+async def kill_spare(scene: Scene) -> Fault:
+    return await kill(scene, "spare")
+
+
+async def kill_gateway(scene: Scene) -> Fault:
+    return await kill(scene, "gateway")
+
+
+async def kill_supervisor(scene: Scene) -> Fault:
+    return await kill(scene, "supervisor")
+
+
+async def kill_store(scene: Scene) -> Fault:
+    return await kill(scene, "store")
+
+
+async def kill_raylet(scene: Scene) -> Fault:
+    return await kill(scene, "raylet")
+
+
+async def kill_gcs(scene: Scene) -> Fault:
+    return await kill(scene, "gcs")
+
+
+async def kill_adapter(scene: Scene) -> Fault:
+    """The customers' adapter or the agents' dies and comes back, with another incarnation."""
+    adapter = scene.random.choice((scene.traffic.customers, scene.traffic.desk))
+    struck_at = time.monotonic()
+    await adapter.die_and_return()
+    return Fault(adapter.link.options.name, struck_at)
+
+
+async def freeze_host(scene: Scene) -> Fault:
+    """A host stands still beyond its lease, and then goes on with what it believed (a zombie)."""
+    pid = await scene.processes.find("host")
+    seconds = scene.random.uniform(*ZOMBIE_S)
+    struck_at = time.monotonic()
+    await stop_for(pid, seconds)
+    return Fault(f"host {pid}", struck_at, seconds)
+
+
+async def freeze_store(scene: Scene) -> Fault:
+    """The store's process stands still."""
+    pid = await scene.processes.find("store")
+    seconds = scene.random.uniform(*FREEZE_S)
+    struck_at = time.monotonic()
+    await stop_for(pid, seconds)
+    return Fault(f"store {pid}", struck_at, seconds)
+
+
+async def pause_store(scene: Scene) -> Fault:
+    """The store takes commands and answers none for a while (`CLIENT PAUSE`)."""
+    seconds = scene.random.uniform(*FREEZE_S)
+    struck_at = time.monotonic()
+    await store_access.command(socket_of(scene.access), "CLIENT", "PAUSE", str(int(seconds * 1000)), "ALL")
+    await asyncio.sleep(seconds)
+    return Fault("store", struck_at, seconds)
+
+
+async def slow_store(scene: Scene) -> Fault:
+    """The store answers late, again and again."""
+    pid = await scene.processes.find("store")
+    struck_at = time.monotonic()
+    while time.monotonic() < struck_at + SLOW_FOR_S:
+        await stop_for(pid, SLOW_STOP_S)
+        await asyncio.sleep(SLOW_RUN_S)
+    return Fault(f"store {pid}", struck_at, SLOW_FOR_S)
+
+
+async def fill_disk(scene: Scene) -> Fault:
+    """The store's disk is full; strict durability makes the server end rather than lie."""
+    assert scene.small_disk is not None
+    ballast = scene.small_disk / BALLAST
+    seconds = scene.random.uniform(*FULL_FOR_S)
+    struck_at = time.monotonic()
+    try:
+        await asyncio.to_thread(fill, ballast)
+        await asyncio.sleep(seconds)
+    finally:
+        ballast.unlink(missing_ok=True)
+    return Fault("store's disk", struck_at, time.monotonic() - struck_at)
+
+
+def fill(file: Path) -> None:
+    """Write until nothing more fits."""
+    with file.open("wb", buffering=0) as output, suppress(OSError):
+        for size in (MEBIBYTE, 4096, 1):
+            with suppress(OSError):
+                while True:
+                    output.write(b"\0" * size)
+
+
+def socket_of(access: Access) -> Path:
+    """The embedded store's socket."""
+    return Path(unquote(access.store_url.removeprefix("unix://")))
+
+
+def always(_: Scene) -> str:
+    return ""
+
+
+def needs_ray(scene: Scene) -> str:
+    return "" if scene.access.runtime == "ray" else "the product runs in one process"
+
+
+def needs_own_ray(scene: Scene) -> str:
+    if scene.access.ray_address != "local":
+        return "the product did not start Ray itself"
+    return ""
+
+
+def needs_embedded_store(scene: Scene) -> str:
+    return "" if scene.access.store_url.startswith("unix://") and scene.access.data_dir.name else "the store is not embedded"
+
+
+def needs_small_disk(scene: Scene) -> str:
+    if scene.small_disk is None:
+        return "a small file system can be mounted by root only, and for a product that this run starts"
+    return ""
+
+
+def never(reason: str) -> Callable[[Scene], str]:
+    return lambda _: reason
+
+
+async def impossible(_: Scene) -> Fault:
+    raise AssertionError("a kind that cannot be made is never drawn")
+
+
+CLOCK = "no clock of one process can be stepped without the machine's; `trunkline simulate faults` steps clocks"
+PARTITION = "all of it is one machine on its loopback; cut links between Ray nodes in network namespaces instead"
+
+KINDS: Final = (
+    Kind("host", "kill -9 of the host with most shards", kill_host, needs_ray, weight=8),
+    Kind("spare", "kill -9 of the host with fewest shards", kill_spare, needs_ray, weight=2),
+    Kind("gateway", "kill -9 of the gateway that serves", kill_gateway, needs_ray),
+    Kind("supervisor", "kill -9 of the supervisor", kill_supervisor, needs_ray),
+    Kind("store", "kill -9 of Valkey", kill_store, needs_embedded_store),
+    Kind("adapter", "the load's own adapter dies and comes back", kill_adapter, always),
+    Kind("zombie", "SIGSTOP of a host beyond its lease, then SIGCONT", freeze_host, needs_ray),
+    Kind("freeze-store", "SIGSTOP of Valkey, then SIGCONT", freeze_store, needs_embedded_store, weight=2),
+    Kind("pause-store", "CLIENT PAUSE", pause_store, needs_embedded_store, weight=2),
+    Kind("slow-store", "Valkey stopped for 60 ms of every 90", slow_store, needs_embedded_store, weight=2),
+    Kind("disk-full", "no byte fits on the store's disk", fill_disk, needs_small_disk, weight=2),
+    Kind("raylet", "kill -9 of Ray's raylet", kill_raylet, needs_own_ray, weight=1),
+    Kind("gcs", "kill -9 of Ray's GCS", kill_gcs, needs_own_ray, weight=1),
+    Kind("clock", "a clock jumps", impossible, never(CLOCK)),
+    Kind("partition", "messages between two parts are dropped", impossible, never(PARTITION)),
+)
+
+
+def kind_names() -> list[str]:
+    """Every kind by name."""
+    return [kind.name for kind in KINDS]
+
+
+def is_root() -> bool:
+    """Whether a file system can be mounted."""
+    return os.geteuid() == 0
