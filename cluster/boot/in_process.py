@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from cluster.edge.server import Server, open_server
@@ -31,6 +32,11 @@ class InProcess:
         cluster = self.cluster
         operations = Operations(self._store, cluster.transport, cluster.placement, edge.dispatch.routes, cluster.catalogue)
         self._servers.append(await open_server(factory, name, settings, edge, operations))
+
+    async def until_lost(self) -> str:
+        """Never returns: what runs in this process dies with it."""
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
 
     async def stop(self) -> None:
         """Drain gateways, end hosts, close the store."""

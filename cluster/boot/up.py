@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from cluster.boot.anew import RuntimeLost, until_ports_free
 from cluster.boot.first_centre import apply_first_centre
 from cluster.boot.ports import require_free_ports
 from cluster.boot.programs import Program, ProgramSpec, start_all
@@ -48,6 +49,8 @@ class Runtime(Protocol):
 
     async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None: ...
 
+    async def until_lost(self) -> str: ...
+
     async def stop(self) -> None: ...
 
 
@@ -59,6 +62,7 @@ class Running:
     spec: ClusterSpec
     store: EmbeddedServer | None
     secrets: Secrets
+    runtime: Runtime
     centre_version: int = 0
     programs: list[Program] = field(default_factory=list)
     seconds: float = 0.0
@@ -98,7 +102,21 @@ async def up(
 
     Raises:
         StartupFailed: something cannot be started; everything that was is taken down again.
+        RuntimeLost: Ray died; everything is taken down, and can be started anew.
     """
+    try:
+        await _up(layout, announce, ready, stopping)
+    except RuntimeLost:
+        await until_ports_free((owner, address) for owner, _, address in layout.settings.listeners())
+        raise
+
+
+async def _up(
+    layout: Layout,
+    announce: Announce,
+    ready: Callable[[Running], Awaitable[None]] | None,
+    stopping: asyncio.Event | None,
+) -> None:
     if stopping is None:
         stopping = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -115,7 +133,12 @@ async def up(
         running = starting.result()
         if ready is not None:
             await ready(running)
-        await interrupted
+        lost = asyncio.create_task(running.runtime.until_lost())
+        await asyncio.wait([interrupted, lost], return_when=asyncio.FIRST_COMPLETED)
+        if lost.done() and not interrupted.done():
+            log.error("ray_died", process=lost.result())
+            raise RuntimeLost(f"Ray's {lost.result()} died")
+        lost.cancel()
         announce("draining: what was accepted is being settled")
     announce("stopped")
 
@@ -134,9 +157,9 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
     finally:
         await attached
     spec = spec_of(settings, store_url)
-    running = Running(layout, spec, server, secrets)
-    _claim_run_directory(running, stack)
     runtime = _runtime(spec, settings)
+    running = Running(layout, spec, server, secrets, runtime)
+    _claim_run_directory(running, stack)
     stack.push_async_callback(runtime.stop)
     gateways = [
         runtime.start_gateway(

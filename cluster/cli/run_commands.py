@@ -117,6 +117,7 @@ def _layout(layout_file: Path | None, settings: list[str] | None) -> Layout:
 def _in_front(layout: Layout, as_json: bool) -> None:
     import asyncio
 
+    from cluster.boot.anew import RuntimeLost, start_anew, was_started_anew
     from cluster.boot.up import up as bring_up
     from cluster.telemetry.logs import configure_logs
 
@@ -126,12 +127,19 @@ def _in_front(layout: Layout, as_json: bool) -> None:
 
     async def ready(running: Running) -> None:
         run = read_run_file(layout.run_path)
-        if run is not None:
+        if was_started_anew():
+            # Whoever started this process has heard already, and may not listen any more.
+            note(f"up again after {running.seconds:.1f} s")
+        elif run is not None:
             _tell_run(run, [], as_json, running.seconds)
         if not as_json:
             note("Ctrl-C drains and ends everything")
 
-    asyncio.run(bring_up(layout, note, ready))
+    try:
+        asyncio.run(bring_up(layout, note, ready))
+    except RuntimeLost as lost:
+        note(f"{lost.detail}: everything is started anew", style="yellow")
+        start_anew()
 
 
 def _detached(layout: Layout, layout_file: Path | None, settings: list[str], timeout_s: float) -> RunFile:

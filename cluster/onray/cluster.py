@@ -15,6 +15,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from cluster.errors import PeerGone, StartupFailed
 from cluster.onray import actors as ray_actors
 from cluster.onray.launcher import ACTOR_OPTIONS, RayLauncher
+from cluster.onray.loss import end_rest, lost_process, until_lost
 from cluster.onray.transport import RayTransport, actor_name
 from cluster.spec import ClusterSpec
 from cluster.supervisor.supervisor import host_names
@@ -68,7 +69,10 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
 
 def stop_ray() -> None:
     """End the local Ray, or detach from one that was running before. Blocks; call it in a thread."""
-    ray.shutdown()
+    if lost_process():
+        end_rest()  # Ray's own way out asks the process that is gone.
+    else:
+        ray.shutdown()
 
 
 class RayCluster:
@@ -106,8 +110,14 @@ class RayCluster:
         if standby:
             launch(name + STANDBY_SUFFIX, waits=True)
 
+    async def until_lost(self) -> str:
+        """Wait until Ray itself has died; returns which of its processes did."""
+        return await until_lost()
+
     async def stop(self) -> None:
         """Drain the gateways, then end every process of this cluster."""
+        if lost_process():
+            return  # Nobody can be asked; what is left ends with Ray.
         await asyncio.gather(*(self._retire(handle) for handle in self._gateways.values()))
         await asyncio.gather(*(self._drain(name, handle) for name, handle in self._gateways.items()))
         peers = await self._everybody()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -43,7 +42,8 @@ class Adapter(Generic[LinkT]):
         make: a fresh link, not opened.
         handle: is told every command, with the link that it came over.
         returned: what a process that came back does before it sends on (a desk signs its agents in).
-        settled: is told of each acknowledged event when it was posted (`time.monotonic`).
+        settled: is told of each acknowledged event when it was posted (by `clock`).
+        clock: seconds, to measure waits with.
     """
 
     def __init__(
@@ -52,11 +52,13 @@ class Adapter(Generic[LinkT]):
         handle: Callable[[LinkT, Any], None],
         returned: Callable[[LinkT], Awaitable[None]],
         settled: Callable[[float], None],
+        clock: Callable[[], float],
     ) -> None:
         self._make = make
         self._handle = handle
         self._returned = returned
         self._settled = settled
+        self._clock = clock
         self._numbers = itertools.count()
         self._unsettled: dict[int, Posted] = {}
         self._reader: asyncio.Task[None] | None = None
@@ -81,7 +83,7 @@ class Adapter(Generic[LinkT]):
         """Send an event; waits only while too many are under way or the adapter is dead."""
         await self._lives.wait()
         number = next(self._numbers)
-        self._unsettled[number] = Posted(event, time.monotonic(), taken, declined)
+        self._unsettled[number] = Posted(event, self._clock(), taken, declined)
         await self._send(number)
 
     async def die_and_return(self) -> None:

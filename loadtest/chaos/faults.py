@@ -9,7 +9,6 @@ import asyncio
 import os
 import random
 import signal
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,10 +44,14 @@ class Scene:
     #: Where the store's data lies when it has a file system of its own, which may be filled.
     small_disk: Path | None = None
 
+    def now(self) -> float:
+        """Seconds on the clock that the load measures with."""
+        return self.traffic.seen.pulse.now()
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happened to what, when (`time.monotonic`), and how long the fault itself lasted (s)."""
+    """What happened to what, when (by the load's clock), and how long the fault itself lasted (s)."""
 
     what: str
     struck_at: float
@@ -70,7 +73,7 @@ class Kind:
 async def kill(scene: Scene, part: str) -> Fault:
     """SIGKILL."""
     pid = await scene.processes.find(part)
-    struck_at = time.monotonic()
+    struck_at = scene.now()
     send_signal(pid, signal.SIGKILL)
     return Fault(f"{part} {pid}", struck_at)
 
@@ -115,7 +118,7 @@ async def kill_gcs(scene: Scene) -> Fault:
 async def kill_adapter(scene: Scene) -> Fault:
     """The customers' adapter or the agents' dies and comes back, with another incarnation."""
     adapter = scene.random.choice((scene.traffic.customers, scene.traffic.desk))
-    struck_at = time.monotonic()
+    struck_at = scene.now()
     await adapter.die_and_return()
     return Fault(adapter.link.options.name, struck_at)
 
@@ -124,7 +127,7 @@ async def freeze_host(scene: Scene) -> Fault:
     """A host stands still beyond its lease, and then goes on with what it believed (a zombie)."""
     pid = await scene.processes.find("host")
     seconds = scene.random.uniform(*ZOMBIE_S)
-    struck_at = time.monotonic()
+    struck_at = scene.now()
     await stop_for(pid, seconds)
     return Fault(f"host {pid}", struck_at, seconds)
 
@@ -133,7 +136,7 @@ async def freeze_store(scene: Scene) -> Fault:
     """The store's process stands still."""
     pid = await scene.processes.find("store")
     seconds = scene.random.uniform(*FREEZE_S)
-    struck_at = time.monotonic()
+    struck_at = scene.now()
     await stop_for(pid, seconds)
     return Fault(f"store {pid}", struck_at, seconds)
 
@@ -141,7 +144,7 @@ async def freeze_store(scene: Scene) -> Fault:
 async def pause_store(scene: Scene) -> Fault:
     """The store takes commands and answers none for a while (`CLIENT PAUSE`)."""
     seconds = scene.random.uniform(*FREEZE_S)
-    struck_at = time.monotonic()
+    struck_at = scene.now()
     await store_access.command(socket_of(scene.access), "CLIENT", "PAUSE", str(int(seconds * 1000)), "ALL")
     await asyncio.sleep(seconds)
     return Fault("store", struck_at, seconds)
@@ -150,8 +153,8 @@ async def pause_store(scene: Scene) -> Fault:
 async def slow_store(scene: Scene) -> Fault:
     """The store answers late, again and again."""
     pid = await scene.processes.find("store")
-    struck_at = time.monotonic()
-    while time.monotonic() < struck_at + SLOW_FOR_S:
+    struck_at = scene.now()
+    while scene.now() < struck_at + SLOW_FOR_S:
         await stop_for(pid, SLOW_STOP_S)
         await asyncio.sleep(SLOW_RUN_S)
     return Fault(f"store {pid}", struck_at, SLOW_FOR_S)
@@ -162,13 +165,13 @@ async def fill_disk(scene: Scene) -> Fault:
     assert scene.small_disk is not None
     ballast = scene.small_disk / BALLAST
     seconds = scene.random.uniform(*FULL_FOR_S)
-    struck_at = time.monotonic()
+    struck_at = scene.now()
     try:
         await asyncio.to_thread(fill, ballast)
         await asyncio.sleep(seconds)
     finally:
         ballast.unlink(missing_ok=True)
-    return Fault("store's disk", struck_at, time.monotonic() - struck_at)
+    return Fault("store's disk", struck_at, scene.now() - struck_at)
 
 
 def fill(file: Path) -> None:

@@ -23,6 +23,7 @@ from typing import Any, Final
 from gateways.sdk import AdminClient, CallFailed, SdkError
 from loadtest.chaos.faults import KINDS, Kind, Scene
 from loadtest.chaos.processes import Processes
+from loadtest.chaos.seen import Seen
 from loadtest.chaos.small_disk import small_disk
 from loadtest.chaos.traffic import Load, Traffic
 from loadtest.demo.figures import percentile
@@ -86,32 +87,62 @@ async def run_chaos(options: Options, tell: Callable[[str], None]) -> dict[str, 
             tell(f"{name} is left out: {reason}")
         try:
             await _start(traffic, tell)
+            await asyncio.sleep(options.pause_s)
             struck, trouble = await _strike_all(scene, kinds, options, tell)
             tell("everybody goes home")
             await traffic.stop()
             held = await _reservations_held(access, traffic.agents)
         finally:
             await traffic.close()
-        seen = traffic.seen
-        found: dict[str, list[str]] = {
-            "lost": seen.lost(), "doubled": seen.twice(), "refused": seen.refused, "trouble": trouble,
-            "stuck": [*(f"{name} did not end" for name in seen.stuck()), *held],
-        }  # fmt: skip
+        problems = _problems(traffic.seen, trouble, held)
         logs = own.log_files() if own is not None else ()
-        settled = own is not None and not found["stuck"] and not trouble
-        report = await verify(access, seen.evidence(logs, settled=settled))
-        ok = not report["violations"] and not any(found.values())
-        if own is not None and not ok:
+        # Of a product that others use too, nobody can say that nothing is under way.
+        settled = own is not None and not problems["stuck"] and not trouble
+        report = await verify(access, traffic.seen.evidence(logs, settled=settled))
+        document = _document(options, access, struck, skipped, traffic.seen, problems, report)
+        if own is not None and not document["ok"]:
             own.keep = True
             tell(f"the product's logs are kept in {own.run_dir}")
+    return document
+
+
+def _problems(seen: Seen, trouble: list[str], held: list[str]) -> dict[str, list[str]]:
+    """What must not be, as seen from outside, in words."""
     return {
-        "ok": ok, "seed": options.seed, "events_per_s": options.load.events_per_s, "runtime": access.runtime,
-        "kinds": by_kind(struck), "faults": [_rounded(fault) for fault in struck], "skipped": skipped,
-        **{name: problems[:SHOWN_AT_MOST] for name, problems in found.items()},
-        "counts": {name: len(problems) for name, problems in found.items()} | {"violations": len(report["violations"])},
-        "promises": seen.promises, "violations": report["violations"][:SHOWN_AT_MOST],
-        "checked": report.get("checked", {}), "verified": report.get("counts", {}),
-    }  # fmt: skip
+        "lost": seen.lost(),
+        "doubled": seen.twice(),
+        "stuck": [*(f"{name} did not end" for name in seen.stuck()), *held],
+        "refused": seen.refused,
+        "trouble": trouble,
+    }
+
+
+def _document(
+    options: Options,
+    access: Access,
+    struck: Sequence[Struck],
+    skipped: dict[str, str],
+    seen: Seen,
+    problems: dict[str, list[str]],
+    report: dict[str, Any],
+) -> dict[str, Any]:
+    violations = report["violations"]
+    return {
+        "ok": not violations and not any(problems.values()),
+        "seed": options.seed,
+        "events_per_s": options.load.events_per_s,
+        "runtime": access.runtime,
+        "kinds": by_kind(struck),
+        "faults": [_rounded(fault) for fault in struck],
+        "skipped": skipped,
+        **{name: found[:SHOWN_AT_MOST] for name, found in problems.items()},
+        "counts": {name: len(found) for name, found in problems.items()} | {"violations": len(violations)},
+        "stood_still_s": round(seen.pulse.stood_still_s, 1),
+        "promises": seen.promises,
+        "violations": violations[:SHOWN_AT_MOST],
+        "checked": report.get("checked", {}),
+        "verified": report.get("counts", {}),
+    }
 
 
 def possible(scene: Scene, wanted: Sequence[str]) -> tuple[list[Kind], dict[str, str]]:
@@ -157,9 +188,8 @@ def by_kind(struck: Sequence[Struck]) -> dict[str, dict[str, float]]:
 async def _start(traffic: Traffic, tell: Callable[[str], None]) -> None:
     tell("customers and agents begin to talk")
     try:
-        started_at = time.monotonic()
         await traffic.start()
-        await traffic.until_flowing(started_at, 100, FLOWS_WITHIN_S)
+        await traffic.until_flowing(traffic.seen.pulse.now(), 100, FLOWS_WITHIN_S)
     except (SdkError, TimeoutError) as problem:
         reason = str(problem) or type(problem).__name__
         raise RunFailed(
@@ -171,12 +201,12 @@ async def _strike_all(
     scene: Scene, kinds: Sequence[Kind], options: Options, tell: Callable[[str], None]
 ) -> tuple[list[Struck], list[str]]:
     """Every fault, each once the load flows again after the one before; ends early when it does not."""
-    began = time.monotonic()
+    began = scene.now()
     struck: list[Struck] = []
     events = max(20, int(options.load.events_per_s / 2))
     seen = scene.traffic.seen
     for number, kind in enumerate(draw(kinds, options.seed), 1):
-        if number > options.faults or (options.seconds is not None and time.monotonic() - began > options.seconds):
+        if number > options.faults or (options.seconds is not None and scene.now() - began > options.seconds):
             break
         fault = await kind.strike(scene)
         try:
@@ -185,7 +215,7 @@ async def _strike_all(
             reason = f"{type(problem).__name__} {problem}".strip()
             return struck, [f"after {kind.name} ({fault.what}) the load did not flow within {FLOWS_WITHIN_S:g} s: {reason}"]
         await asyncio.sleep(scene.random.uniform(0.5, 1.5) * options.pause_s)
-        now = time.monotonic()
+        now = scene.now()
         silence_s, slowest_s = seen.silence_s(fault.struck_at, now), seen.slowest_s(fault.struck_at, now)
         struck.append(Struck(kind.name, fault.what, fault.struck_at - began, fault.lasted_s, silence_s, slowest_s))
         lasted = f", which lasted {fault.lasted_s:.1f} s" if fault.lasted_s else ""

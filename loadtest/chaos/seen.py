@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
+from loadtest.chaos.pulse import Pulse
+
 CUSTOMER: Final = "customer"
 AGENT: Final = "agent"
 
@@ -34,12 +36,13 @@ class Seen:
     """All conversations of a run, and the evidence for `trunkline verify`."""
 
     def __init__(self) -> None:
+        self.pulse = Pulse()
         self.stories: dict[str, Story] = {}
         #: Events that the cluster refused although it may not.
         self.refused: list[str] = []
         #: What was seen twice that may be once only.
         self.doubled: list[str] = []
-        #: When events were acknowledged (`time.monotonic`), and how long each had waited (s).
+        #: When events were acknowledged (by `pulse`), and how long each had waited (s).
         self.acknowledged_at: list[float] = []
         self.waited_s: list[float] = []
         self.texts: dict[str, None] = {}
@@ -60,8 +63,8 @@ class Seen:
     # -- promises -----------------------------------------------------------------------------------------------------
 
     def acknowledged(self, posted_at: float) -> None:
-        """Any event that was posted then (`time.monotonic`) is committed."""
-        now = time.monotonic()
+        """Any event that was posted then (by `pulse`) is committed."""
+        now = self.pulse.now()
         self.acknowledged_at.append(now)
         self.waited_s.append(now - posted_at)
         self._changed.set()

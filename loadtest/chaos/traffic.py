@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +32,7 @@ ENDS_SHARE: Final = 0.03
 #: More than are under way in the longest silence that is still a recovery; beyond it the load waits.
 WINDOW: Final = 4_096
 TICK_S: Final = 0.01
+SETTLE_POLL_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,9 @@ class Traffic:
             access.targets, f"{name}-customers", access.gateway_token, window=WINDOW, connect_timeout_s=None
         )
         desk = LinkOptions(access.targets, f"{name}-desk", access.desk_token, window=WINDOW, connect_timeout_s=None)
-        settled = self.seen.acknowledged
-        self.customers = Adapter(lambda: GatewayLink(customers), self._customer_told, self._nothing_to_do, settled)
-        self.desk = Adapter(lambda: DeskLink(desk), self._desk_told, self._sign_in_again, settled)
+        settled, clock = self.seen.acknowledged, self.seen.pulse.now
+        self.customers = Adapter(lambda: GatewayLink(customers), self._customer_told, self._nothing_to_do, settled, clock)
+        self.desk = Adapter(lambda: DeskLink(desk), self._desk_told, self._sign_in_again, settled, clock)
 
     # -- life -----------------------------------------------------------------------------------------------------------
 
@@ -86,27 +85,31 @@ class Traffic:
         Raises:
             TimeoutError: they are not, in time.
         """
-        async with asyncio.timeout(within_s):
-            await self.customers.open()
-            await self.desk.open()
-            for agent in self.agents:
-                self._tokens[agent] = (await self.desk.link.sign_in(agent, PASSWORD)).token
-                await self._be_available(agent)
-            for _ in range(self._load.conversations):
-                await self._arrive()
-            while len(self._talks) < self._load.conversations:
-                await self.seen.change(1.0)
+        self._do(self.seen.pulse.beat())
+        await self.seen.pulse.within(within_s, self._gather())
         self._do(self._drive())
+
+    async def _gather(self) -> None:
+        await self.customers.open()
+        await self.desk.open()
+        for agent in self.agents:
+            self._tokens[agent] = (await self.desk.link.sign_in(agent, PASSWORD)).token
+            await self._be_available(agent)
+        for _ in range(self._load.conversations):
+            await self._arrive()
+        while len(self._talks) < self._load.conversations:
+            await self.seen.change(1.0)
 
     async def stop(self, within_s: float = 60.0) -> None:
         """Stop writing, end every conversation, and wait until both sides have settled, or for so long."""
         self._stopping.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while self.customers.unsettled or self.desk.unsettled or self.seen.stuck() or self.seen.lost():
-                    for conversation in list(self._talks):
-                        await self._end(conversation)
-                    await self.seen.change(0.5)
+        give_up_at = self.seen.pulse.now() + within_s
+        while self.seen.pulse.now() < give_up_at:
+            if not (self.customers.unsettled or self.desk.unsettled or self.seen.stuck() or self.seen.lost()):
+                return
+            for conversation in list(self._talks):
+                await self._end(conversation)
+            await asyncio.sleep(SETTLE_POLL_S)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -118,24 +121,27 @@ class Traffic:
         await self.desk.close()
 
     async def until_flowing(self, since: float, events: int, within_s: float) -> None:
-        """Wait until this many events were acknowledged after an instant.
+        """Wait until this many events were acknowledged after an instant (by `Seen.pulse`).
 
         Raises:
             TimeoutError: they were not, in time.
         """
-        async with asyncio.timeout(within_s):
-            while self.seen.acknowledged_since(since) < events:
-                for adapter in (self.customers, self.desk):
-                    if adapter.failed.done():
-                        adapter.failed.result()
-                await self.seen.change(1.0)
+        give_up_at = self.seen.pulse.now() + within_s
+        while self.seen.acknowledged_since(since) < events:
+            for adapter in (self.customers, self.desk):
+                if adapter.failed.done():
+                    adapter.failed.result()
+            if self.seen.pulse.now() > give_up_at:
+                raise TimeoutError
+            await self.seen.change(0.2)
 
     # -- what is sent ---------------------------------------------------------------------------------------------------
 
     async def _drive(self) -> None:
-        started_at, sent = time.monotonic(), 0
+        clock = self.seen.pulse.now
+        started_at, sent = clock(), 0
         while not self._stopping.is_set():
-            due = int((time.monotonic() - started_at) * self._load.events_per_s)
+            due = int((clock() - started_at) * self._load.events_per_s)
             while sent < due and not self._stopping.is_set():
                 await self._next_event()
                 sent += 1
