@@ -32,6 +32,7 @@ from loadtest.product import Access, OwnProduct, find_running, verify
 
 CENTRE: Final = Path(__file__).parents[1] / "bench" / "centre.yaml"
 FLOWS_WITHIN_S: Final = 60.0
+SETTLED_WITHIN_S: Final = 40.0
 #: What one agent of the benchmark's centre leads at most.
 SHOWN_AT_MOST: Final = 50
 
@@ -90,7 +91,7 @@ async def run_chaos(options: Options, tell: Callable[[str], None]) -> dict[str, 
             await asyncio.sleep(options.pause_s)
             struck, trouble = await _strike_all(scene, kinds, options, tell)
             tell("everybody goes home")
-            await traffic.stop()
+            await traffic.stop(SETTLED_WITHIN_S)
             held = await _reservations_held(access, traffic.agents)
         finally:
             await traffic.close()
@@ -253,7 +254,11 @@ async def _product(
     own = OwnProduct("ray", centre=CENTRE.read_text(encoding="utf-8"), settings=settings)
     tell("starting a product for this run")
     async with small_disk(own.run_dir / "store") as disk, own as access:
-        yield access, own, disk
+        try:
+            yield access, own, disk
+        except DemoFailed:
+            own.keep = True  # For its logs.
+            raise
     if not own.keep:
         # What was mounted in it could not be removed with the rest.
         shutil.rmtree(own.run_dir, ignore_errors=True)

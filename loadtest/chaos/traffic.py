@@ -100,7 +100,7 @@ class Traffic:
         while len(self._talks) < self._load.conversations:
             await self.seen.change(1.0)
 
-    async def stop(self, within_s: float = 60.0) -> None:
+    async def stop(self, within_s: float) -> None:
         """Stop writing, end every conversation, and wait until both sides have settled, or for so long."""
         self._stopping.set()
         give_up_at = self.seen.pulse.now() + within_s

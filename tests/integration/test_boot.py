@@ -13,7 +13,7 @@ from cluster.boot.run_file import read_run_file
 from cluster.boot.up import up
 from cluster.config.layout_file import Layout
 from cluster.errors import StartupFailed
-from tests.chaos.product import ROOT, product
+from tests.booted import ROOT, product
 from tests.ports import free_port
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.product import product
+from tests.booted import product
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -1,4 +1,4 @@
-"""A product of its own for tests that kill it: brought up in this process, on Ray, with every pid known."""
+"""A product of its own for tests, brought up by `trunkline up`'s own code in this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cluster.config.layout_file import Layout
 from gateways.sdk.clients import AdminClient
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(slots=True)
@@ -33,20 +33,6 @@ class Product:
         async with AdminClient(self.target, self.tokens["admin"]) as admin:
             answer = await admin.status()
         return MessageToDict(answer.cluster)
-
-    async def pid_of(self, part: str) -> int:
-        """The process of a part: `host` (one with shards), `gateway`, `supervisor` or `store`."""
-        if part == "store":
-            assert self.running.store is not None
-            assert self.running.store.pid is not None
-            return self.running.store.pid
-        status = await self.status()
-        if part == "gateway":
-            return int(status["pid"])
-        if part == "supervisor":
-            return int(status["supervisor_pid"])
-        hosts = status["hosts"].values()
-        return int(max(hosts, key=lambda host: host["shards"])["pid"])
 
 
 @asynccontextmanager
