@@ -20,7 +20,8 @@ from cluster.errors import StartupFailed, TrunklineError
 #: Ray's workers notice that their raylet is gone about a second later, and hold their ports until then.
 PORTS_FREE_WITHIN_S = 20.0
 POLL_S = 0.05
-#: Set for the process that begins again.
+TRIES = 5
+#: Set for a process that begins again: how often it has tried since it was up.
 AGAIN = "TRUNKLINE_STARTED_ANEW"
 
 
@@ -44,12 +45,23 @@ async def until_ports_free(listeners: Iterable[tuple[str, str]]) -> None:
 
 def was_started_anew() -> bool:
     """Whether this process has begun again, so that whoever started it has heard already that it is up."""
-    return bool(os.environ.get(AGAIN))
+    return AGAIN in os.environ
+
+
+def may_try_again() -> bool:
+    """Whether a start that failed is one of the first few after Ray died: a busy machine may need another one."""
+    return 0 < int(os.environ.get(AGAIN, "0")) < TRIES
+
+
+def is_up_again() -> None:
+    """The start succeeded: the next one has all its tries."""
+    if was_started_anew():
+        os.environ[AGAIN] = "0"
 
 
 def start_anew() -> NoReturn:
     """Begin this process again with the arguments that it was started with."""
-    os.environ[AGAIN] = "1"
+    os.environ[AGAIN] = str(int(os.environ.get(AGAIN, "0")) + 1)
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # our own program

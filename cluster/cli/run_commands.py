@@ -117,7 +117,7 @@ def _layout(layout_file: Path | None, settings: list[str] | None) -> Layout:
 def _in_front(layout: Layout, as_json: bool) -> None:
     import asyncio
 
-    from cluster.boot.anew import RuntimeLost, start_anew, was_started_anew
+    from cluster.boot.anew import RuntimeLost, is_up_again, may_try_again, start_anew, was_started_anew
     from cluster.boot.up import up as bring_up
     from cluster.telemetry.logs import configure_logs
 
@@ -130,6 +130,7 @@ def _in_front(layout: Layout, as_json: bool) -> None:
         if was_started_anew():
             # Whoever started this process has heard already, and may not listen any more.
             note(f"up again after {running.seconds:.1f} s")
+            is_up_again()
         elif run is not None:
             _tell_run(run, [], as_json, running.seconds)
         if not as_json:
@@ -139,6 +140,11 @@ def _in_front(layout: Layout, as_json: bool) -> None:
         asyncio.run(bring_up(layout, note, ready))
     except RuntimeLost as lost:
         note(f"{lost.detail}: everything is started anew", style="yellow")
+        start_anew()
+    except StartupFailed as failed:
+        if not may_try_again():
+            raise
+        note(f"{failed.detail}: trying again", style="yellow")
         start_anew()
 
 
