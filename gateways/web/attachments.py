@@ -22,7 +22,7 @@ from gateways.web.media import ALLOWED, HEAD_BYTES, is_allowed
 
 MAX_NAME_LENGTH = 120
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069/\\:*?\"<>|]+")
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?\"<>|]+")
 
 
 class StoredAttachment(msgspec.Struct, frozen=True):
