@@ -54,7 +54,8 @@ class AttachmentRoutes:
 
     async def _upload(self, request: web.Request) -> web.Response:
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        owner = self._owner_of(secret.strip()) if scheme.lower() == "bearer" else None
+        # Header bytes that are no UTF-8 come as lone surrogates, which no secret has and nothing can encode.
+        owner = self._owner_of(secret.strip()) if scheme.lower() == "bearer" and secret.isascii() else None
         if owner is None:
             return self._refuse(401, "open the conversation first; only its own page may attach files to it")
         try:
