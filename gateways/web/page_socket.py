@@ -48,7 +48,7 @@ class PageSocket:
         """
         offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         if subprotocol not in offered:
-            asked = ", ".join(filter(None, offered)) or "none"
+            asked = ", ".join(filter(None, offered)).encode("ascii", "backslashreplace").decode() or "none"
             raise web.HTTPBadRequest(text=f"open this WebSocket with the subprotocol {subprotocol}, not {asked}\n")
         socket = web.WebSocketResponse(protocols=(subprotocol,), heartbeat=HEARTBEAT_S, max_msg_size=MAX_FRAME_BYTES)
         await socket.prepare(request)
