@@ -81,7 +81,9 @@ class AttachmentStore:
             AttachmentRefused: too large (413), or not an allowed kind of file (415).
         """
         if media_type not in ALLOWED:
-            raise AttachmentRefused(415, f"files of type {media_type or 'unknown'} cannot be attached; {self._kinds()} can")
+            # What is repeated may be anything that fits into a header, also bytes that are no text.
+            shown = media_type.encode("ascii", "backslashreplace").decode()[:80] or "unknown"
+            raise AttachmentRefused(415, f"files of type {shown} cannot be attached; {self._kinds()} can")
         if declared_bytes is not None:
             self._check_size(owner, declared_bytes)
         part = self._uploads / f"{secrets.token_hex(16)}.part"
