@@ -108,8 +108,8 @@ def _fitting_violations(violations: Iterable[tuple[str, str]]) -> Iterator[tuple
     """As many as fit; the first one always, cut if need be."""
     left = _VIOLATIONS_BYTES
     for path, description in violations:
-        path, description = fitting(path, 200), fitting(description, 1_500)
-        left -= len(path.encode()) + len(description.encode()) + 8
+        fitted = fitting(path, 200), fitting(description, 1_500)
+        left -= sum(len(text.encode()) + 4 for text in fitted)
         if left < 0:
             return
-        yield path, description
+        yield fitted

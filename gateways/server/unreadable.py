@@ -18,7 +18,7 @@ class _Unreadable:
     """Stands for a request that does not parse, until the call can be ended."""
 
 
-class RefuseUnreadable(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # untyped in the stubs
+class RefuseUnreadable(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Wraps every method that takes one request and gives one answer; streams read their frames themselves."""
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:

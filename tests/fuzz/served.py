@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import threading
+from collections import Counter
 from collections.abc import Coroutine, MutableMapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +31,8 @@ TOKENS = {"gateway": GATEWAY_TOKEN, "desk": DESK_TOKEN, "admin": ADMIN_TOKEN}
 #: What only a defect of the product ends a call with.
 DEFECTS = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
 SECRET = "f" * 32
+#: Tasks that are made when first needed and stay: one a pair of processes; and those that count the others.
+LASTING = ("Pump._run", "Served.held", "Served.left_over")
 
 
 class _Errors(logging.Handler):
@@ -46,6 +50,7 @@ class Served:
     """The running product; use it as a context manager."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.product = Product(folder)
         self.errors: list[str] = []
         self._handler = _Errors(self.errors)
@@ -91,26 +96,31 @@ class Served:
     async def held(self) -> dict[str, int]:
         """What must be back where it was after any storm."""
         assert self.product.webchat is not None and self.product.desk is not None
-        gc.collect()
         edge = self.product._runtime.cluster.edges["gateway-1"]
         return {
             "links": len(edge._links),
             "webchat pages": len(self.product.webchat._pages),
             "desk pages": len(self.product.desk._pages),
-            "tasks": len(asyncio.all_tasks()),
+            **{
+                f"task {name}": count
+                for name, count in Counter(map(_name_of, asyncio.all_tasks())).items()
+                if name not in LASTING
+            },
             "acknowledgements of unknown sources": sum(not source.isdecimal() for source, _ in edge.dispatch._acks),
         }
 
-    async def settled(self, baseline: dict[str, int]) -> dict[str, int]:
-        """What is held, once it is no more than the baseline or has had its time to become so."""
-        for _ in range(100):
+    async def left_over(self, baseline: dict[str, int]) -> dict[str, int]:
+        """What is held beyond the baseline, once there is no such thing or it has had its time to go."""
+        for _ in range(40):
             now = await self.held()
-            if all(now[name] <= baseline[name] for name in baseline):
+            left = {name: count for name, count in now.items() if count > baseline.get(name, 0)}
+            if not left:
                 break
+            gc.collect()
             await asyncio.sleep(0.1)
-        return now
+        return left
 
-    def channel(self) -> grpc.aio.Channel:
+    def channel(self) -> Any:
         """A channel of its own to the gateway."""
         return grpc.aio.insecure_channel(self.product.target, options=[("grpc.use_local_subchannel_pool", 1)])
 
@@ -124,12 +134,14 @@ class Served:
         self.http = aiohttp.ClientSession()
         self._calls = self.channel()
         self.page = await self.http.ws_connect(f"{self.product.webchat_url}/ws", protocols=(SUBPROTOCOL,))
+        self._frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._reader = asyncio.create_task(self._read(), name="fuzz-page")
         await self.page.send_json({"type": "start", "secret": SECRET, "visitor": "v" * 32})
-        while (await self.page.receive_json(timeout=PATIENCE_S))["type"] != "ready":
-            continue
+        await self._until_ready()
 
     async def _close(self) -> None:
         await self.page.close()
+        await self._reader
         await self.http.close()
         await self._calls.close()
         await self.product.__aexit__()
@@ -145,5 +157,19 @@ class Served:
         )
         assert answer.entry_points, "the gateway must go on answering others"
         await self.page.send_json({"type": "resume", "secret": SECRET, "seen": 0})
-        while (frame := await self.page.receive_json(timeout=PATIENCE_S))["type"] != "ready":
-            assert frame["type"] not in ("gone", "refused"), f"the customer who behaves must keep the conversation: {frame}"
+        await self._until_ready()
+
+    async def _read(self) -> None:
+        """Always read, or the server would take the page for dead."""
+        async for message in self.page:
+            await self._frames.put(json.loads(message.data))
+
+    async def _until_ready(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while (frame := await self._frames.get())["type"] != "ready":
+                assert frame["type"] not in ("gone", "refused"), f"the customer who behaves must keep the conversation: {frame}"
+
+
+def _name_of(task: asyncio.Task[Any]) -> str:
+    """What a task runs, without what tells two of a kind apart."""
+    return getattr(task.get_coro(), "__qualname__", "?")

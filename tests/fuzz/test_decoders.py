@@ -15,7 +15,7 @@ import yaml
 from hypothesis import strategies as st
 
 from actors.actor import Message
-from actors.address import Address
+from actors.address import Address, ShardId
 from actors.catalogue import EVENT_TYPES, RECORD_TYPES
 from actors.values import Content
 from cluster import wire
@@ -99,9 +99,16 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], st.SearchStrategy[bytes], t
     "journal": (decode_entry, struct_bytes([entry_bytes()]), (msgspec.DecodeError, ValueError)),
 }
 WIRE_DECODERS = (
-    wire.delivery_decoder, wire.push_decoder, wire.link_news_decoder, wire.outbox_decoder, wire.mark_decoder,
-    wire.table_decoder, wire.receipt_decoder, wire.push_receipt_decoder, wire.supervisor_report_decoder,
-)  # fmt: skip
+    wire.delivery_decoder,
+    wire.push_decoder,
+    wire.link_news_decoder,
+    wire.outbox_decoder,
+    wire.mark_decoder,
+    wire.table_decoder,
+    wire.receipt_decoder,
+    wire.push_receipt_decoder,
+    wire.supervisor_report_decoder,
+)
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -133,14 +140,23 @@ def test_shard_keys_never_meet() -> None:
 
     def attempt(content: bytes) -> None:
         name = content.decode("utf-8", "replace")
-        one, other = ShardKeys("c", wire.ShardId(name)), ShardKeys("c", wire.ShardId(name + "}"))
+        one, other = ShardKeys("c", ShardId(name)), ShardKeys("c", ShardId(name + "}"))
         assert one.prefix != other.prefix and not one.prefix.startswith(other.prefix)
         assert one.prefix.index("}") == len(one.prefix) - 2, "the tag must end where the prefix does"
         write = ActorWrite({name: content}, [name], True)
         commit = Commit(
-            wire.ShardId(name), 1, 2, 3, content, {Address(f"session/{name}"): write}, {name: 2**63}, b"outbox", [2**64 - 1],
-            {name: content}, [content],
-        )  # fmt: skip
+            ShardId(name),
+            1,
+            2,
+            3,
+            content,
+            {Address(f"session/{name}"): write},
+            {name: 2**63},
+            b"outbox",
+            [2**64 - 1],
+            {name: content},
+            [content],
+        )
         packed = msgpack.unpackb(commit_arguments(commit)[-1], strict_map_key=False, raw=True)
         assert len(packed) == 7 and len(commit_keys(one, commit)) == len(one.fixed) + 1
 
@@ -148,9 +164,14 @@ def test_shard_keys_never_meet() -> None:
 
 
 URLS = [
-    "redis://user:pass@host:6379/0", "redis+sentinel://a:26379,b:26379/mymaster/1", "unix:///run/valkey.sock?db=0",
-    "rediss+cluster://[::1]:6379,host?ssl_ca_certs=a", "redis://h/٣", "redis://[::1/0", "redis://h:99999",
-]  # fmt: skip
+    "redis://user:pass@host:6379/0",
+    "redis+sentinel://a:26379,b:26379/mymaster/1",
+    "unix:///run/valkey.sock?db=0",
+    "rediss+cluster://[::1]:6379,host?ssl_ca_certs=a",
+    "redis://h/٣",
+    "redis://[::1/0",
+    "redis://h:99999",
+]
 
 
 def test_addresses_and_urls() -> None:
@@ -169,17 +190,29 @@ def test_addresses_and_urls() -> None:
 
 SAMPLE = sample_text()
 SAMPLE_TREE = yaml.safe_load(SAMPLE)
-BOMB = "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*{'a' if not n else f'b{n - 1}'}, *{'a' if not n else f'b{n - 1}'}]\n" for n in range(40))
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"b{n}: &b{n} [*{'a' if not n else f'b{n - 1}'}, *{'a' if not n else f'b{n - 1}'}]\n" for n in range(40)
+)
 CRAFTED = [
-    BOMB.encode(), b"[" * 100_000, b"{a: " * 50_000, b"- " * 50_000, b"a: !!python/object/apply:os.system [ls]\n", b"\xff\xfe",
-    b"&a [*a]", b"? {a: b}\n: c\n", b"a: " + b"9" * 5_000, b"version: 1\nname: \xed\xa0\x80\n",
-]  # fmt: skip
+    BOMB.encode(),
+    b"[" * 100_000,
+    b"{a: " * 50_000,
+    b"- " * 50_000,
+    b"a: !!python/object/apply:os.system [ls]\n",
+    b"\xff\xfe",
+    b"&a [*a]",
+    b"? {a: b}\n: c\n",
+    b"a: " + b"9" * 5_000,
+    b"version: 1\nname: \xed\xa0\x80\n",
+]
 
 
 def yaml_inputs(tree: Any, text: str) -> st.SearchStrategy[bytes]:
     """A valid file with values replaced, or text damaged, or one of the known attacks."""
     values = st.none() | st.booleans() | st.integers() | st.floats() | texts
-    trees = mutated_tree(st.just(tree), values).map(lambda value: yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace"))
+    trees = mutated_tree(st.just(tree), values).map(
+        lambda value: yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace")
+    )
     return trees | mutated_bytes(st.just(text.encode())) | st.sampled_from(CRAFTED)
 
 
@@ -212,7 +245,15 @@ def test_layout_files(tmp_path: Path) -> None:
     storm("layout", yaml_inputs(yaml.safe_load(LAYOUT), LAYOUT), attempt, examples=60)
 
 
-SETTINGS = ["hosts.count", "gateways.0.listen", "programs[0].args.title", "store.url", "cluster", "pinned_kinds", "gateways.99.name"]
+SETTINGS = [
+    "hosts.count",
+    "gateways.0.listen",
+    "programs[0].args.title",
+    "store.url",
+    "cluster",
+    "pinned_kinds",
+    "gateways.99.name",
+]
 
 
 def test_layout_overrides(tmp_path: Path) -> None:
@@ -234,31 +275,50 @@ def test_layout_overrides(tmp_path: Path) -> None:
 
 
 WEBCHAT_FRAMES: list[dict[str, Any]] = [
-    {"type": "start", "secret": "s" * 32, "visitor": "v" * 32, "topic": "cards", "name": "Nora", "language": "en", "page": "/a"},
+    {
+        "type": "start",
+        "secret": "s" * 32,
+        "visitor": "v" * 32,
+        "topic": "cards",
+        "name": "Nora",
+        "language": "en",
+        "page": "/a",
+    },
     {"type": "resume", "secret": "s" * 32, "seen": 1},
     {"type": "say", "id": "12345678", "text": "hello", "attachments": ["a" * 24]},
-    {"type": "typing", "typing": True}, {"type": "saw", "delivered": 2, "read": 1}, {"type": "leave"}, {"type": "ping"},
-]  # fmt: skip
+    {"type": "typing", "typing": True},
+    {"type": "saw", "delivered": 2, "read": 1},
+    {"type": "leave"},
+    {"type": "ping"},
+]
 DESK_FRAMES: list[dict[str, Any]] = [
     {"type": "sign_in", "ref": "1", "agent": "alice", "password": "trunkline"},
     {"type": "resume", "ref": "2", "agent": "alice", "token": "a.1.b"},
     {"type": "presence", "ref": "3", "presence": "available", "reason": ""},
-    {"type": "accept", "ref": "4", "reservation": "r"}, {"type": "reject", "ref": "5", "reservation": "r", "reason": "x"},
+    {"type": "accept", "ref": "4", "reservation": "r"},
+    {"type": "reject", "ref": "5", "reservation": "r", "reason": "x"},
     {"type": "say", "ref": "6", "interaction": "webchat:a/1", "text": "hi", "attachments": []},
     {"type": "typing", "interaction": "webchat:a/1", "typing": True},
     {"type": "saw", "interaction": "webchat:a/1", "delivered": 2, "read": 1},
     {"type": "transfer", "ref": "7", "interaction": "webchat:a/1", "queue": "cards", "to_agent": ""},
     {"type": "end", "ref": "8", "interaction": "webchat:a/1"},
     {"type": "wrap_up", "ref": "9", "reservation": "r", "disposition": "resolved", "note": "n"},
-    {"type": "show", "interaction": "webchat:a/1"}, {"type": "ping"}, {"type": "sign_out", "ref": "10"},
-]  # fmt: skip
+    {"type": "show", "interaction": "webchat:a/1"},
+    {"type": "ping"},
+    {"type": "sign_out", "ref": "10"},
+]
 
 
 def json_inputs(samples: list[dict[str, Any]]) -> st.SearchStrategy[bytes]:
     """Frames with fields changed, or bytes changed, or nested without end; surrogates as JSON can write them."""
     values = st.none() | st.booleans() | st.sampled_from([2**53 - 1, 2**64, -1, 1e308]) | st.floats() | texts
     trees = mutated_tree(st.sampled_from(samples), values).map(lambda tree: json.dumps(tree).encode())
-    odd = [b'{"type":"ping","a":"\\ud800"}', b"[" * 5_000, json.dumps(nested(500, "dict")).encode(), b'{"type":"say","id":"\\ud83d"}']
+    odd = [
+        b'{"type":"ping","a":"\\ud800"}',
+        b"[" * 5_000,
+        json.dumps(nested(500, "dict")).encode(),
+        b'{"type":"say","id":"\\ud83d"}',
+    ]
     return trees | mutated_bytes(trees) | st.sampled_from(odd)
 
 
@@ -280,10 +340,17 @@ def test_page_frames(protocol: str) -> None:
 
 
 LIKELY = {
-    "conversation": st.just("webchat:a"), "channel": st.just("webchat"), "agent": st.just("alice"), "id": st.just("m-1"),
-    "interaction": st.sampled_from(["webchat:a/1", "webchat:a/٣", "/1", "a/"]), "reservation": st.just("r"), "queue": st.just("cards"),
-    "visibility": st.just(0), "post": st.just(""), "reply_to": st.just(""),
-}  # fmt: skip
+    "conversation": st.just("webchat:a"),
+    "channel": st.just("webchat"),
+    "agent": st.just("alice"),
+    "id": st.just("m-1"),
+    "interaction": st.sampled_from(["webchat:a/1", "webchat:a/٣", "/1", "a/"]),
+    "reservation": st.just("r"),
+    "queue": st.just("cards"),
+    "visibility": st.just(0),
+    "post": st.just(""),
+    "reply_to": st.just(""),
+}
 
 
 @pytest.mark.parametrize("kind", ["channel", "desk"])
@@ -318,7 +385,9 @@ def test_file_names() -> None:
             assert 0 < len(name) <= MAX_NAME_LENGTH and not set(name) & set('/\\:*?"<>|\r\n\0') and name not in (".", "..")
             msgspec.json.encode(Content(name))
 
-    inputs = mutated_bytes(st.sampled_from([b"a.png", b"\xff\xfe.pdf", "发票.png".encode(), b"x" * 300 + b".jpeg"])) | st.binary()
+    inputs = (
+        mutated_bytes(st.sampled_from([b"a.png", b"\xff\xfe.pdf", "发票.png".encode(), b"x" * 300 + b".jpeg"])) | st.binary()
+    )
     storm("file-name", inputs, attempt, examples=150)
 
 
