@@ -17,6 +17,7 @@ from cluster.clock import SystemClock
 from cluster.host.host import Host
 from cluster.onray.direct import Listener, PeerAddress
 from cluster.onray.launcher import RayLauncher
+from cluster.onray.pauses import collect_now_and_then, settle_heap
 from cluster.onray.transport import RayTransport
 from cluster.spec import ClusterSpec, new_incarnation
 from cluster.store import connect
@@ -39,6 +40,7 @@ class Shell:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._build = build
         self._building: asyncio.Task[Peer] | None = None
+        self._collecting: asyncio.Task[None] | None = None
         self._listener = Listener(self._call)
 
     async def address(self) -> PeerAddress:
@@ -52,12 +54,18 @@ class Shell:
 
     async def _peer(self) -> Peer:
         if self._building is None:
-            self._building = asyncio.ensure_future(self._build())
+            self._building = asyncio.ensure_future(self._begin())
         try:
             return await asyncio.shield(self._building)
         except Exception:
             self._building = None
             raise
+
+    async def _begin(self) -> Peer:
+        peer = await self._build()
+        settle_heap()
+        self._collecting = asyncio.create_task(collect_now_and_then(), name="collect")
+        return peer
 
 
 @ray.remote
