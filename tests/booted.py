@@ -34,6 +34,20 @@ class Product:
             answer = await admin.status()
         return MessageToDict(answer.cluster)
 
+    async def pid_of(self, part: str) -> int:
+        """The process of a part: `host` (one with shards), `gateway`, `supervisor` or `store`."""
+        if part == "store":
+            assert self.running.store is not None
+            assert self.running.store.pid is not None
+            return self.running.store.pid
+        status = await self.status()
+        if part == "gateway":
+            return int(status["pid"])
+        if part == "supervisor":
+            return int(status["supervisor_pid"])
+        hosts = status["hosts"].values()
+        return int(max(hosts, key=lambda host: host["shards"])["pid"])
+
 
 @asynccontextmanager
 async def product(run_dir: Path, runtime: str = "ray", **settings: str) -> AsyncIterator[Product]:

@@ -17,8 +17,9 @@ import structlog
 
 from cluster.clock import SystemClock
 from cluster.host.host import Host
+from cluster.onray.direct import Listener, PeerAddress
 from cluster.onray.launcher import RayLauncher
-from cluster.onray.lifeline import Lifeline
+from cluster.onray.pauses import collect_now_and_then, settle_heap
 from cluster.onray.transport import RayTransport
 from cluster.spec import ClusterSpec, new_incarnation
 from cluster.store import connect
@@ -40,26 +41,39 @@ INFORMED_WITHIN_S = 5.0
 
 
 class Shell:
-    """Builds a peer once, on first use, and passes calls to it."""
+    """Builds a peer once, on first use, and listens for calls to it."""
 
     def __init__(self, build: Callable[[], Awaitable[Peer]]) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._build = build
         self._building: asyncio.Task[Peer] | None = None
+        self._collecting: asyncio.Task[None] | None = None
+        self._listener = Listener(self._call)
+
+    async def address(self) -> PeerAddress:
+        """Where the peer, which is built by now, takes calls."""
+        await self.build()
+        host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        return await self._listener.address(host)
+
+    async def _call(self, method: str, payload: bytes) -> bytes:
+        return await (await self.build()).methods[method](payload)
 
     async def build(self) -> Peer:
         """The peer; built anew after a failure."""
         if self._building is None:
-            self._building = asyncio.ensure_future(self._build())
+            self._building = asyncio.ensure_future(self._begin())
         try:
             return await asyncio.shield(self._building)
         except Exception:
             self._building = None
             raise
 
-    async def call(self, method: str, payload: bytes) -> bytes:
-        peer = await self.build()
-        return await peer.methods[method](payload)
+    async def _begin(self) -> Peer:
+        peer = await self._build()
+        settle_heap()
+        self._collecting = asyncio.create_task(collect_now_and_then(), name="collect")
+        return peer
 
 
 @ray.remote
@@ -71,15 +85,10 @@ class HostActor:
         self._name = name
         self._spec = spec
         self._shell = Shell(self._build)
-        self._lifeline = Lifeline()
 
-    async def call(self, method: str, payload: bytes) -> bytes:
-        """One call of another process."""
-        return await self._shell.call(method, payload)
-
-    async def lifeline(self) -> tuple[str, int]:
-        """Where whoever wants to know of this process's death holds on."""
-        return await self._lifeline.address()
+    async def address(self) -> PeerAddress:
+        """Where this process takes calls."""
+        return await self._shell.address()
 
     async def wait_for_end(self) -> None:
         """Never returns: whoever waits hears from Ray when this process or its machine dies."""
@@ -110,9 +119,9 @@ class SupervisorActor:
         self._spec = spec
         self._shell = Shell(self._build)
 
-    async def call(self, method: str, payload: bytes) -> bytes:
-        """One call of another process."""
-        return await self._shell.call(method, payload)
+    async def address(self) -> PeerAddress:
+        """Where this process takes calls."""
+        return await self._shell.address()
 
     async def _build(self) -> Peer:
         spec = self._spec
@@ -150,9 +159,9 @@ class GatewayActor:
         # Built at once, not at the first call: adapters wait for a gateway that was started again.
         self._start = asyncio.ensure_future(self._shell.build())
 
-    async def call(self, method: str, payload: bytes) -> bytes:
-        """One call of another process."""
-        return await self._shell.call(method, payload)
+    async def address(self) -> PeerAddress:
+        """Where this process takes calls."""
+        return await self._shell.address()
 
     async def retire(self) -> None:
         """Wait for the address no more: what is drained now shall not be taken over."""

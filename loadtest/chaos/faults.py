@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from loadtest.chaos import store_access
-from loadtest.chaos.processes import Processes, send_signal
+from loadtest.chaos.processes import PROGRAMS, Processes, send_signal
 from loadtest.chaos.traffic import Traffic
 from loadtest.product import Access
 
@@ -197,9 +197,7 @@ def needs_ray(scene: Scene) -> str:
 
 
 def needs_own_ray(scene: Scene) -> str:
-    if scene.access.ray_address != "local":
-        return "the product did not start Ray itself"
-    return ""
+    return "" if scene.processes.of_ray(PROGRAMS["raylet"]) else "the product did not start Ray itself"
 
 
 def needs_embedded_store(scene: Scene) -> str:

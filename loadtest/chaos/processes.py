@@ -64,7 +64,7 @@ class Processes:
         if part == "store":
             return self._store()
         if part in PROGRAMS:
-            return self._of_ray(PROGRAMS[part])
+            return self.of_ray(PROGRAMS[part])
         status = await self.status()
         if part in ("gateway", "supervisor"):
             pid = int(status["pid" if part == "gateway" else "supervisor_pid"])
@@ -82,8 +82,8 @@ class Processes:
             return 0
         return pid if "valkey" in title_of(pid) or "redis" in title_of(pid) else 0
 
-    def _of_ray(self, program: str) -> int:
-        """Ray's own process below the front process."""
+    def of_ray(self, program: str) -> int:
+        """Ray's own process below the front process; 0 if there is none."""
         for directory in Path("/proc").iterdir():
             if directory.name.isdigit() and parent_of(int(directory.name)) == self.access.pid:
                 pid = int(directory.name)

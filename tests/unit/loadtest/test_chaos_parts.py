@@ -9,7 +9,6 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from loadtest.chaos import pulse as pulse_module
 from loadtest.chaos.command import app
 from loadtest.chaos.faults import KINDS
 from loadtest.chaos.pulse import Pulse
@@ -94,7 +93,7 @@ def test_silence_is_the_longest_time_without_an_acknowledgement() -> None:
 def test_time_in_which_the_load_did_not_run_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pause of the whole machine is no fault of the product."""
     present = [100.0]
-    monkeypatch.setattr(pulse_module.time, "monotonic", lambda: present[0])
+    monkeypatch.setattr("loadtest.chaos.pulse.time.monotonic", lambda: present[0])
     pulse = Pulse()
     present[0] = 100.1
     assert pulse.now() == pytest.approx(100.1)
