@@ -114,8 +114,6 @@ class _Incoming(_Framed):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._listener.is_closed:  # It was on its way in when the listener closed.
-            self.close()
         self._listener.callers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -152,7 +150,6 @@ class Listener:
         self._token = secrets.token_hex(16)
         self._server: asyncio.Server | None = None
         self.callers: set[_Incoming] = set()
-        self.is_closed = False
 
     async def address(self, host: str) -> PeerAddress:
         """Where to connect to, with the token; starts listening at `host` on the first call."""
@@ -166,7 +163,6 @@ class Listener:
 
     def close(self) -> None:
         """Listen no more, and end every connection."""
-        self.is_closed = True
         if self._server is not None:
             self._server.close()
         for caller in list(self.callers):

@@ -67,6 +67,8 @@ async def test_the_end_of_a_connection_ends_its_calls(served: Served) -> None:
     lifeline = asyncio.create_task(wait_for_end(address))
     waiting = asyncio.create_task(connection.call("wait", b""))
     await served.waiting.wait()
+    while len(served.listener.callers) < 2:
+        await asyncio.sleep(0)
     assert not lifeline.done(), "it is held without a token"
     served.listener.close()
     with pytest.raises(PeerGone):
