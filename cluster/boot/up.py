@@ -22,7 +22,7 @@ from cluster.boot.ports import require_free_ports
 from cluster.boot.programs import Program, ProgramSpec, start_all
 from cluster.boot.run_file import ProgramEntry, RunFile, run_file_path, write_run_file
 from cluster.boot.secrets import Secrets, read_tokens
-from cluster.config.layout import EMBEDDED, MEMORY, LayoutModel, resolve, split_listen
+from cluster.config.layout import EMBEDDED, MEMORY, METRICS, LayoutModel, resolve, split_listen
 from cluster.config.layout import Gateway as GatewaySection
 from cluster.config.layout_file import Layout
 from cluster.config.load import read_text
@@ -60,6 +60,8 @@ class Running:
     store: EmbeddedServer | None
     secrets: Secrets
     centre_version: int = 0
+    #: Where metrics are served, empty for nowhere.
+    metrics_listen: str = ""
     programs: list[Program] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -123,7 +125,7 @@ async def up(
 async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -> Running:
     started = time.monotonic()
     settings = layout.settings
-    require_free_ports((owner, address) for owner, _, address in settings.listeners())
+    require_free_ports((owner, address) for owner, _, address in settings.listeners() if owner != METRICS)
     layout.run_path.mkdir(parents=True, exist_ok=True)
     secrets = Secrets(layout.run_path)
     secrets.ensure()
@@ -134,13 +136,18 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
     finally:
         await attached
     spec = spec_of(settings, store_url)
-    running = Running(layout, spec, server, secrets)
+    running = Running(layout, spec, server, secrets, metrics_listen=_metrics_listen(settings, announce))
     _claim_run_directory(running, stack)
     runtime = _runtime(spec, settings)
     stack.push_async_callback(runtime.stop)
     gateways = [
-        runtime.start_gateway(gateway.name, gateway.factory, _gateway_settings(layout, gateway, secrets))
-        for gateway in settings.gateways
+        runtime.start_gateway(
+            gateway.name,
+            gateway.factory,
+            # One gateway tells the figures of all.
+            _gateway_settings(layout, gateway, secrets) | _metrics_settings(running.metrics_listen if at == 0 else ""),
+        )
+        for at, gateway in enumerate(settings.gateways)
     ]
     announce(f"starting {settings.hosts.count} hosts and {settings.hosts.spares} spare, {len(gateways)} gateway")
     stack.push_async_callback(_stop_programs, running)
@@ -220,6 +227,22 @@ def _gateway_settings(layout: Layout, gateway: GatewaySection, secrets: Secrets)
     }
 
 
+def _metrics_listen(settings: LayoutModel, announce: Announce) -> str:
+    """Where metrics can be served. A port that something else holds is no reason to leave customers waiting."""
+    listen = settings.metrics.listen
+    try:
+        require_free_ports([(METRICS, listen)] if listen else [])
+    except StartupFailed as problem:
+        announce(f"metrics are not served: {problem.detail}")
+        return ""
+    return listen
+
+
+def _metrics_settings(listen: str) -> dict[str, Any]:
+    """Nothing where there is nothing to say: a factory of somebody else's need not know of metrics."""
+    return {"metrics_listen": listen} if listen else {}
+
+
 def _program_of(layout: Layout, name: str, secrets: Secrets) -> ProgramSpec:
     settings = layout.settings
     program = next(program for program in settings.programs if program.name == name)
@@ -263,6 +286,7 @@ def _claim_run_directory(running: Running, stack: AsyncExitStack) -> None:
         plugins=list(settings.plugins),
         tls_gateways=[gateway.name for gateway in settings.gateways if gateway.tls is not None],
         data_dir=str(layout.data_path) if running.store is not None else "",
+        metrics_url=f"http://{running.metrics_listen}/metrics" if running.metrics_listen else "",
     )
     write_run_file(layout.run_path, run)
     stack.callback(run_file_path(layout.run_path).unlink, missing_ok=True)

@@ -22,6 +22,7 @@ from cluster.spec import ClusterSpec, new_incarnation
 from cluster.store import connect
 from cluster.supervisor.supervisor import Supervisor
 from cluster.telemetry.logs import configure_logs
+from cluster.telemetry.process import LoopLag
 from cluster.transport import Peer
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class HostActor:
         self._spec = spec
         self._shell = Shell(self._build)
         self._lifeline = Lifeline()
+        self._lag: LoopLag | None = None
 
     async def call(self, method: str, payload: bytes) -> bytes:
         """One call of another process."""
@@ -77,7 +79,7 @@ class HostActor:
     async def _build(self) -> Peer:
         spec = self._spec
         catalogue = spec.catalogue()
-        return Host(
+        host = Host(
             self._name,
             new_incarnation(),
             connect(spec.store_url, spec.name),
@@ -88,6 +90,8 @@ class HostActor:
             SystemClock(),
             spec.hosts,
         )
+        self._lag = LoopLag(host.figures.meter)
+        return host
 
 
 @ray.remote
@@ -98,6 +102,7 @@ class SupervisorActor:
         configure_logs("supervisor", level=spec.log_level)
         self._spec = spec
         self._shell = Shell(self._build)
+        self._lag: LoopLag | None = None
 
     async def call(self, method: str, payload: bytes) -> bytes:
         """One call of another process."""
@@ -114,6 +119,7 @@ class SupervisorActor:
         except BaseException:
             await supervisor.stop()  # The next call builds another; there must not be two that decide.
             raise
+        self._lag = LoopLag(supervisor.figures.meter)
         return supervisor
 
 
@@ -133,6 +139,7 @@ class GatewayActor:
         self._settings = settings
         self._shell = Shell(self._build)
         self._server: Server | None = None
+        self._lag: LoopLag | None = None
 
     async def call(self, method: str, payload: bytes) -> bytes:
         """One call of another process."""
@@ -156,4 +163,5 @@ class GatewayActor:
         store = connect(spec.store_url, spec.name)
         operations = Operations(store, transport, placement, edge.dispatch.routes, catalogue)
         self._server = await open_server(self._factory, self._name, self._settings, edge, operations)
+        self._lag = LoopLag(edge.meter)
         return edge
