@@ -182,14 +182,16 @@ def _as_json(interaction: str, span: Span) -> dict[str, object]:
         "startTimeUnixNano": _nanoseconds(span.started_at),
         "endTimeUnixNano": _nanoseconds(span.ended_at),
         "attributes": _attributes(span.attributes),
-        "events": [
-            {"timeUnixNano": _nanoseconds(at), "name": what, "attributes": _attributes(known)} for at, what, known in span.events
-        ],
+        "events": [_event_as_json(*event) for event in span.events],
         "status": {"code": STATUS_ERROR if span.failed else STATUS_UNSET},
     }
     if span.parent:
         made["parentSpanId"] = _span_id(interaction, span.parent)
     return made
+
+
+def _event_as_json(at: int, name: str, known: Mapping[str, Value]) -> dict[str, object]:
+    return {"timeUnixNano": _nanoseconds(at), "name": name, "attributes": _attributes(known)}
 
 
 def _nanoseconds(at_ms: int) -> str:
