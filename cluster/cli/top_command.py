@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10.0
 #: Queues and hosts beyond this are left out of the table, the emptiest first; `--json` has them all.
 SHOWN = 20
+#: Told by colour, and for all hosts together.
+LEFT_OUT = frozenset({"up", "turns_per_s"})
 #: What is longer in the document than eighty columns have room for.
 HEADINGS = {
     "longest_wait_s": "longest s",
@@ -33,7 +35,6 @@ HEADINGS = {
     "granted_per_s": "out/s",
     "withdrawn": "left",
     "in_target": "target",
-    "turns_per_s": "turns/s",
     "commits_per_s": "commit/s",
     "inputs_a_batch": "batch",
     "commit_ms_p99": "commit ms",
@@ -171,7 +172,7 @@ def _table(title: str, rows: list[tuple[str, dict[str, Any]]]) -> Table:
     from rich.table import Table
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    columns = [name for name in rows[0][1] if name != "up"]
+    columns = [name for name in rows[0][1] if name not in LEFT_OUT]
     made.add_column(title, no_wrap=True)
     for column in columns:
         made.add_column(HEADINGS.get(column, column), justify="right", min_width=2)

@@ -12,6 +12,7 @@ from itertools import chain
 
 from actors.address import Address, ShardId
 from cluster.host.tally import Tally
+from cluster.shard.inbox import FULL
 from cluster.shard.shard import Released, Shard
 from cluster.telemetry import metrics
 from cluster.telemetry.meter import Meter, Samples, sample
@@ -31,6 +32,8 @@ class HostFigures:
         self._takeovers = self.meter.counter(metrics.TAKEOVERS)
         self._dropped = self.meter.counter(metrics.SHARDS_DROPPED)
         self._refusals = self.meter.counter(metrics.REFUSALS)
+        # Told from the start: of a series that begins at 1, Prometheus cannot say that it grew.
+        self._refusals.add(0, FULL.code)
         self._overloads = self.meter.counter(metrics.OVERLOADS)
         self._store_retries = self.meter.counter(metrics.STORE_RETRIES)
         self._store_lives = self.meter.counter(metrics.STORE_LIVES)

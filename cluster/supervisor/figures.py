@@ -22,6 +22,9 @@ class SupervisorFigures:
         self.meter = Meter()
         self._moves = self.meter.counter(metrics.SHARD_MOVES)
         self._lost = self.meter.counter(metrics.HOSTS_LOST)
+        # Told from the start: of a series that begins at 1, Prometheus cannot say that it grew.
+        for how in ("died", "silent"):
+            self._lost.add(0, how)
 
     def moving(self, hosts: Mapping[ShardId, str], before: Mapping[ShardId, str]) -> None:
         """Each of these shards was given this host."""
