@@ -14,7 +14,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from cluster.telemetry.meter import Sample
 from cluster.telemetry.metrics import METRICS, Kind, Metric, Of
@@ -78,7 +77,7 @@ def _add(family: Family, metric: Metric, teller: Told, sample: Sample) -> None:
     if isinstance(family, HistogramMetricFamily):
         if len(sample.counts) != len(metric.buckets) + 1:
             return  # another release's buckets
-        bounds = [*(floatToGoString(bound) for bound in metric.buckets), "+Inf"]
+        bounds = [*(str(bound) for bound in metric.buckets), "+Inf"]
         family.add_metric(labels, list(zip(bounds, accumulate(sample.counts), strict=True)), sample.value)
     else:
         family.add_metric(labels, sample.value)

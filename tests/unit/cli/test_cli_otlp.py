@@ -58,7 +58,7 @@ def parsed(document: Any) -> list[Span]:
 
 
 def attributes(span: Span) -> dict[str, Any]:
-    return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in span.attributes}
+    return {item.key: getattr(item.value, str(item.value.WhichOneof("value"))) for item in span.attributes}
 
 
 def test_a_trace_has_a_span_for_each_stay_offer_talk_and_wrap_up(tmp_path: Path) -> None:
