@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Prometheus gives a scrape ten seconds by default; a process that needs more than this is not well.
 TIMEOUT_S: Final = 2.0
+#: More than any scrape waits.
+LONGER_S: Final = 60.0
 QUEUE_PREFIX: Final = "queue/"
 
 
@@ -83,9 +85,11 @@ class Scrape:
 
     async def _ask_peer(self, name: str) -> Samples | None:
         try:
-            answer = await self._transport.call(name, "metrics", b"", timeout_s=self._timeout_s)
-            return samples_decoder.decode(answer)
-        except (PeerGone, msgspec.DecodeError):
+            # Given up from outside: a transport that waited in vain hangs up, and with the connection would end
+            # deliveries of a host that is only slow.
+            async with asyncio.timeout(self._timeout_s):
+                return samples_decoder.decode(await self._transport.call(name, "metrics", b"", timeout_s=LONGER_S))
+        except (PeerGone, TimeoutError, msgspec.DecodeError):
             return None
 
     async def _ask_queue(self, queue: Address) -> QueueCounters | None:
