@@ -1,4 +1,4 @@
-"""Writes the parts of the documentation that are made from the code: diagrams, error codes, invariants.
+"""Writes the parts of the documentation that are made from the code: diagrams, error codes, invariants, metrics.
 
 `python -m docs.generate` writes them in place; `tests/contract/test_docs.py` fails where a page and the code differ. A part
 stands between `<!-- generated:NAME -->` and `<!-- /generated -->`; everything else on a page is written by hand.
@@ -14,6 +14,7 @@ from pathlib import Path
 from actors.values import INTERACTION, PRESENCE, RESERVATION, WAITING
 from cluster.errors import STATUS_CODES, TrunklineError
 from cluster.invariants.report import INVARIANTS
+from cluster.telemetry.metrics import METRICS, Metric, Of
 
 DOCS = Path(__file__).resolve().parent
 
@@ -23,8 +24,15 @@ _PART = re.compile(r"(<!-- generated:([a-z-]+) -->\n).*?(<!-- /generated -->)", 
 def parts() -> dict[str, str]:
     """Every generated part by name, each ending with a line break."""
     diagrams = {f"{table.name}-diagram": _diagram(table.mermaid()) for table in (PRESENCE, RESERVATION, INTERACTION, WAITING)}
+    metrics = {
+        f"metrics-{of}": _table(
+            ("metric", "type", "unit", "labels", "means"), (_metric(metric) for metric in METRICS.values() if metric.of is of)
+        )
+        for of in Of
+    }
     return {
         **diagrams,
+        **metrics,
         "status-codes": _table(
             ("code", "gRPC", "HTTP", "SIP"),
             ((f"`{code}`", str(to.grpc), str(to.http), str(to.sip)) for code, to in STATUS_CODES.items()),
@@ -55,6 +63,11 @@ def _diagram(mermaid: str) -> str:
 def _table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _metric(metric: Metric) -> tuple[str, ...]:
+    labels = ", ".join(f"`{label}`" for label in metric.all_labels)
+    return f"`{metric.name}`", metric.kind.value, metric.unit or "-", labels or "-", metric.help
 
 
 def _errors(base: type[TrunklineError]) -> Iterator[tuple[str, ...]]:

@@ -175,6 +175,7 @@ class OwnProduct:
             "store": "{url: embedded}",
             "gateways": f'[{{name: gateway-1, listen: "127.0.0.1:{_free_port()}", factory: "{self._gateway_factory}"}}]',
             "programs": "[]",
+            "metrics": f'{{listen: "127.0.0.1:{_free_port()}"}}',
             "centre": centre,
             "run_dir": str(self.run_dir),
             **self._more,

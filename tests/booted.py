@@ -59,6 +59,7 @@ async def product(run_dir: Path, runtime: str = "ray", **settings: str) -> Async
         "programs": "[]",
         "centre": json.dumps(str(ROOT / "loadtest" / "bench" / "centre.yaml")),
         "gateways": json.dumps([{"name": "gateway-1", "listen": target}]),
+        "metrics": json.dumps({"listen": f"127.0.0.1:{free_port()}"}),
         **settings,
     }
     layout = Layout.load(ROOT / "ray_config.yaml", overrides=overrides, env={})

@@ -10,6 +10,7 @@ from cluster.local import LocalCluster
 from cluster.operations import Operations
 from cluster.spec import ClusterSpec
 from cluster.store import connect
+from cluster.telemetry.process import LoopLag
 
 
 class InProcess:
@@ -21,6 +22,8 @@ class InProcess:
             self._store, spec.catalogue(), spec.placement(), options=spec.supervisor, host_options=spec.hosts
         )
         self._servers: list[Server] = []
+        #: One loop serves them all, so the first gateway tells how late it is.
+        self._lag: LoopLag | None = None
 
     async def start(self) -> None:
         """Start the supervisor and hosts."""
@@ -29,6 +32,7 @@ class InProcess:
     async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None:
         """Open a gateway's server; raises `StartupFailed`. A standby in the same process would die with it: there is none."""
         edge = self.cluster.start_edge(name)
+        self._lag = self._lag or LoopLag(edge.meter)
         cluster = self.cluster
         operations = Operations(self._store, cluster.transport, cluster.placement, edge.dispatch.routes, cluster.catalogue)
         self._servers.append(await open_server(factory, name, settings, edge, operations))
@@ -42,5 +46,7 @@ class InProcess:
         """Drain gateways, end hosts, close the store."""
         for server in self._servers:
             await server.drain()
+        if self._lag is not None:
+            await self._lag.stop()
         await self.cluster.stop()
         await self._store.close()

@@ -36,6 +36,8 @@ class RunFile(msgspec.Struct, frozen=True):
     tls_gateways: list[str] = []
     #: The embedded store's files, empty for a store of the user's own.
     data_dir: str = ""
+    #: Where metrics are served, empty for nowhere.
+    metrics_url: str = ""
 
 
 def run_file_path(run_directory: Path) -> Path:

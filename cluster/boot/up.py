@@ -24,7 +24,7 @@ from cluster.boot.ports import require_free_ports
 from cluster.boot.programs import Program, ProgramSpec, start_all
 from cluster.boot.run_file import ProgramEntry, RunFile, run_file_path, write_run_file
 from cluster.boot.secrets import Secrets, read_tokens
-from cluster.config.layout import EMBEDDED, MEMORY, LayoutModel, resolve, split_listen
+from cluster.config.layout import EMBEDDED, MEMORY, METRICS, LayoutModel, resolve, split_listen
 from cluster.config.layout import Gateway as GatewaySection
 from cluster.config.layout_file import Layout
 from cluster.config.load import read_text
@@ -65,6 +65,8 @@ class Running:
     secrets: Secrets
     runtime: Runtime
     centre_version: int = 0
+    #: Where metrics are served, empty for nowhere.
+    metrics_listen: str = ""
     programs: list[Program] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -147,7 +149,7 @@ async def _up(
 async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -> Running:
     started = time.monotonic()
     settings = layout.settings
-    require_free_ports((owner, address) for owner, _, address in settings.listeners())
+    require_free_ports((owner, address) for owner, _, address in settings.listeners() if owner != METRICS)
     layout.run_path.mkdir(parents=True, exist_ok=True)
     secrets = Secrets(layout.run_path)
     secrets.ensure()
@@ -159,14 +161,18 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
         ray_address = await attached
     spec = spec_of(settings, store_url)
     runtime = _runtime(spec, settings)
-    running = Running(layout, spec, server, secrets, runtime)
+    running = Running(layout, spec, server, secrets, runtime, metrics_listen=_metrics_listen(settings, announce))
     _claim_run_directory(running, ray_address, stack)
     stack.push_async_callback(runtime.stop)
     gateways = [
         runtime.start_gateway(
-            gateway.name, gateway.factory, _gateway_settings(layout, gateway, secrets), standby=gateway.standby
+            gateway.name,
+            gateway.factory,
+            # One gateway tells the figures of all.
+            _gateway_settings(layout, gateway, secrets) | _metrics_settings(running.metrics_listen if at == 0 else ""),
+            standby=gateway.standby,
         )
-        for gateway in settings.gateways
+        for at, gateway in enumerate(settings.gateways)
     ]
     announce(f"starting {settings.hosts.count} hosts and {settings.hosts.spares} spare, {len(gateways)} gateway")
     stack.push_async_callback(_stop_programs, running)
@@ -249,6 +255,22 @@ def _gateway_settings(layout: Layout, gateway: GatewaySection, secrets: Secrets)
     }
 
 
+def _metrics_listen(settings: LayoutModel, announce: Announce) -> str:
+    """Where metrics can be served. A port that something else holds is no reason to leave customers waiting."""
+    listen = settings.metrics.listen
+    try:
+        require_free_ports([(METRICS, listen)] if listen else [])
+    except StartupFailed as problem:
+        announce(f"metrics are not served: {problem.detail}")
+        return ""
+    return listen
+
+
+def _metrics_settings(listen: str) -> dict[str, Any]:
+    """Nothing where there is nothing to say: a factory of somebody else's need not know of metrics."""
+    return {"metrics_listen": listen} if listen else {}
+
+
 def _program_of(layout: Layout, name: str, secrets: Secrets) -> ProgramSpec:
     settings = layout.settings
     program = next(program for program in settings.programs if program.name == name)
@@ -292,6 +314,7 @@ def _claim_run_directory(running: Running, ray_address: str, stack: AsyncExitSta
         plugins=list(settings.plugins),
         tls_gateways=[gateway.name for gateway in settings.gateways if gateway.tls is not None],
         data_dir=str(layout.data_path) if running.store is not None else "",
+        metrics_url=f"http://{running.metrics_listen}/metrics" if running.metrics_listen else "",
     )
     write_run_file(layout.run_path, run)
     stack.callback(run_file_path(layout.run_path).unlink, missing_ok=True)

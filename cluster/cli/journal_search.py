@@ -85,7 +85,7 @@ class JournalSearch:
             for index, (by, content) in enumerate(entry.events):
                 event = self._codec.event(content)
                 if concerns(event, interaction):
-                    found.events.append(Told(entry.now, shard, entry.number, index, by, event))
+                    found.events.append(Told(entry.now, shard, entry.number, index, by, event, entry.epoch))
             for change in entry.changes:
                 if change.address == session:
                     self._note_texts(change.puts, found)

@@ -9,6 +9,7 @@ from cluster.cli.doctor_command import doctor
 from cluster.cli.group import RootGroup
 from cluster.cli.run_commands import down, up
 from cluster.cli.status_command import status
+from cluster.cli.top_command import top
 from cluster.cli.trace_command import trace
 from cluster.cli.verify_command import verify
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(down)
 app.command()(status)
+app.command()(top)
 app.command()(doctor)
 app.add_typer(config_commands.app, name="config")
 app.add_typer(actor_commands.app, name="actors")

@@ -210,6 +210,7 @@ def _tell_run(run: RunFile, warnings: list[str], as_json: bool, seconds: float |
             "runtime": run.runtime,
             "gateways": run.gateways,
             "programs": {program.name: program.url for program in run.programs},
+            "metrics": run.metrics_url,
         }
         if seconds is not None:
             document["ready_after_s"] = round(seconds, 3)
@@ -220,8 +221,10 @@ def _tell_run(run: RunFile, warnings: list[str], as_json: bool, seconds: float |
         note(f"warning: {warning}", style="yellow")
     after = f" after {seconds:.1f} s" if seconds is not None else ""
     say(f"{run.cluster} is up{after}: runtime {run.runtime}, process {run.pid}", style="bold green")
-    width = max(len(name) for name in (*run.gateways, *(program.name for program in run.programs)))
+    width = max(len(name) for name in (*run.gateways, *(program.name for program in run.programs), "metrics"))
     for name, addresses in run.gateways.items():
         say(f"  {name:<{width}}  {', '.join(addresses)}  (gRPC)")
     for program in run.programs:
         say(f"  {program.name:<{width}}  {program.url or 'no page'}")
+    if run.metrics_url:
+        say(f"  {'metrics':<{width}}  {run.metrics_url}")

@@ -66,6 +66,7 @@ def _document(answer: admin_pb2.StatusResponse, cluster: dict[str, object], run:
             "started_at": run.started_at,
             "gateways": run.gateways,
             "programs": {program.name: program.url for program in run.programs},
+            "metrics": run.metrics_url,
         }
     return document
 
@@ -80,7 +81,8 @@ def _show(answer: admin_pb2.StatusResponse, cluster: dict[str, object], run: Run
     )
     if run is not None:
         pages = {program.name: program.url for program in run.programs if program.url}
-        pairs({"runtime": f"{run.runtime}, started by process {run.pid}", **pages})
+        metrics = {"metrics": run.metrics_url} if run.metrics_url else {}
+        pairs({"runtime": f"{run.runtime}, started by process {run.pid}", **pages, **metrics})
     say()
     hosts = cluster.pop("hosts", None)
     if isinstance(hosts, dict):

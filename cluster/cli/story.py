@@ -31,6 +31,8 @@ class Told:
     index: int
     by: Address
     event: Event
+    #: The epoch under which the shard committed it.
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +106,13 @@ def tell(interaction: str, events: Iterable[Told], texts: Mapping[int, str] | No
         texts: What messages say, by their number; without it only that they were sent is told.
     """
     story = Story(interaction)
-    for told in _merged(events):
+    for told in merged(events):
         _note(story, told)
         story.lines.append(Line(told.at, told.by, _words(told, texts or {}), told.shard, told.number))
     return story
 
 
-def _merged(events: Iterable[Told]) -> Iterator[Told]:
+def merged(events: Iterable[Told]) -> Iterator[Told]:
     """All events in one order: within a shard as they were committed, between shards by time and then by cause."""
     shards: dict[str, list[Told]] = {}
     for told in sorted(events, key=lambda told: (told.number, told.index), reverse=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from cluster.cli.where import Cluster, RunDir, Store, find_store
 from cluster.errors import TrunklineError
 
 if TYPE_CHECKING:
-    from cluster.cli.story import Story
+    from cluster.cli.story import Story, Told
     from cluster.store import Store as OpenStore
 
 
@@ -24,6 +25,17 @@ class NoSuchInteraction(TrunklineError):
 def trace(
     interaction: Annotated[str, typer.Argument(help="Its id, such as webchat:5f2c/1; or a conversation's for all of its.")],
     text: Annotated[bool, typer.Option("--text", help="Also show what people wrote.")] = False,
+    otlp: Annotated[
+        Path | None, typer.Option("--otlp", metavar="FILE", help="Write it as an OpenTelemetry trace (OTLP, JSON) instead.")
+    ] = None,
+    otlp_endpoint: Annotated[
+        str | None,
+        typer.Option("--otlp-endpoint", metavar="URL", help="Send that trace to a collector, such as http://127.0.0.1:4318."),
+    ] = None,
+    otlp_header: Annotated[
+        list[str] | None,
+        typer.Option("--otlp-header", metavar="NAME=VALUE", help="A header for the collector; may be given several times."),
+    ] = None,
     store: Store = None,
     cluster: Cluster = None,
     run_dir: RunDir = None,
@@ -40,6 +52,8 @@ def trace(
     placement = Placement(run.shards, run.pinned_kinds) if run is not None else None
     plugins = tuple(run.plugins) if run is not None else ()
 
+    events: dict[str, list[Told]] = {}
+
     async def read(opened: OpenStore) -> list[Story]:
         search = JournalSearch(opened, placement, plugins)
         number = interaction.rpartition("/")[2]
@@ -48,17 +62,50 @@ def trace(
         for one in ids:
             found = await search.find(one)
             if found.events:
+                events[one] = found.events
                 stories.append(tell(one, found.events, found.texts if text else None))
         return stories
 
     stories = with_store(access, read)
     if not stories:
         raise NoSuchInteraction(f"the journals know no interaction {interaction!r}; is this the right store and id?")
+    if otlp is not None or otlp_endpoint is not None:
+        _export(events, access.cluster, otlp, otlp_endpoint, otlp_header or [], as_json)
+        return
     if as_json:
         print_json({"interactions": [_as_json(story) for story in stories]})
         return
     for story in stories:
         _tell(story)
+
+
+def _export(
+    events: dict[str, list[Told]],
+    cluster: str,
+    file: Path | None,
+    endpoint: str | None,
+    headers: list[str],
+    as_json: bool,
+) -> None:
+    from importlib.metadata import version
+
+    from cluster.cli.otlp import request_of, spans_of, trace_id_of
+    from cluster.cli.otlp_export import post, write
+
+    request = request_of(events, version("trunkline"), cluster)
+    done: dict[str, object] = {"traces": {one: trace_id_of(one) for one in events}}
+    done["spans"] = sum(len(spans_of(one, told)) for one, told in events.items())
+    if file is not None:
+        write(file, request)
+        done["file"] = str(file)
+    if endpoint is not None:
+        done["endpoint"] = post(endpoint, headers, request)
+    if as_json:
+        print_json(done)
+        return
+    for one in events:
+        say(f"{one}  trace {trace_id_of(one)}", style="bold")
+    say(f"{done['spans']} spans are in {' and at '.join(str(done[key]) for key in ('file', 'endpoint') if key in done)}")
 
 
 def _as_json(story: Story) -> dict[str, object]:

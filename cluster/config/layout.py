@@ -23,6 +23,8 @@ from cluster.config.sample import SAMPLE
 SECTION = ("metadata", "trunkline")
 EMBEDDED = "embedded"
 MEMORY = "memory"
+#: What the listener of `metrics` is called among listeners.
+METRICS = "metrics"
 #: Actor kinds that can be pinned; a gateway always has a process of its own.
 PINNABLE_KINDS = ("session", "queue", "agent", "router", "centre")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -47,6 +49,10 @@ def split_listen(text: str) -> tuple[str, int]:
 def _check_listen(text: str) -> str:
     split_listen(text)
     return text
+
+
+def _check_listen_or_empty(text: str) -> str:
+    return _check_listen(text) if text else text
 
 
 def _check_import(text: str) -> str:
@@ -188,6 +194,16 @@ class Gateway(Section):
     )
 
 
+class Metrics(Section):
+    """Where figures are served for Prometheus and for `trunkline top`, without a token: they hold no customer's words."""
+
+    listen: Annotated[str, AfterValidator(_check_listen_or_empty)] = Field(
+        default="127.0.0.1:9464",
+        description="the first gateway answers `GET /metrics` here, for the whole cluster; empty turns it off",
+        examples=["127.0.0.1:9464"],
+    )
+
+
 Argument = str | int | float | bool | list[str] | None
 
 
@@ -263,6 +279,7 @@ class LayoutModel(Section):
     programs: list[Program] = Field(
         default=[], description="adapters and other programs", examples=["[{name: webchat, module: gateways.webchat}]"]
     )
+    metrics: Metrics = Field(default=Metrics(), description="figures for monitoring", examples=['{listen: "127.0.0.1:9464"}'])
     centre: str = Field(
         default=SAMPLE,
         min_length=1,
@@ -294,6 +311,8 @@ class LayoutModel(Section):
         for at, program in enumerate(self.programs):
             if program.enabled and program.listen is not None:
                 found.append((program.name, ("programs", at, "listen"), program.listen))
+        if self.metrics.listen:
+            found.append((METRICS, ("metrics", "listen"), self.metrics.listen))
         return found
 
 
@@ -342,6 +361,8 @@ def warnings_of(layout: LayoutModel) -> list[str]:
             found.append(
                 f"gateway {gateway.name} listens on {outside[0]} without TLS: tokens and chats cross the network in plain text"
             )
+    if layout.metrics.listen and split_listen(layout.metrics.listen)[0] not in LOOPBACK:
+        found.append(f"metrics are served on {layout.metrics.listen} to whoever can reach it: let only Prometheus through")
     if layout.store.url == EMBEDDED and layout.store.fsync != "always":
         found.append(f"store.fsync is {layout.store.fsync}: a power loss can lose what was accepted just before")
     if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address != "local":

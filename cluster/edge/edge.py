@@ -38,8 +38,13 @@ from cluster.clock import Clock
 from cluster.codec import Codec, encode, raw
 from cluster.config.edge import EdgeCentre
 from cluster.edge.dispatch import Dispatch
+from cluster.edge.scrape import Scrape
 from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
+from cluster.telemetry import metrics
+from cluster.telemetry.exposition import exposed
+from cluster.telemetry.meter import Meter, Samples, sample
+from cluster.telemetry.process import process_samples
 from cluster.transport import SUPERVISOR, PeerMethod, Transport
 from cluster.wire import (
     ASKING_LINK,
@@ -174,6 +179,9 @@ class Edge:
         self.centre: EdgeCentre | None = None
         self.centre_version = 0
         self._informed = asyncio.Event()
+        #: What is counted in this process.
+        self.meter = Meter()
+        self._scrape = Scrape(self, transport)
         self._refreshers = [
             asyncio.create_task(self._refresh_table(), name=f"{name}:table"),
             asyncio.create_task(self._refresh_centre(), name=f"{name}:centre"),
@@ -182,7 +190,7 @@ class Edge:
     @property
     def methods(self) -> dict[str, PeerMethod]:
         """What other processes may call."""
-        return {"push": self.push, "table": self.table, "ping": self.ping}
+        return {"push": self.push, "table": self.table, "ping": self.ping, "metrics": self.metrics}
 
     def now_ms(self) -> int:
         return self._clock.now_ms()
@@ -268,6 +276,10 @@ class Edge:
         """Answer: this process lives. A gateway that Ray restarted builds itself on being called."""
         return b""
 
+    async def metrics(self, _: bytes) -> bytes:
+        """Tell every figure of this gateway, as `cluster.telemetry.meter.Samples`."""
+        return encode(self.samples())
+
     # -- state --------------------------------------------------------------------------------------------------------
 
     @property
@@ -303,8 +315,26 @@ class Edge:
             "calls": self.dispatch.calls,
         }
 
+    def samples(self) -> Samples:
+        """Every figure of this gateway."""
+        now = [
+            sample(metrics.CENTRE_VERSION, self.centre_version if self.centre is not None else 0),
+            sample(metrics.PENDING_FRAMES, self.dispatch.pending),
+            sample(metrics.CALLS, self.dispatch.calls),
+        ]
+        return [*now, *self.meter.samples(), *process_samples()]
+
+    async def scrape(self, accept: str = "") -> tuple[bytes, str]:
+        """Every figure of the whole cluster as a page for Prometheus, and its content type.
+
+        Args:
+            accept: The `Accept` header of who asks, which chooses the format.
+        """
+        return exposed(await self._scrape.read(), accept)
+
     async def stop(self) -> None:
         """End; adapters will resume elsewhere."""
+        await self._scrape.stop()
         tasks = [*self._refreshers, *self._news_to_tell.values()]
         for task in tasks:
             task.cancel()

@@ -22,6 +22,7 @@ from actors.address import Placement, ShardId, is_pinned
 from cluster.clock import Clock
 from cluster.codec import Codec, encode
 from cluster.decoding import Decoder
+from cluster.host.figures import HostFigures
 from cluster.host.outlets import Outlets
 from cluster.shard.inbox import Input, InputGroup
 from cluster.shard.shard import Shard
@@ -94,6 +95,7 @@ class Host:
         self.incarnation = incarnation
         self.options = options or HostOptions()
         self.shards: dict[ShardId, Shard] = {}
+        self.figures = HostFigures(self.shards)
         self.commits = 0
         self._store = store
         self._placement = placement
@@ -122,6 +124,7 @@ class Host:
             "table": self.table,
             "links": self.links,
             "report": self.report,
+            "metrics": self.metrics,
         }
 
     # -- called by other processes ------------------------------------------------------------------------------------
@@ -201,6 +204,10 @@ class Host:
             )
         )
 
+    async def metrics(self, _: bytes) -> bytes:
+        """Tell every figure of this host, as `cluster.telemetry.meter.Samples`."""
+        return encode(self.figures.samples(self.outlets.calls))
+
     async def stop(self) -> None:
         """End; whatever is not committed was never acknowledged."""
         for task in self._tasks:
@@ -224,6 +231,7 @@ class Host:
         # Other shards wait and try again. Adapters are held back by their windows, so theirs is taken in up to a limit,
         # and only what begins something is refused.
         if is_full and (parcels[0].stream.startswith("s:") or pending > OVERFLOW * self.options.max_pending):
+            self.figures.overloaded()
             settle(ShardReceipt(ShardStatus.OVERLOADED))
             return
         decode = self._codec.message
@@ -264,10 +272,11 @@ class Host:
         commits: list[tuple[Shard, Commit | None]] = []
         for shard in ready:
             try:
-                shard.begin(self.time_of(shard), self.options.max_batch)
+                self.figures.begun(shard.begin(self.time_of(shard), self.options.max_batch))
                 self._begun_at_s[shard.id] = asyncio.get_running_loop().time()
                 while missing := shard.advance():
                     shard.supply(missing, await self._patiently(partial(self._store.load, shard.id, missing)))
+                    self.figures.supplied(shard, missing)
                 commits.append((shard, shard.finish()))
             except StoreRestarted:
                 raise
@@ -278,17 +287,25 @@ class Host:
             for address, kind, error in shard.alerts:
                 log.error("dead_letter", shard=shard.id, address=address, message_type=kind, error_type=error.partition(":")[0])
         stored = [commit for _, commit in commits if commit is not None]
-        outcomes = iter(await self._patiently(partial(self._store.commit, stored)) if stored else ())
-        self.commits += len(stored)
+        outcomes = iter(await self._stored(stored) if stored else ())
         for shard, commit in commits:
             outcome = CommitOutcome.APPLIED if commit is None else next(outcomes)
             if outcome is CommitOutcome.APPLIED:
-                self.outlets.release(shard, shard.committed(commit))
+                released = shard.committed(commit)
+                self.figures.released(shard, released)
+                self.outlets.release(shard, released)
                 if shard.queue:
                     self._work.set()
             else:
                 log.warning("shard_lost", host=self.name, shard=shard.id, epoch=shard.epoch, outcome=outcome.value)
                 self._drop(shard.id, outcome.value)
+
+    async def _stored(self, commits: list[Commit]) -> list[CommitOutcome]:
+        since_s = self.figures.instant_s()
+        outcomes = await self._patiently(partial(self._store.commit, commits))
+        self.commits += len(commits)
+        self.figures.stored(len(commits), since_s)
+        return outcomes
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call the store until it answers: its outcome is unknown until then, and repeating is harmless."""
@@ -300,6 +317,7 @@ class Host:
                 if not waiting:
                     log.warning("store_unavailable", host=self.name, detail=str(problem))
                 waiting = True
+                self.figures.store_silent()
                 await asyncio.sleep(self.options.store_retry_s)
                 await self._look_for_restart()
 
@@ -322,6 +340,7 @@ class Host:
             log.warning("store_restarted", host=self.name, shards=len(self.shards))
         for shard in list(self.shards):
             self._drop(shard, "store restarted")
+        self.figures.store_lives()
         self._store.follow(life)
         self.outlets.life = life
 
@@ -385,6 +404,7 @@ class Host:
             self._drop(image.shard, "claimed again")
         shard = Shard(image, self._placement, self._actor_types, self._codec)
         self.shards[shard.id] = shard
+        self.figures.claimed()
         self._idle_since = self._clock.now_ms()
         self._begun_at_s[shard.id] = asyncio.get_running_loop().time()
         self.outlets.resend_all(shard)
@@ -406,6 +426,7 @@ class Host:
         if shard is not None:
             del self._begun_at_s[shard_id]
             shard.abandon()
+            self.figures.dropped(shard, reason)
             log.debug("shard_dropped", host=self.name, shard=shard_id, reason=reason)
 
     def _is_idle(self) -> bool:

@@ -25,6 +25,7 @@ from cluster.spec import ClusterSpec, new_incarnation
 from cluster.store import connect
 from cluster.supervisor.supervisor import Supervisor
 from cluster.telemetry.logs import configure_logs
+from cluster.telemetry.process import LoopLag
 from cluster.transport import Peer
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class HostActor:
         self._name = name
         self._spec = spec
         self._shell = Shell(self._build)
+        self._lag: LoopLag | None = None
 
     async def address(self) -> PeerAddress:
         """Where this process takes calls."""
@@ -97,7 +99,7 @@ class HostActor:
     async def _build(self) -> Peer:
         spec = self._spec
         catalogue = spec.catalogue()
-        return Host(
+        host = Host(
             self._name,
             new_incarnation(),
             connect(spec.store_url, spec.name),
@@ -108,6 +110,8 @@ class HostActor:
             SystemClock(),
             spec.hosts,
         )
+        self._lag = LoopLag(host.figures.meter)
+        return host
 
 
 @ray.remote
@@ -118,6 +122,7 @@ class SupervisorActor:
         configure_logs("supervisor", level=spec.log_level)
         self._spec = spec
         self._shell = Shell(self._build)
+        self._lag: LoopLag | None = None
 
     async def address(self) -> PeerAddress:
         """Where this process takes calls."""
@@ -134,6 +139,7 @@ class SupervisorActor:
         except BaseException:
             await supervisor.stop()  # The next call builds another; there must not be two that decide.
             raise
+        self._lag = LoopLag(supervisor.figures.meter)
         return supervisor
 
 
@@ -156,6 +162,7 @@ class GatewayActor:
         self._waiting: asyncio.Task[None] | None = None
         self._shell = Shell(self._build)
         self._server: Server | None = None
+        self._lag: LoopLag | None = None
         # Built at once, not at the first call: adapters wait for a gateway that was started again.
         self._start = asyncio.ensure_future(self._shell.build())
 
@@ -190,6 +197,7 @@ class GatewayActor:
             self._waiting = asyncio.create_task(self._take_over(edge, serve), name="gateway:standby")
         else:
             self._server = await serve()
+        self._lag = LoopLag(edge.meter)
         return edge
 
     async def _take_over(self, edge: Edge, serve: Callable[[], Awaitable[Server]]) -> None:

@@ -47,10 +47,15 @@ class Ephemeral:
 
 @dataclass(slots=True)
 class Released:
-    """What a shard lets go after its commit: lanes with something to send, and messages that were never stored."""
+    """What a shard lets go after its commit: lanes with something to send, and messages that were never stored.
+
+    `events` and the codes of what was `refused` are for whoever counts them.
+    """
 
     destinations: list[str] = field(default_factory=list)
     ephemeral: list[Ephemeral] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -112,8 +117,12 @@ class Shard:
 
     # -- one batch ------------------------------------------------------------------------------------------------
 
-    def begin(self, now: int, max_inputs: int = 2_000) -> None:
-        """Start a batch at this time (never earlier than the shard's last) with up to about `max_inputs` inputs."""
+    def begin(self, now: int, max_inputs: int = 2_000) -> int:
+        """Start a batch at this time (never earlier than the shard's last) with up to about `max_inputs` inputs.
+
+        Returns:
+            How many inputs and timers it has.
+        """
         self.now = max(self.now, now)
         taken = 0
         while self.queue and taken < max_inputs:
@@ -127,6 +136,7 @@ class Shard:
             self._timers_changed[timer_key(address, name)] = None
             self._durable = True
             self._mailbox.append((address, Fired(name, due_at), None, None))
+        return len(self._mailbox)
 
     def advance(self) -> list[Address]:
         """Run turns until nobody has a message left, or until records are needed.
@@ -190,7 +200,7 @@ class Shard:
 
     def committed(self, commit: Commit | None) -> Released:
         """The commit is on disk (or there was none to make): settle the inputs and let messages go."""
-        released = Released(ephemeral=self._ephemeral)
+        released = Released(ephemeral=self._ephemeral, events=self._facts, refused=self._refused)
         if commit is not None:
             self.last_commit = commit.number
             released.destinations = self.outbox.release(commit.number)
@@ -237,6 +247,11 @@ class Shard:
     def actors_in_memory(self) -> int:
         return len(self._actors)
 
+    def loaded(self, address: Address) -> Mapping[str, Record] | None:
+        """The records of an actor that is in memory; None if it is not."""
+        actor = self._actors.get(address)
+        return None if actor is None else actor.records
+
     # -- turns ----------------------------------------------------------------------------------------------------
 
     def _input_turn(self, entry: Input, group: InputGroup) -> None:
@@ -261,6 +276,7 @@ class Shard:
                 self._durable = True
         if refusal is not None:
             group.refusals.append((entry.stream, entry.seq, refusal))
+            self._refused.append(refusal.code)
 
     def _turn(self, to: Address, message: Message, entry: Input | None) -> Refusal | None:
         actor = self._actors.get(to)
@@ -381,6 +397,7 @@ class Shard:
 
     def _emit(self, address: Address, event: Event) -> None:
         self._events.append((address, raw(event)))
+        self._facts.append(event)
         self._durable = True
 
     def _forget_unborn(self, actor: Actor) -> None:
@@ -425,6 +442,8 @@ class Shard:
         self._written: dict[Address, dict[str, Record | None]] = {}
         self._ended: set[Address] = set()
         self._events: list[tuple[Address, msgspec.Raw]] = []
+        self._facts: list[Event] = []
+        self._refused: list[str] = []
         self._timers_changed: dict[str, int | None] = {}
         self._ephemeral: list[Ephemeral] = []
         self._quiet = {}

@@ -27,6 +27,7 @@ from cluster.errors import PeerGone
 from cluster.host.host import Assignment
 from cluster.pump import Pump
 from cluster.store.base import Store, StoreUnavailable
+from cluster.supervisor.figures import SupervisorFigures
 from cluster.supervisor.plan import PINNED_HOST_PREFIX, pinned_host, plan
 from cluster.transport import PeerMethod, Transport
 from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder, table_decoder
@@ -83,6 +84,7 @@ class Supervisor:
         self._launcher = launcher
         self._placement = placement
         self._options = options
+        self.figures = SupervisorFigures()
         self._table = ShardTable(0, {}, {}, [])
         self._alive: dict[str, HostReport] = {}
         self._draining: dict[str, None] = {}
@@ -101,7 +103,13 @@ class Supervisor:
     @property
     def methods(self) -> dict[str, PeerMethod]:
         """What other processes may call."""
-        return {"join": self.join, "locate": self.locate, "drain": self.drain, "status": self.status}
+        return {
+            "join": self.join,
+            "locate": self.locate,
+            "drain": self.drain,
+            "status": self.status,
+            "metrics": self.metrics,
+        }
 
     async def start(self) -> None:
         """Take over from an earlier supervisor if there was one, and place every shard."""
@@ -163,6 +171,11 @@ class Supervisor:
         """Every living host's last report."""
         return encode(SupervisorReport(os.getpid(), list(self._alive.values())))
 
+    async def metrics(self, _: bytes) -> bytes:
+        """Tell every figure of the supervisor, as `cluster.telemetry.meter.Samples`."""
+        unplaced = len({*self._misplaced(), *(set(self._placement.hashed_shards()) - self._table.shards.keys())})
+        return encode(self.figures.samples(self._table, self._alive, self._watchers, unplaced))
+
     # -- hosts come and go ------------------------------------------------------------------------------------------------
 
     async def _enlist(self, name: str) -> None:
@@ -195,6 +208,7 @@ class Supervisor:
             await self._launcher.wait_for_death(name)
             if name in self._alive:
                 log.warning("host_died", host=name)
+                self.figures.lost("died")
                 del self._alive[name]
                 await self._decide()
             await self._return_of(name)
@@ -240,6 +254,7 @@ class Supervisor:
             # It may have died and come back while this check waited for the life before.
             if before is not None and self._alive.get(name) is before:
                 del self._alive[name]
+                self.figures.lost("silent")
                 log.warning("host_silent", host=name)
                 await self._decide()
         finally:
@@ -317,6 +332,7 @@ class Supervisor:
             }
             if not moving and self._told_hosts() == self._table.hosts and list(self._watchers) == self._table.members:
                 return
+            self.figures.moving(moving, placed)
             shards = dict(self._table.shards)
             for shard, host in moving.items():
                 shards[shard] = Placed(host, self._last_epoch(shard) + 1)
@@ -387,6 +403,7 @@ class Supervisor:
             for shard, image in zip(ready, images, strict=True)
         }
         if placed:
+            self.figures.moving({shard: entry.host for shard, entry in placed.items()}, {})
             await self._publish({**self._table.shards, **placed}, self._table.gateways)
             await self._assign(placed)
 

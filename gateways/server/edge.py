@@ -21,6 +21,7 @@ from actors.actor import Message, Refusal
 from actors.address import Address
 from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
+from cluster.telemetry.meter import Meter
 from gateways.translate.routing import Centre, Entry
 
 
@@ -114,6 +115,8 @@ class Edge(Protocol):
     def centre(self) -> EdgeCentre | None: ...
     @property
     def centre_version(self) -> int: ...
+    @property
+    def meter(self) -> Meter: ...
 
     def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream) -> EdgeLink:
         """Take a link; an older stream of the same name is closed."""
@@ -125,6 +128,9 @@ class Edge(Protocol):
             Refused: it said no.
             Unavailable: no answer in time.
         """
+
+    async def scrape(self, accept: str) -> tuple[bytes, str]:
+        """Every metric of the cluster as a page, and its content type."""
 
     def status(self) -> dict[str, object]:
         """Hosts, the shard table's version, links and pending counts."""

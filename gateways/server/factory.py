@@ -38,6 +38,7 @@ class GatewaySettings(_Settings):
     tls: TlsSettings | None = None
     window: int = Field(default=4_096, ge=1)
     grace_s: float = Field(default=10, ge=0)
+    metrics_listen: str = ""
 
 
 async def open_gateway(name: str, settings: dict[str, Any], edge: Edge, operations: Operations) -> GatewayServer:
@@ -70,6 +71,7 @@ def options_from(name: str, settings: dict[str, Any]) -> GatewayOptions:
         sign_in_lifetime_s=given.sign_in_lifetime_s,
         tls=_read_tls(given.tls),
         limits=StreamLimits(window=given.window, grace_s=given.grace_s),
+        metrics_listen=given.metrics_listen,
     )
 
 

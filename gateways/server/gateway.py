@@ -17,6 +17,7 @@ from cluster.errors import StartupFailed
 from gateways.server.access import Access, SignIns
 from gateways.server.admin import AdminService
 from gateways.server.edge import Edge, Operations
+from gateways.server.metrics import MetricsServer
 from gateways.server.options import GatewayOptions, ServerTls
 from gateways.server.services import DeskService, GatewayService, Links
 from gateways.server.stream import now_ms
@@ -57,6 +58,7 @@ class GatewayServer:
         self._gateway = GatewayService(self._links, access, edge, clock)
         self._desk = DeskService(self._links, access, edge, sign_ins)
         self._admin = AdminService(options.name, clock(), access, self._links, edge, operations, self.empty)
+        self._metrics = MetricsServer(edge, options.metrics_listen) if options.metrics_listen else None
         self._server: grpc.aio.Server | None = None
         self._emptied: asyncio.Task[None] | None = None
         #: The ports listened on, in the order of `options.listen`.
@@ -77,6 +79,8 @@ class GatewayServer:
         self.ports = tuple(self._listen(server, address) for address in self._options.listen)
         await server.start()
         self._server = server
+        if self._metrics is not None:
+            await self._metrics.start()
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         return self.ports
 
@@ -115,6 +119,11 @@ class GatewayServer:
         """How many streams are open."""
         return len(self._links)
 
+    @property
+    def metrics_url(self) -> str:
+        """Where metrics are served; empty for nowhere."""
+        return self._metrics.url if self._metrics is not None else ""
+
     async def empty(self) -> None:
         """Take no new stream, ask the open ones to leave, and wait until they have; may be called again."""
         if self._emptied is None:
@@ -136,6 +145,8 @@ class GatewayServer:
 
     async def _close(self, grace_s: float) -> None:
         server, self._server = self._server, None
+        if self._metrics is not None:
+            await self._metrics.stop()
         if server is not None:
             await server.stop(grace_s)
 

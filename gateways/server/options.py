@@ -61,6 +61,8 @@ class GatewayOptions:
     tls: ServerTls | None = None
     limits: StreamLimits = StreamLimits()
     keepalive_s: float = 20.0
+    #: Where the cluster's metrics are served over HTTP; empty for nowhere.
+    metrics_listen: str = ""
 
     def __post_init__(self) -> None:
         if not self.listen:

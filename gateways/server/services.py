@@ -14,6 +14,7 @@ from gateways.server.calls import guarded
 from gateways.server.dialect import ChannelDialect, DeskDialect, Dialect
 from gateways.server.edge import Edge
 from gateways.server.failures import Failure, Reason
+from gateways.server.figures import StreamFigures
 from gateways.server.options import GatewayOptions, Role
 from gateways.server.stream import AdapterStream
 from gateways.translate.desk_commands import counters_to
@@ -49,12 +50,19 @@ class Links:
         if self.draining:
             detail = "this gateway is being drained; connect to another one"
             raise Failure("UNAVAILABLE", Reason.DRAINING, detail)
-        stream = AdapterStream(self._edge, self._options, dialect, context, self._clock)
+        figures = StreamFigures(self._edge.meter, dialect.name)
+        stream = AdapterStream(self._edge, self._options, dialect, context, self._clock, figures)
         self._open.add(stream)
         self._none_open.clear()
+        figures.opened()
+        reason = ""
         try:
             await stream.serve()
+        except Failure as failure:
+            reason = str(failure.reason)
+            raise
         finally:
+            figures.closed(reason)
             self._open.discard(stream)
             if not self._open:
                 self._none_open.set()

@@ -27,6 +27,7 @@ from gateways.server.commands import CommandGate, HeldTooMany
 from gateways.server.dialect import Dialect
 from gateways.server.edge import Edge, EdgeLink
 from gateways.server.failures import Failure, Reason
+from gateways.server.figures import StreamFigures
 from gateways.server.options import GatewayOptions
 from gateways.translate.routing import Origin, Unroutable
 from trunkline.admin.v1 import admin_pb2
@@ -50,13 +51,22 @@ def now_ms() -> int:
 class AdapterStream:
     """Serves one stream; the edge sees it as a `LinkStream`."""
 
-    def __init__(self, edge: Edge, options: GatewayOptions, dialect: Dialect, context: Any, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        options: GatewayOptions,
+        dialect: Dialect,
+        context: Any,
+        clock: Callable[[], int],
+        figures: StreamFigures,
+    ) -> None:
         self._edge = edge
         self._options = options
         self._limits = options.limits
         self._dialect = dialect
         self._context = context
         self._clock = clock
+        self._figures = figures
         self._link: EdgeLink | None = None
         self._hello = link_pb2.Hello()
         self._opened_at = clock()
@@ -170,7 +180,9 @@ class AdapterStream:
         if frame.HasField("hello"):
             detail = "Hello came again; it is for the first frame of a stream only"
             raise Failure("FAILED_PRECONDITION", Reason.HELLO_REPEATED, detail)
-        if frame.events:
+        events = frame.events
+        self._figures.came(len(events), events[-1].seq if events else 0)
+        if events:
             self._take_events(frame, link)
         for ack in frame.acks:
             link.acknowledge(ack.source, ack.number)
@@ -249,6 +261,7 @@ class AdapterStream:
         settled = self._collected().settled
         self._acknowledged = max(self._acknowledged, acknowledged)
         settled.acknowledged = self._acknowledged
+        self._figures.settled(self._acknowledged, refused)
         for item in refused:
             no = item.refusal
             if no is not None:
@@ -322,6 +335,7 @@ class AdapterStream:
                 self._add_commands()
             frame, self._outgoing = self._outgoing, None
             if frame is not None:
+                self._figures.sent(len(frame.commands))
                 await write(frame)
             if self._ended.done() and self._outgoing is None:
                 return

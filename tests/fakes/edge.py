@@ -16,6 +16,8 @@ from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
 from cluster.errors import ConfigInvalid, ProtocolViolation, Unavailable
 from cluster.operations import ActorPage, ActorSummary
+from cluster.telemetry.exposition import Told, exposed
+from cluster.telemetry.meter import Meter
 from gateways.server.edge import LinkStream
 
 Judge = Callable[[Frame], Refusal | None]
@@ -183,7 +185,12 @@ class FakeEdge:
         self.answers: dict[type[Message], Message | Exception] = {}
         self.asked: list[tuple[Address, Message]] = []
         self.drained: list[str] = []
+        self.meter = Meter()
         self._changed = asyncio.Event()
+
+    async def scrape(self, accept: str) -> tuple[bytes, str]:
+        """The figures of this gateway alone."""
+        return exposed([Told("gateway", "gateway-1", self.meter.samples())], accept)
 
     def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream) -> FakeLinkStream:
         """Take a link."""

@@ -7,12 +7,15 @@ import json
 import socket
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from cluster.boot.run_file import read_run_file
 from cluster.boot.up import up
+from cluster.cli.board import Page
 from cluster.config.layout_file import Layout
 from cluster.errors import StartupFailed
+from cluster.telemetry import metrics
 from tests.booted import ROOT, product
 from tests.ports import free_port
 
@@ -26,6 +29,7 @@ def layout(run_dir: Path, **settings: str) -> Layout:
         "run_dir": json.dumps(str(run_dir)),
         "programs": "[]",
         "gateways": json.dumps([{"name": "gateway-1", "listen": f"127.0.0.1:{free_port()}"}]),
+        "metrics": "{listen: ''}",
         **settings,
     }
     return Layout.load(ROOT / "ray_config.yaml", overrides=overrides, env={})
@@ -75,3 +79,27 @@ async def test_nothing_is_left(tmp_path: Path) -> None:
     assert not Path(f"/proc/{pid}").exists(), "the store must have ended"
     async with product(tmp_path, runtime="process") as second:
         assert second.running.centre_version == 1, "what was configured must have survived"
+
+
+async def test_metrics_are_served_where_the_layout_says(tmp_path: Path) -> None:
+    """The run file names the page, and the page tells of every process of the run."""
+    address = f"127.0.0.1:{free_port()}"
+    async with product(tmp_path, runtime="process", metrics=json.dumps({"listen": address})):
+        run = read_run_file(tmp_path)
+        assert run is not None and run.metrics_url == f"http://{address}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(run.metrics_url) as answer:
+            page = Page.parse(await answer.text(), 0)
+    told = {(labels["kind"], labels["name"]) for labels, value in page.of(metrics.UP.name) if value}
+    assert told >= {("host", "host-1"), ("supervisor", "supervisor"), ("gateway", "gateway-1")}
+
+
+async def test_a_taken_metrics_port_stops_nobody(tmp_path: Path) -> None:
+    """Customers come first: without its port the page is left out, the run goes on, and the run file says so."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = json.dumps({"listen": f"127.0.0.1:{taken.getsockname()[1]}"})
+        async with product(tmp_path, runtime="process", metrics=listen) as running:
+            run = read_run_file(tmp_path)
+            assert run is not None and run.metrics_url == ""
+            assert running.running.centre_version == 1, "it serves"

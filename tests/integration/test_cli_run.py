@@ -38,7 +38,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory from which a one-process cluster with an embedded store runs."""
     path = tmp_path_factory.mktemp("run")
     gateway = f"gateways: [{{name: gateway-1, listen: '127.0.0.1:{free_port()}'}}]"
-    layout = f"metadata:\n  trunkline:\n    runtime: process\n    hosts: {{count: 1, spares: 0}}\n    {gateway}\n"
+    metrics = f"metrics: {{listen: '127.0.0.1:{free_port()}'}}"
+    layout = (
+        f"metadata:\n  trunkline:\n    runtime: process\n    hosts: {{count: 1, spares: 0}}\n    {gateway}\n    {metrics}\n"
+    )
     (path / "ray_config.yaml").write_text(layout, encoding="utf-8")
     up = trunkline(path, "up", "--detach")
     try:
@@ -50,6 +53,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # What was accepted is still there, and right, once nothing runs.
         assert trunkline(path, "verify", "--store", "embedded")["ok"], "the files of the ended run must verify"
         assert trunkline(path, "status", status=1)["error"]["code"] == "FAILED_PRECONDITION", "nothing runs any more"
+
+
+def test_top_shows_the_run_that_is_here(place: Path) -> None:
+    """The live figures of the run are found through its run file."""
+    told = trunkline(place, "top", "--interval", "0.1")
+    assert told["hosts"]["host-1"]["shards"] == 16 and not told["silent"], "every process answers"
 
 
 def test_status_and_doctor(place: Path) -> None:

@@ -55,7 +55,7 @@ def test_the_shipped_file_means_the_defaults() -> None:
     """The shipped layout is complete and without warnings."""
     layout = Layout.load(SHIPPED, env={})
     assert [] == layout.warnings, "the defaults are safe"
-    assert ["gateway-1 127.0.0.1:7350", "webchat 127.0.0.1:7380", "desk 127.0.0.1:7390"] == [
+    assert ["gateway-1 127.0.0.1:7350", "webchat 127.0.0.1:7380", "desk 127.0.0.1:7390", "metrics 127.0.0.1:9464"] == [
         f"{owner} {address}" for owner, _, address in layout.settings.listeners()
     ], "the documented ports"
     assert ("embedded", "always", 16, 1, 1) == (
