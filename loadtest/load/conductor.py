@@ -17,11 +17,11 @@ from typing import Any, Final
 from loadtest.failures import ProductUnusable
 from loadtest.load.clock import now_ms
 from loadtest.load.figures import Look
-from loadtest.load.part import ROLES
 from loadtest.load.plan import CONTROL, PLAN, Plan, read_json, write_json
 from loadtest.load.processes import Processes
 from loadtest.load.promises import Judged, judge
 from loadtest.load.recorder import Recorder
+from loadtest.locust.users import users_of
 
 STEP_S: Final = 0.2
 LOOK_EVERY_S: Final = 1.0
@@ -197,7 +197,7 @@ def locust_commands(plan: Plan, directory: Path, page: str) -> tuple[list[list[s
     workers = plan.scenario.workers
     base = [sys.executable, "-m", "loadtest.locust", str(directory / PLAN)]
     first = [*base, "--page", page] if page else base
-    parts = sum(workers if role != "admin" else 1 for role in ROLES if role != "voice" or plan.scenario.customers.voice_share)
+    parts = users_of(plan)
     if workers == 1:
         return [first], parts
     return [[*first, "--master"], *([*base, "--worker"] for _ in range(workers))], parts
