@@ -126,7 +126,8 @@ def test_what_is_late_counts_from_when_it_was_meant() -> None:
 
 def test_a_backlog_is_done_in_portions() -> None:
     """With much due at once the links get their turn in between."""
-    agenda, done = Agenda(), []
+    agenda = Agenda()
+    done: list[float] = []
     for _ in range(10):
         agenda.add(1.0, done.append)
     assert 1.0 == agenda.run(5.0, most=4) and 4 == len(done)

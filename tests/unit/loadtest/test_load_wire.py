@@ -91,7 +91,8 @@ def test_after_a_break_it_sends_again_what_is_not_settled(tmp_path: Path) -> Non
 def test_commands_are_handled_once_and_acknowledged(tmp_path: Path) -> None:
     """A command that comes again is dropped and acknowledged again; passing ones are neither noted nor acknowledged."""
     spool = Spool(tmp_path, "part")
-    wire, told = Wire(gateway_pb2.AdapterFrame, "load-1", spool), []
+    wire = Wire(gateway_pb2.AdapterFrame, "load-1", spool)
+    told: list[int] = []
     wire.on_commands = lambda commands, now: told.extend(command.number for command in commands)
     wire.welcomed(welcome(), 0.0)
     commands = [gateway_pb2.Command(source="s:1", number=number) for number in (5, 6)]
