@@ -160,12 +160,18 @@ class Scenario(_Part):
         return windows
 
     def scaled(self, factor: float) -> Scenario:
-        """So many times the people, at least one of each."""
+        """So many times the people, at least one of each; with them whatever a figure must be at least."""
         if factor == 1:
             return self
         phases = [phase.model_copy(update=_scaled(phase, factor)) for phase in self.phases]
         agents = self.agents.model_copy(update={"count": max(1, min(9_999, round(self.agents.count * factor)))})
-        return self.model_copy(update={"phases": phases, "agents": agents})
+        objectives = {
+            name: objective
+            if isinstance(objective, float) or objective.at_least is None
+            else objective.model_copy(update={"at_least": objective.at_least * factor})
+            for name, objective in self.objectives.items()
+        }
+        return self.model_copy(update={"phases": phases, "agents": agents, "objectives": objectives})
 
     def shortened(self, factor: float) -> Scenario:
         """Steady phases so many times as long; ramps and bursts are left as they are."""

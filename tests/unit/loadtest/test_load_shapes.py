@@ -11,7 +11,7 @@ from loadtest.failures import SourceUnusable
 from loadtest.load.agenda import Agenda
 from loadtest.load.customers import arrivals_of
 from loadtest.load.day import read_day
-from loadtest.load.scenario import FOLDER, Scenario, read_scenario
+from loadtest.load.scenario import FOLDER, Objective, Scenario, read_scenario
 from loadtest.load.shapes import Piece, instants_s, through, to_peak
 
 
@@ -134,8 +134,9 @@ def test_a_backlog_is_done_in_portions() -> None:
 
 
 def test_scaling_changes_how_many_and_not_how_fast() -> None:
-    """A tenth of the people and of the rate; holding times and beats are those of the scenario."""
-    small = scenario().scaled(0.1)
+    """A tenth of the people and of the rate, and of what must be there at least; holding times and beats stay."""
+    small = scenario(objectives={"live_mean": {"at_least": 950}, "ack_ms_p99": 100}).scaled(0.1)
+    assert {"live_mean": Objective(at_least=95), "ack_ms_p99": 100.0} == small.objectives
     assert (1, 100, 1.0) == (small.agents.count, small.phases[0].ramp_to_live, small.phases[1].per_s)
     assert small.customers == scenario().customers
     short = scenario().shortened(0.5)
