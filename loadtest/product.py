@@ -42,6 +42,8 @@ class Access:
     admin_token: str = field(repr=False)
     run_dir: Path
     runtime: str
+    #: Where its Ray is; empty if it runs without.
+    ray_address: str = ""
     log_files: tuple[Path, ...] = ()
 
 
@@ -59,7 +61,13 @@ def find_running(run_dir: Path) -> Access | None:
         targets = [listens[0] for name, listens in run["gateways"].items() if name not in encrypted]
         tokens = json.loads(Path(run["tokens_file"]).read_text(encoding="utf-8"))
         access = Access(
-            tuple(map(_dialled, targets)), tokens["gateway"][0], tokens["desk"][0], tokens["admin"][0], run_dir, run["runtime"]
+            tuple(map(_dialled, targets)),
+            tokens["gateway"][0],
+            tokens["desk"][0],
+            tokens["admin"][0],
+            run_dir,
+            run["runtime"],
+            run.get("ray_address", ""),
         )
     except FileNotFoundError:
         return None
@@ -157,7 +165,8 @@ class OwnProduct:
 
     def environment(self) -> dict[str, str]:
         """What processes that attach to the product's Ray must have in their environment."""
-        environment = dict(os.environ)
+        # A Ray that `up` starts asks for its token, and whoever attaches by address must be told to show it.
+        environment = {"RAY_AUTH_MODE": "token", **os.environ}
         if len(str(self.run_dir)) <= LONGEST_RAY_DIRECTORY:
             # Ray's logs beside the others, and gone with them.
             environment["RAY_TMPDIR"] = str(self.run_dir)

@@ -38,16 +38,17 @@ class Options:
 
     throughput_s: float = 10.0
     offers_s: float = 15.0
-    with_ray: bool = True
-    #: The environment in which the product's Ray is found.
+    #: Where the product's Ray is; empty if it runs without.
+    ray_address: str = ""
+    #: What processes that attach to it must have in their environment.
     environment: dict[str, str] = field(default_factory=dict)
 
 
 async def measure(target: str, tokens: dict[str, str], options: Options) -> Figures:
     """All figures, by name."""
     figures: Figures = {}
-    if options.with_ray:
-        figures |= await ray_round_trip(options.environment)
+    if options.ray_address:
+        figures |= await ray_round_trip(options.ray_address, options.environment)
     channel = grpc.aio.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
     async with channel:
         world = World(channel, tokens)
@@ -79,7 +80,7 @@ async def _measure_in(world: World, calls: Callable[[], Awaitable[float]], optio
         world, chats, options.throughput_s, IN_FLIGHT, lambda n: world.until_delivered(delivered + n)
     )
     figures["chat_events_per_s"] = rate
-    if options.with_ray:
+    if options.ray_address:
         figures["ray_calls_per_event"] = (await calls() - calls_before) / count
     for events_per_s in (100, 1_000):
         offered = await offer_latency(world, f"offer-{tag}-{events_per_s}", events_per_s, options.offers_s, chats)
@@ -106,10 +107,10 @@ async def calls_made(channel: grpc.aio.Channel, token: str) -> float:
     return float(cluster["calls"]) + sum(float(host.get("calls", 0)) for host in cluster["hosts"].values())
 
 
-async def ray_round_trip(environment: dict[str, str]) -> Figures:
+async def ray_round_trip(address: str, environment: dict[str, str]) -> Figures:
     """Bare Ray calls on the product's own Ray, from a process of their own."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cluster.onray.round_trip", "auto", stdout=asyncio.subprocess.PIPE, env=environment
+        sys.executable, "-m", "cluster.onray.round_trip", address, stdout=asyncio.subprocess.PIPE, env=environment
     )
     output, _ = await process.communicate()
     if process.returncode:
