@@ -171,10 +171,12 @@ async def run_load(options: Options, console: Console) -> dict[str, Any]:
         await asyncio.to_thread(write_evidence, directory, evidence, rest)
         report = await verify_file(access, evidence)
         document = _document(options, outcome, report, access, started)
-        if own is not None and not document["passed"]:
-            own.keep = True
-            console.print(f"the product's logs are kept in {own.run_dir}, the run's evidence in {directory}", style="dim")
-        if document["passed"]:
+        if problems or document["violations"]:
+            console.print(f"the run's evidence is kept in {directory}", style="dim")
+            if own is not None:
+                own.keep = True
+                console.print(f"the product's logs are kept in {own.run_dir}", style="dim")
+        else:
             shutil.rmtree(directory, ignore_errors=True)
     await asyncio.to_thread(_write, options, document, outcome)
     return document

@@ -10,6 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -100,7 +101,8 @@ class Conductor:
             self._say("leave")
             await self._until(self._quiet, QUIET_WITHIN_S)
             self._say("stop")
-            await asyncio.wait_for(asyncio.gather(*(program.wait() for program in self._programs)), STOPPED_WITHIN_S)
+            with suppress(TimeoutError):  # Whoever does not end by itself is ended below, and missed if it left no result.
+                await asyncio.wait_for(asyncio.gather(*(program.wait() for program in self._programs)), STOPPED_WITHIN_S)
         finally:
             await self._end()
         return self._collect(parts)

@@ -152,3 +152,5 @@ def _quit_when_told(runner: Any) -> None:
         gevent.sleep(0.2)
     # First the users, who leave their results in on_stop.
     runner.quit()
+    if runner.environment.web_ui is not None:
+        runner.environment.web_ui.stop()  # Locust's page would wait for the next run.

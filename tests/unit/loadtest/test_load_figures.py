@@ -102,7 +102,12 @@ def test_figures_of_a_run() -> None:
 
 def test_objectives() -> None:
     """A bare number is the most; a figure that is missing is missed."""
-    wanted: dict[str, Objective | float] = {"lost": 0.0, "ack_ms_p99": 100.0, "live": Objective(at_least=10), "offer_ms_p99": 5.0}
+    wanted: dict[str, Objective | float] = {
+        "lost": 0.0,
+        "ack_ms_p99": 100.0,
+        "live": Objective(at_least=10),
+        "offer_ms_p99": 5.0,
+    }
     verdicts = judge_objectives(wanted, {"lost": 0.0, "ack_ms_p99": 100.1, "live": 10.0})
     assert [True, False, True, False] == [verdict.met for verdict in verdicts]
     assert "at most 100" == verdicts[1].wanted and verdicts[3].found is None
