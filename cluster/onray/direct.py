@@ -104,12 +104,22 @@ class _Framed(asyncio.Protocol):
 class _Incoming(_Framed):
     """One caller's connection; one that shows no token is held open and told nothing, which makes it a lifeline."""
 
-    def __init__(self, token: bytes, answer: Answer) -> None:
+    def __init__(self, token: bytes, answer: Answer, listener: Listener) -> None:
         super().__init__()
         self._token = token
         self._answer = answer
+        self._listener = listener
         self._is_known = False
         self._under_way: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._listener.is_closed:  # It was on its way in when the listener closed.
+            self.close()
+        self._listener.callers.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._listener.callers.discard(self)
 
     def frame_received(self, frame: bytes) -> None:
         if self._is_known:
@@ -141,16 +151,26 @@ class Listener:
         self._answer = answer
         self._token = secrets.token_hex(16)
         self._server: asyncio.Server | None = None
+        self.callers: set[_Incoming] = set()
+        self.is_closed = False
 
     async def address(self, host: str) -> PeerAddress:
         """Where to connect to, with the token; starts listening at `host` on the first call."""
         if self._server is None:
             token = self._token.encode()
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Incoming(token, self._answer), host, 0, backlog=1024
+                lambda: _Incoming(token, self._answer, self), host, 0, backlog=1024
             )
         port: int = self._server.sockets[0].getsockname()[1]
         return PeerAddress(host, port, self._token)
+
+    def close(self) -> None:
+        """Listen no more, and end every connection."""
+        self.is_closed = True
+        if self._server is not None:
+            self._server.close()
+        for caller in list(self.callers):
+            caller.close()
 
 
 class Connection(_Framed):
