@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fuzz bench lint types format protos pages docs lock clean env env-dev
+.PHONY: help run demo test check fuzz bench load-10k load-50k lint types format protos pages docs lock clean env env-dev
 
 PY := .venv/bin/python
 PAGES := gateways/desk/web
@@ -17,8 +17,8 @@ FUZZ_SEED ?= 3
 QUESTIONS := $(wildcard ../shared/data/banking77_train.csv)
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  ARGS='…' passes options on to run, demo and bench, PYTEST_ARGS='…' to pytest."
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  ARGS='…' passes options on to run, demo, bench and load, PYTEST_ARGS='…' to pytest."
 
 run: env ## Start everything with a sample contact centre; Ctrl-C drains and stops
 	@.venv/bin/trunkline up $(ARGS)
@@ -37,6 +37,12 @@ fuzz: env-dev ## Wrong input for every parser and port, FUZZ_SECONDS a target; s
 
 bench: env-dev ## Measure; prints the figures and writes build/bench.json
 	@$(PY) -m loadtest.bench $(ARGS)
+
+load-10k: env ## Hold 10,000 live conversations for ten minutes and judge them; writes build/load-ten-thousand.*
+	@.venv/bin/trunkline load ten-thousand $(ARGS)
+
+load-50k: env ## The same with 50,000
+	@.venv/bin/trunkline load fifty-thousand $(ARGS)
 
 lint: env-dev ## ruff, and who may import whom
 	@.venv/bin/ruff check .

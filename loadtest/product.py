@@ -219,11 +219,20 @@ async def verify(access: Access, evidence: dict[str, object]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tl-evidence-") as directory:
         file = Path(directory) / "evidence.json"
         file.write_text(json.dumps(evidence, ensure_ascii=False), encoding="utf-8")
-        command = (*TRUNKLINE, "verify", "--json", "--run-dir", str(access.run_dir), "--evidence", str(file))
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        output, errors = await process.communicate()
+        return await verify_file(access, file)
+
+
+async def verify_file(access: Access, evidence: Path) -> dict[str, Any]:
+    """The same with evidence that stands in a file.
+
+    Raises:
+        ProductUnusable: it could not be judged.
+    """
+    command = (*TRUNKLINE, "verify", "--json", "--run-dir", str(access.run_dir), "--evidence", str(evidence))
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    output, errors = await process.communicate()
     try:
         report: dict[str, Any] = json.loads(output)
         report["violations"]  # an error document has none

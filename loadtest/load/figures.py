@@ -1,0 +1,109 @@
+"""A run's figures: one flat object of numbers by name, which objectives, reports and benchmarks read.
+
+Kept: a figure that could not be measured is left out, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from loadtest.load.histogram import Histogram
+from loadtest.load.processes import Use
+from loadtest.load.promises import Judged
+from loadtest.load.recorder import Recorder
+from loadtest.load.scenario import Scenario
+
+Figures = dict[str, float]
+#: Durations of the recorder that become figures.
+MEASURED = ("ack", "arrival_ack", "message_ack", "desk_ack", "offer", "delivery", "admin", "refusal", "generator_lag")
+COUNTED = (
+    "arrivals", "accepted", "refused", "refused_wrongly", "served", "ended", "abandoned", "offers", "rang_out",
+    "messages_sent", "messages_delivered", "messages_put_off", "crossed", "reconnected", "doubled_assignments",
+    "admin_asked", "admin_failed",
+)  # fmt: skip
+CPU_KINDS = ("generator", "gateway", "host", "store", "supervisor", "ray", "front")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a run that goes on: seconds from its begin, live conversations, what each kind of process has used."""
+
+    at_s: float
+    live: int
+    unsettled: int
+    used: Mapping[str, Use]
+
+
+def figures_of(recorder: Recorder, judged: Judged, looks: Sequence[Look], scenario: Scenario) -> Figures:
+    """Everything that was measured, counted and judged from outside."""
+    windows_s = scenario.windows_s()
+    found: Figures = {name: float(recorder.counts[name]) for name in COUNTED}
+    for name in MEASURED:
+        if name in recorder.measures:
+            found |= _of_histogram(name, recorder.measures[name])
+    found |= {"lost": judged.lost, "doubled": judged.doubled + found.pop("doubled_assignments"), "unended": judged.unended}
+    measured = [look for look in looks if any(begin <= look.at_s <= end for begin, end in windows_s)]
+    if measured:
+        found["live_max"] = max(look.live for look in measured)
+        found["live_mean"] = sum(look.live for look in measured) / len(measured)
+        found["unsettled_max"] = max(look.unsettled for look in measured)
+        found |= _of_processes(looks, measured)
+    for figure, name in (("arrivals_on_disk_s", "arrival_ack"), ("arrivals_decided_s", "offer")):
+        if name in recorder.spans:
+            first, last = recorder.spans[name]
+            found[figure] = (last - first) / 1000
+    for phase, begin, end in scenario.named_s():
+        found |= _of_phase(phase, recorder, begin, end)
+    lasts_s = sum(end - begin for begin, end in windows_s)
+    for name in ("accepted", "messages_sent"):
+        of_windows = sum(
+            counts[name] for second, counts in recorder.rates.items() if any(begin <= second < end for begin, end in windows_s)
+        )
+        found[f"{name}_per_s"] = of_windows / lasts_s if lasts_s else 0.0
+    return {name: round(float(value), 3) for name, value in found.items()}
+
+
+def _of_phase(phase: str, recorder: Recorder, begin: float, end: float) -> Figures:
+    """One phase's own, by whole seconds."""
+    found: Figures = {}
+    for name in ("ack", "offer"):
+        together = Histogram()
+        for second, measures in recorder.seconds.items():
+            if begin <= second < end and name in measures:
+                together.merge(measures[name])
+        if together.count:
+            found[f"{phase}_{name}_ms_p50"] = together.percentile_ms(0.5)
+            found[f"{phase}_{name}_ms_p99"] = together.percentile_ms(0.99)
+    for name in ("accepted", "refused"):
+        found[f"{phase}_{name}"] = sum(of[name] for second, of in recorder.rates.items() if begin <= second < end)
+    return found
+
+
+def _of_histogram(name: str, measured: Histogram) -> Figures:
+    return {
+        f"{name}_ms_p50": measured.percentile_ms(0.5),
+        f"{name}_ms_p99": measured.percentile_ms(0.99),
+        f"{name}_ms_max": measured.greatest_ms,
+    }
+
+
+def _of_processes(looks: Sequence[Look], measured: Sequence[Look]) -> Figures:
+    """Cores taken over the measured time, highest memory, and what a live conversation adds to the hosts."""
+    found: Figures = {}
+    first, last = measured[0], measured[-1]
+    passed_s = last.at_s - first.at_s
+    for kind in CPU_KINDS:
+        if passed_s > 0 and kind in first.used and kind in last.used:
+            found[f"{kind}_cores"] = (last.used[kind].cpu_s - first.used[kind].cpu_s) / passed_s
+        if kind in last.used:
+            found[f"{kind}_rss_mb_max"] = max(look.used[kind].rss_bytes for look in measured if kind in look.used) / 1e6
+    before, most = looks[0], max(measured, key=lambda look: look.live)
+    grown = most.live - before.live
+    if grown >= LEAST_GROWTH and "host" in before.used and "host" in most.used:
+        found["host_bytes_per_session"] = (most.used["host"].rss_bytes - before.used["host"].rss_bytes) / grown
+    return found
+
+
+#: With fewer conversations more, a host's memory moves for other reasons.
+LEAST_GROWTH = 1_000
