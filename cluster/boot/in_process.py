@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from cluster.edge.server import Server, open_server
@@ -19,7 +20,7 @@ class InProcess:
         self.cluster = LocalCluster(
             self._store, spec.catalogue(), spec.placement(), options=spec.supervisor, host_options=spec.hosts
         )
-        self._servers: list[Server] = []
+        self.servers: dict[str, Server] = {}
 
     async def start(self) -> None:
         """Start the supervisor and hosts."""
@@ -27,14 +28,20 @@ class InProcess:
 
     async def start_gateway(self, name: str, factory: str, settings: dict[str, Any]) -> None:
         """Open a gateway's server; raises `StartupFailed`."""
-        edge = self.cluster.start_edge(name)
         cluster = self.cluster
+        edge = cluster.start_edge(name)
         operations = Operations(self._store, cluster.transport, cluster.placement, edge.dispatch.routes, cluster.catalogue)
-        self._servers.append(await open_server(factory, name, settings, edge, operations))
+        self.servers[name] = await open_server(factory, name, settings, edge, operations)
+        cluster.reopeners[name] = partial(self._reopen, name, factory, settings)
 
     async def stop(self) -> None:
         """Drain gateways, end hosts, close the store."""
-        for server in self._servers:
+        for server in self.servers.values():
             await server.drain()
         await self.cluster.stop()
         await self._store.close()
+
+    async def _reopen(self, name: str, factory: str, settings: dict[str, Any]) -> None:
+        await self.servers.pop(name).drain()
+        await self.cluster.kill_edge(name)
+        await self.start_gateway(name, factory, settings)

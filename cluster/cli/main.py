@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from cluster.cli import actor_commands, config_commands
+from cluster.cli import actor_commands, config_commands, fleet_commands
 from cluster.cli.doctor_command import doctor
+from cluster.cli.fleet_commands import drain, upgrade
 from cluster.cli.group import RootGroup
 from cluster.cli.run_commands import down, up
 from cluster.cli.status_command import status
@@ -25,6 +26,9 @@ app.command()(up)
 app.command()(down)
 app.command()(status)
 app.command()(doctor)
+app.command()(drain)
+app.command()(upgrade)
+app.add_typer(fleet_commands.app, name="hosts")
 app.add_typer(config_commands.app, name="config")
 app.add_typer(actor_commands.app, name="actors")
 app.command()(trace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import Any
 
 import ray
@@ -28,6 +29,7 @@ ACTOR_OPTIONS: dict[str, Any] = {
     "max_concurrency": 5_000,
 }
 START_TIMEOUT_S = 60.0
+ANSWERED_WITHIN_S = 0.2
 
 
 class RayLauncher:
@@ -56,6 +58,11 @@ class RayLauncher:
         except PeerGone:
             return
         self._transport.forget(name)
+
+    async def restart(self, peer: str) -> None:
+        handle = self._transport.handle(peer)
+        # Killed, it is started again by Ray. Soon, not now: whoever asked must hear the answer first.
+        asyncio.get_running_loop().call_later(ANSWERED_WITHIN_S, partial(ray.kill, handle, no_restart=False))
 
     async def wait_for_death(self, name: str) -> None:
         """Return at the first sign: its connection closed, or Ray says so."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -38,7 +39,7 @@ class Seen:
 class Traffic:
     """Customers and agents of a test."""
 
-    def __init__(self, target: str, tokens: dict[str, str], agents: int, name: str) -> None:
+    def __init__(self, target: str | Sequence[str], tokens: dict[str, str], agents: int, name: str) -> None:
         self.seen = Seen()
         self._name = name
         self._agents = [f"bench-{number:02d}" for number in range(1, agents + 1)]
