@@ -54,7 +54,6 @@ class Faults:
             "foul_network": self._foul_network,
             "foul_store": self._foul_store,
             "drain_host": self._drain_host,
-            "restart_host": self._restart_host,
             "join_host": self._join_host,
             "lose_machine": self._lose_machine,
         }
@@ -300,16 +299,12 @@ class Faults:
     # -- on purpose -----------------------------------------------------------------------------------------------
 
     async def _drain_host(self) -> None:
+        """Every other time the host is to come back."""
         name = self._some_host()
         if name is not None and not name.startswith("pin:") and len(self.world.plant.hosts) > 2:
-            self.tell(f"drain {name}")
-            await self._ask_supervisor("drain", name)
-
-    async def _restart_host(self) -> None:
-        name = self._some_host()
-        if name is not None:
-            self.tell(f"restart {name}")
-            await self._ask_supervisor("restart", name)
+            method = "restart" if self.counts["drain_host"] % 2 == 0 else "drain"
+            self.tell(f"{method} {name}")
+            await self._ask_supervisor(method, name)
 
     async def _join_host(self) -> None:
         if self._joined < 2:
