@@ -65,7 +65,7 @@ class LocalCluster:
         self.held_down: set[str] = set()
         #: Gateway -> opens it anew; entered by whoever opened its server.
         self.reopeners: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
-        self._begun = False
+        self._run = uuid.uuid4().hex[:12]
         self._restarts: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> LocalCluster:
@@ -77,8 +77,8 @@ class LocalCluster:
 
     async def start_supervisor(self) -> None:
         """Start a supervisor, the first one or the next after `kill_supervisor`."""
-        supervisor = Supervisor(self.store, self.transport, self, self.placement, self.options, resumes=self._begun)
-        self.supervisor, self._begun = supervisor, True
+        supervisor = Supervisor(self.store, self.transport, self, self.placement, self.options, self._run)
+        self.supervisor = supervisor
         await supervisor.start()
         # Not before: it would answer from an empty table, and store that for the true one.
         self._registry.add(SUPERVISOR, supervisor)

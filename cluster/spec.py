@@ -23,6 +23,10 @@ class ClusterSpec:
     hosts: HostOptions = field(default_factory=HostOptions)
     supervisor: SupervisorOptions = field(default_factory=SupervisorOptions)
     log_level: str = "INFO"
+    #: Names this run of the cluster; another one each time that it is brought up.
+    run: str = field(default_factory=lambda: new_incarnation())
+    #: CPUs that each host reserves in Ray.
+    host_cpus: float = 0
 
     def placement(self) -> Placement:
         return Placement(self.shards, self.pinned_kinds)

@@ -108,7 +108,7 @@ class SupervisorActor:
         transport = RayTransport(spec.name)
         launcher = RayLauncher(spec, transport, HostActor)
         store = connect(spec.store_url, spec.name)
-        supervisor = Supervisor(store, transport, launcher, spec.placement(), spec.supervisor, resumes=_was_here_before())
+        supervisor = Supervisor(store, transport, launcher, spec.placement(), spec.supervisor, spec.run)
         try:
             await supervisor.start()
         except BaseException:
@@ -157,8 +157,3 @@ class GatewayActor:
         operations = Operations(store, transport, placement, edge.dispatch.routes, catalogue)
         self._server = await open_server(self._factory, self._name, self._settings, edge, operations)
         return edge
-
-
-def _was_here_before() -> bool:
-    """Whether Ray restarted this actor after its process ended."""
-    return bool(ray.get_runtime_context().was_current_actor_reconstructed)

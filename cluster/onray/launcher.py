@@ -15,10 +15,12 @@ from cluster.errors import PeerGone
 from cluster.onray.lifeline import wait_for_end
 from cluster.onray.transport import NAMESPACE, RayTransport, actor_name
 from cluster.spec import ClusterSpec
+from cluster.supervisor.plan import PINNED_HOST_PREFIX
 
 log = structlog.get_logger("launcher")
 
-#: Ray retries nothing (our own numbers do), restarts for ever, and reserves no CPU: hosts share the machine's cores.
+#: Ray retries nothing (our own numbers do), restarts for ever, and reserves no CPU: processes share the machine's
+#: cores, unless the layout says that a host has some to itself.
 ACTOR_OPTIONS: dict[str, Any] = {
     "lifetime": "detached",
     "namespace": NAMESPACE,
@@ -50,6 +52,8 @@ class RayLauncher:
     def launch(self, name: str) -> None:
         """Have the host's process started, unless it runs, without waiting for it."""
         options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": "SPREAD"}
+        if not name.startswith(PINNED_HOST_PREFIX):
+            options["num_cpus"] = self._spec.host_cpus
         self._host_actor.options(**options).remote(name, self._spec)
 
     async def stop_host(self, name: str) -> None:

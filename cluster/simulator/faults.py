@@ -299,12 +299,10 @@ class Faults:
     # -- on purpose -----------------------------------------------------------------------------------------------
 
     async def _drain_host(self) -> None:
-        """Every other time the host is to come back."""
         name = self._some_host()
         if name is not None and not name.startswith("pin:") and len(self.world.plant.hosts) > 2:
-            method = "restart" if self.counts["drain_host"] % 2 == 0 else "drain"
-            self.tell(f"{method} {name}")
-            await self._ask_supervisor(method, name)
+            self.tell(f"drain {name}")
+            await self._ask_supervisor("drain", name)
 
     async def _join_host(self) -> None:
         if self._joined < 2:

@@ -31,8 +31,11 @@ STORE_RETRY_S = 0.1
 class Board:
     """`table` is what was stored last. `superseded` is called once another supervisor turns out to have taken over."""
 
-    def __init__(self, store: Store, transport: Transport, superseded: Callable[[], None]) -> None:
+    def __init__(self, store: Store, transport: Transport, superseded: Callable[[], None], run: str) -> None:
         self.table = ShardTable(0, {}, {}, [])
+        #: Whether an earlier supervisor of the same run stored the table that was taken over.
+        self.resumes = False
+        self._run = run
         self._store = store
         self._transport = transport
         self._superseded = superseded
@@ -43,9 +46,10 @@ class Board:
         while True:
             version, content = await patiently(partial(self._store.read_document, TABLE))
             found = table_decoder.decode(content) if content else self.table
-            table = replace(found, version=found.version + 1, term=found.term + 1)
+            table = replace(found, version=found.version + 1, term=found.term + 1, run=self._run)
             if await patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
                 self.table = table
+                self.resumes = bool(self._run) and found.run == self._run
                 return
 
     async def publish(
@@ -60,7 +64,7 @@ class Board:
                 if stored.term > self.table.term:
                     await self._resign(stored.term)
                 number = max(number, stored.version + 1)  # Ours already, if the reply to storing it was lost.
-            table = ShardTable(number, shards, hosts, gateways, members, self.table.term)
+            table = ShardTable(number, shards, hosts, gateways, members, self.table.term, self._run)
             if await patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
                 break
         self.table = table

@@ -81,17 +81,16 @@ class Supervisor:
         launcher: Launcher,
         placement: Placement,
         options: SupervisorOptions,
-        resumes: bool = False,
+        run: str = "",
     ) -> None:
-        """`resumes`: an earlier supervisor of this same run ended, so hosts that were drained stay away."""
+        """`run` names the run of the cluster that this supervisor serves, like those before it in the same run."""
         self._store = store
         self._transport = transport
         self._launcher = launcher
         self._placement = placement
         self._options = options
-        self._board = Board(store, transport, self._resign)
+        self._board = Board(store, transport, self._resign, run)
         self._alive: dict[str, HostReport] = {}
-        self._resumes = resumes
         #: Every host that joined and was not dismissed, in order of preference.
         self._members: dict[str, None] = {}
         self._draining: dict[str, None] = {}
@@ -121,7 +120,7 @@ class Supervisor:
     async def start(self) -> None:
         """Take over from an earlier supervisor if there was one, and place every shard."""
         await self._board.take_over()
-        begun_with = [] if self._resumes and self._table.members else host_names(self._options)
+        begun_with = [] if self._board.resumes and self._table.members else host_names(self._options)
         self._members = dict.fromkeys([*begun_with, *self._table.members])
         await asyncio.gather(*(self._enlist(name) for name in self._members))
         await self._decide()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -13,7 +15,6 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from cluster.store.server_program import find_server_program
-from tests.ports import free_port
 
 SETTINGS = {
     "bind": "127.0.0.1",
@@ -24,6 +25,19 @@ SETTINGS = {
     "repl-ping-replica-period": "1",
 }
 SLOTS = 16_384
+
+
+def quiet_port() -> int:
+    """A free port below those that systems give to outgoing connections: many servers start here, and one that is killed
+    must find its own again."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Valkeys:
@@ -52,13 +66,13 @@ class Valkeys:
 
     async def start(self, **settings: object) -> int:
         """Start a server with further settings (`_` for `-`); returns its port."""
-        port = free_port()
+        port = quiet_port()
         await self._spawn(port, {**SETTINGS, **{name.replace("_", "-"): value for name, value in settings.items()}})
         return port
 
     async def start_sentinel(self, service: str, primary: int) -> int:
         """Start a Sentinel that alone decides when the primary has failed."""
-        port = free_port()
+        port = quiet_port()
         lines = [f"monitor {service} 127.0.0.1 {primary} 1", f"down-after-milliseconds {service} 500"]
         lines.append(f"failover-timeout {service} 3000")
         await self._spawn(port, {"bind": "127.0.0.1"}, ["--sentinel"], [f"sentinel {line}" for line in lines])
@@ -89,7 +103,7 @@ class Valkeys:
         return ports
 
     async def _start_node(self) -> int:
-        bus = free_port()
+        bus = quiet_port()
         settings = {"cluster_enabled": "yes", "cluster_port": bus, "cluster_node_timeout": 1000}
         return await self.start(**settings, cluster_replica_validity_factor=0)
 
