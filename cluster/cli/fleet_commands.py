@@ -41,6 +41,8 @@ app = typer.Typer(no_args_is_help=True, help="Add hosts to a running cluster.")
 TIMEOUT_S = 120.0
 POLL_S = 0.2
 SUPERVISOR = "supervisor"
+#: How a call ends whose gateway ends meanwhile.
+CUT_OFF = frozenset({"UNAVAILABLE", "CANCELLED"})
 
 
 class NotBack(TrunklineError):
@@ -183,18 +185,24 @@ def _restart_gateway(access: GatewayAccess) -> None:
 
     with _client(access) as client:
         before = client.status()
-        client.restart()
+        try:
+            client.restart()
+        except CallFailed as failed:
+            # The answer may be cut off with the process that gives it; whether there is a next one is seen below.
+            if failed.code not in CUT_OFF:
+                raise
 
     def is_back() -> bool:
         try:
             with _client(access) as client:
                 status = client.status()
         except CallFailed as failed:
-            if failed.code == "UNAVAILABLE":
+            if failed.code in CUT_OFF:
                 return False
             raise
         is_next = status.started_at > before.started_at
-        return is_next and status.centre_version >= before.centre_version and MessageToDict(status.cluster)["table_version"] > 0
+        known = MessageToDict(status.cluster)["table_version"]
+        return is_next and status.centre_version >= before.centre_version and known > 0
 
     _await(access.target, is_back)
 

@@ -46,7 +46,7 @@ class Valkeys:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._processes: dict[int, asyncio.subprocess.Process] = {}
-        self._clients: dict[int, Redis] = {}
+        self._clients: dict[int, Any] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,7 +57,7 @@ class Valkeys:
         for port in list(self._processes):
             await self.kill(port)
 
-    def client(self, port: int) -> Redis:
+    def client(self, port: int) -> Any:
         """A client of one server."""
         client = self._clients.get(port)
         if client is None:
@@ -126,7 +126,7 @@ class Valkeys:
         """Whether the server is a primary with so many replicas that have caught up and say so."""
         found = await self.client(port).info("replication")
         heard = [found.get(f"slave{at}", {}).get("offset", 0) > 0 for at in range(found.get("connected_slaves", 0))]
-        return found["role"] == "master" and sum(heard) >= count
+        return bool(found["role"] == "master" and sum(heard) >= count)
 
     async def until(self, condition: Callable[[], Awaitable[Any]], timeout_s: float = 30.0) -> None:
         """Wait until the condition holds; a server that does not answer does not hold it."""
