@@ -173,8 +173,7 @@ def _hosts(client: AdminClient) -> list[str]:
 def _restart_supervisor(client: AdminClient) -> None:
     before = _cluster(client)
     client.restart(SUPERVISOR)
-    # It puts a new term on the table, which thus grows, and tells every gateway.
-    _await(SUPERVISOR, lambda: _cluster(client)["table_version"] > before["table_version"])
+    _await(SUPERVISOR, lambda: _cluster(client)["term"] > before["term"])
 
 
 def _restart_gateway(access: GatewayAccess) -> None:
@@ -185,18 +184,16 @@ def _restart_gateway(access: GatewayAccess) -> None:
 
     with _client(access) as client:
         before = client.status()
-        try:
-            client.restart()
-        except CallFailed as failed:
-            # The answer may be cut off with the process that gives it; whether there is a next one is seen below.
-            if failed.code not in CUT_OFF:
-                raise
 
     def is_back() -> bool:
         try:
             with _client(access) as client:
                 status = client.status()
+                if status.started_at == before.started_at:
+                    client.restart()
+                    return False
         except CallFailed as failed:
+            # The process that answers is the one that ends; or the supervisor, who ends it, was away: asked again.
             if failed.code in CUT_OFF:
                 return False
             raise

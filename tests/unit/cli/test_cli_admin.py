@@ -31,7 +31,7 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
         self.requests: list[pb.ApplyConfigRequest] = []
         self.calls: list[str] = []
         self.started_at = 1
-        self.table_version = 7
+        self.term = 3
 
     def _admit(self, context: Any) -> None:
         if dict(context.invocation_metadata()).get("authorization") != f"Bearer {TOKEN}":
@@ -41,7 +41,7 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
         self._admit(context)
         cluster = Struct()
         cluster.update({"hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": {"shards": 0}}})
-        cluster.update({"table_version": self.table_version})
+        cluster.update({"table_version": 7, "term": self.term})
         link = pb.LinkStatus(
             link="webchat-1", service="gateway", received=12, acknowledged=10, opened_at=1, capabilities=["text"]
         )
@@ -88,7 +88,7 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
     def Restart(self, request: pb.RestartRequest, context: Any) -> pb.RestartResponse:
         self._admit(context)
         self.calls.append(f"restart {request.part}")
-        self.table_version += request.part == "supervisor"
+        self.term += request.part == "supervisor"
         self.started_at += not request.part
         return pb.RestartResponse()
 
@@ -165,7 +165,7 @@ def test_status_as_json(run_dir: Path) -> None:
         status["centre_version"],
         status["run"]["programs"],
     ), "gateway and run"
-    assert {"hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": {"shards": 0}}, "table_version": 7} == status[
+    assert {"hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": {"shards": 0}}, "table_version": 7, "term": 3} == status[
         "cluster"
     ], "hosts"
     assert ("webchat-1", ["text"]) == (status["links"][0]["link"], status["links"][0]["capabilities"]), "links"
