@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench lint types format protos pages docs lock clean env env-dev
+.PHONY: help run demo test check fuzz bench lint types format protos pages docs lock clean env env-dev
 
 PY := .venv/bin/python
 PAGES := gateways/desk/web
@@ -11,6 +11,8 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 	$(ARGS) pyproject.toml --group build
 ARGS ?=
 PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 3
 # Real questions, where they lie beside the project; else those that come with the product.
 QUESTIONS := $(wildcard ../shared/data/banking77_train.csv)
 
@@ -29,6 +31,9 @@ check: lint types ## The quick checks and tests, under 3 minutes
 
 test: lint types ## Everything: also drift, integration, Ray, browser and chaos tests
 	@$(PY) -m pytest tests $(PYTEST_ARGS)
+
+fuzz: env-dev ## Wrong input for every parser and port, FUZZ_SECONDS a target; see docs/how-to/fuzz.md
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(PY) -m pytest tests/fuzz --timeout=0 $(PYTEST_ARGS)
 
 bench: env-dev ## Measure; prints the figures and writes build/bench.json
 	@$(PY) -m loadtest.bench $(ARGS)

@@ -76,6 +76,12 @@ class Placement:
                 self._known[key] = shard
         return shard
 
+    def is_shard(self, name: str) -> bool:
+        """Whether a shard could have this name, which a peer may have made up."""
+        if name.isascii() and name.isdecimal() and len(name) < 10:
+            return int(name) < self.shards and name == str(int(name))
+        return kind_of(name) in self.pinned_kinds
+
     def hashed_shards(self) -> list[ShardId]:
         """Every shard that exists from the start, in order."""
         return [ShardId(str(number)) for number in range(self.shards)]

@@ -11,6 +11,7 @@ from typing import Any, Union
 import msgspec
 
 from actors.actor import Event, Fired, Message, Record
+from cluster.decoding import Decoder
 
 _encoder = msgspec.msgpack.Encoder()
 #: Encodes any message, record, event or wire struct.
@@ -28,9 +29,9 @@ class Codec:
     def __init__(
         self, messages: Iterable[type[Message]], records: Iterable[type[Record]], events: Iterable[type[Event]]
     ) -> None:
-        self._message = _union_decoder([Fired, *messages])
-        self._record = _union_decoder(records)
-        self._event = _union_decoder(events)
+        self._message: Decoder[Message] = _union_decoder([Fired, *messages])
+        self._record: Decoder[Record] = _union_decoder(records)
+        self._event: Decoder[Event] = _union_decoder(events)
 
     def message(self, body: bytes | msgspec.Raw) -> Message:
         """Decode one message.
@@ -38,17 +39,17 @@ class Codec:
         Raises:
             msgspec.DecodeError: the bytes are no message of this catalogue.
         """
-        return self._message.decode(body)  # type: ignore[no-any-return]  # a union built at run time
+        return self._message.decode(body)
 
     def record(self, body: bytes | msgspec.Raw) -> Record:
         """Decode one record; raises `msgspec.DecodeError`."""
-        return self._record.decode(body)  # type: ignore[no-any-return]
+        return self._record.decode(body)
 
     def event(self, body: bytes | msgspec.Raw) -> Event:
         """Decode one event; raises `msgspec.DecodeError`."""
-        return self._event.decode(body)  # type: ignore[no-any-return]
+        return self._event.decode(body)
 
 
-def _union_decoder(types: Iterable[type]) -> msgspec.msgpack.Decoder[Any]:
+def _union_decoder(types: Iterable[type]) -> Decoder[Any]:
     unique = tuple(dict.fromkeys(types))
-    return msgspec.msgpack.Decoder(Union[unique] if unique else Any)  # noqa: UP007  # a union of a tuple of types
+    return Decoder(Union[unique] if unique else Any)  # noqa: UP007  # a union of a tuple of types

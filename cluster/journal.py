@@ -10,6 +10,7 @@ import msgspec
 from actors import events as _events
 from actors.actor import Event
 from actors.address import Address
+from cluster.decoding import Decoder
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -48,7 +49,7 @@ EVENT_TYPES = tuple(
     value for value in vars(_events).values() if isinstance(value, type) and issubclass(value, Event) and value is not Event
 )
 
-_entry_decoder = msgspec.msgpack.Decoder(JournalEntry)
+_entry_decoder: Decoder[JournalEntry] = Decoder(JournalEntry)
 _encoder = msgspec.msgpack.Encoder()
 
 

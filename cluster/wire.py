@@ -21,6 +21,7 @@ import msgspec
 
 from actors.actor import Refusal
 from actors.address import Address, ShardId
+from cluster.decoding import Decoder
 
 WIRE_FORMAT = 1
 EPOCH_SHIFT = 32
@@ -195,13 +196,13 @@ class SupervisorReport(msgspec.Struct, frozen=True, array_like=True):
     hosts: list[HostReport]
 
 
-outbox_decoder = msgspec.msgpack.Decoder(list[OutboxItem])
-mark_decoder = msgspec.msgpack.Decoder(Mark)
-delivery_decoder = msgspec.msgpack.Decoder(Delivery)
-receipt_decoder = msgspec.msgpack.Decoder(Receipt)
-push_decoder = msgspec.msgpack.Decoder(Push)
-push_receipt_decoder = msgspec.msgpack.Decoder(PushReceipt)
-link_news_decoder = msgspec.msgpack.Decoder(LinkNews)
-table_decoder = msgspec.msgpack.Decoder(ShardTable)
-report_decoder = msgspec.msgpack.Decoder(HostReport)
-supervisor_report_decoder = msgspec.msgpack.Decoder(SupervisorReport)
+outbox_decoder: Decoder[list[OutboxItem]] = Decoder(list[OutboxItem])
+mark_decoder: Decoder[Mark] = Decoder(Mark)
+delivery_decoder: Decoder[Delivery] = Decoder(Delivery)
+receipt_decoder: Decoder[Receipt] = Decoder(Receipt)
+push_decoder: Decoder[Push] = Decoder(Push)
+push_receipt_decoder: Decoder[PushReceipt] = Decoder(PushReceipt)
+link_news_decoder: Decoder[LinkNews] = Decoder(LinkNews)
+table_decoder: Decoder[ShardTable] = Decoder(ShardTable)
+report_decoder: Decoder[HostReport] = Decoder(HostReport)
+supervisor_report_decoder: Decoder[SupervisorReport] = Decoder(SupervisorReport)

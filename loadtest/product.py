@@ -42,6 +42,8 @@ class Access:
     admin_token: str = field(repr=False)
     run_dir: Path
     runtime: str
+    #: Where its Ray is; empty if it runs without.
+    ray_address: str = ""
     log_files: tuple[Path, ...] = ()
 
 
@@ -59,7 +61,13 @@ def find_running(run_dir: Path) -> Access | None:
         targets = [listens[0] for name, listens in run["gateways"].items() if name not in encrypted]
         tokens = json.loads(Path(run["tokens_file"]).read_text(encoding="utf-8"))
         access = Access(
-            tuple(map(_dialled, targets)), tokens["gateway"][0], tokens["desk"][0], tokens["admin"][0], run_dir, run["runtime"]
+            tuple(map(_dialled, targets)),
+            tokens["gateway"][0],
+            tokens["desk"][0],
+            tokens["admin"][0],
+            run_dir,
+            run["runtime"],
+            run.get("ray_address", ""),
         )
     except FileNotFoundError:
         return None
@@ -74,12 +82,21 @@ class OwnProduct:
     """A product in a directory of its own, without adapters. Use as an async context manager; gives its `Access`."""
 
     def __init__(
-        self, runtime: str, *, literal: bool = False, centre: str | None = None, settings: dict[str, str] | None = None
+        self,
+        runtime: str,
+        *,
+        literal: bool = False,
+        centre: str | None = None,
+        settings: dict[str, str] | None = None,
+        gateway_factory: str = "gateways.server.factory:open_gateway",
+        environment: dict[str, str] | None = None,
     ) -> None:
         self._runtime = runtime
         self._literal = literal
         self._centre = centre
         self._more = settings or {}
+        self._gateway_factory = gateway_factory
+        self._environment = environment or {}
         self._process: asyncio.subprocess.Process | None = None
         self.run_dir = Path(tempfile.mkdtemp(prefix="tl-demo-"))
         #: After a failure the directory is kept, for its logs.
@@ -148,7 +165,7 @@ class OwnProduct:
             "ray": "{address: local}",
             "pinned_kinds": LITERAL_KINDS if self._literal else "[]",
             "store": "{url: embedded}",
-            "gateways": f'[{{name: gateway-1, listen: "127.0.0.1:{_free_port()}"}}]',
+            "gateways": f'[{{name: gateway-1, listen: "127.0.0.1:{_free_port()}", factory: "{self._gateway_factory}"}}]',
             "programs": "[]",
             "centre": centre,
             "run_dir": str(self.run_dir),
@@ -157,7 +174,8 @@ class OwnProduct:
 
     def environment(self) -> dict[str, str]:
         """What processes that attach to the product's Ray must have in their environment."""
-        environment = dict(os.environ)
+        # A Ray that `up` starts asks for its token, and whoever attaches by address must be told to show it.
+        environment = {"RAY_AUTH_MODE": "token", **os.environ, **self._environment}
         if len(str(self.run_dir)) <= LONGEST_RAY_DIRECTORY:
             # Ray's logs beside the others, and gone with them.
             environment["RAY_TMPDIR"] = str(self.run_dir)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -133,10 +134,10 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
     try:
         server, store_url = await _start_store(layout, announce, stack)
     finally:
-        await attached
+        ray_address = await attached
     spec = spec_of(settings, store_url)
     running = Running(layout, spec, server, secrets)
-    _claim_run_directory(running, stack)
+    _claim_run_directory(running, ray_address, stack)
     runtime = _runtime(spec, settings)
     stack.push_async_callback(runtime.stop)
     gateways = [
@@ -152,16 +153,19 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
     return running
 
 
-async def _attach_ray(settings: LayoutModel, announce: Announce, stack: AsyncExitStack) -> None:
+async def _attach_ray(settings: LayoutModel, announce: Announce, stack: AsyncExitStack) -> str:
+    """Returns Ray's address; empty in other runtimes."""
     if settings.runtime != "ray":
-        return
+        return ""
     # Imported only where Ray is used: it costs seconds.
     from cluster.onray.cluster import start_ray, stop_ray
 
     address = settings.ray.address
     announce("starting Ray" if address == "local" else f"attaching to Ray at {address}")
-    await asyncio.to_thread(start_ray, address, object_store_mb=settings.ray.object_store_mb, dashboard=settings.ray.dashboard)
+    start = partial(start_ray, address, object_store_mb=settings.ray.object_store_mb, dashboard=settings.ray.dashboard)
+    found: str = await asyncio.to_thread(start)
     stack.push_async_callback(asyncio.to_thread, stop_ray)
+    return found
 
 
 async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack) -> tuple[EmbeddedServer | None, str]:
@@ -247,7 +251,7 @@ async def _first_centre(layout: Layout, secrets: Secrets) -> int:
     return await apply_first_centre(gateway.listen[0], secrets.token("admin"), source)
 
 
-def _claim_run_directory(running: Running, stack: AsyncExitStack) -> None:
+def _claim_run_directory(running: Running, ray_address: str, stack: AsyncExitStack) -> None:
     layout, settings = running.layout, running.layout.settings
     run = RunFile(
         pid=os.getpid(),
@@ -260,7 +264,7 @@ def _claim_run_directory(running: Running, stack: AsyncExitStack) -> None:
         tokens_file=str(running.secrets.tokens_file),
         shards=settings.shards,
         pinned_kinds=list(settings.pinned_kinds),
-        ray_address=settings.ray.address if settings.runtime == "ray" else "",
+        ray_address=ray_address,
         plugins=list(settings.plugins),
         tls_gateways=[gateway.name for gateway in settings.gateways if gateway.tls is not None],
         data_dir=str(layout.data_path) if running.store is not None else "",

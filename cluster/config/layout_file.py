@@ -150,7 +150,7 @@ def _override(document: Document, steps: list[str], text: str, origin: str) -> l
     except ConfigProblems as error:
         return [Problem(origin, place, "", problem.problem, problem.write) for problem in error.problems]
     _mark_origin(node, origin)
-    path = tuple(int(step) if step.isdigit() else step for step in steps)
+    path = tuple(int(step) if step.isascii() and step.isdigit() and len(step) < 10 else step for step in steps)
     try:
         document.replace((*SECTION, *path), node)
     except (LookupError, TypeError):

@@ -85,6 +85,9 @@ class Dispatch:
 
     def acknowledge(self, shard: ShardId, link: str, number: int) -> None:
         """Let a shard forget its commands for the link up to `number`."""
+        if not self._placement.is_shard(shard):
+            # An adapter may name any source; what can be no shard would be kept here for ever and told to nobody.
+            return
         self._acks[shard, link] = max(number, self._acks.get((shard, link), 0))
         self._route_ack(shard, link)
 

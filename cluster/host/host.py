@@ -21,6 +21,7 @@ from actors.actor import Actor
 from actors.address import Placement, ShardId, is_pinned
 from cluster.clock import Clock
 from cluster.codec import Codec, encode
+from cluster.decoding import Decoder
 from cluster.host.outlets import Outlets
 from cluster.shard.inbox import Input, InputGroup
 from cluster.shard.shard import Shard
@@ -59,7 +60,7 @@ class StoreRestarted(Exception):  # what happened, not what went wrong
         self.life = life
 
 
-assignment_decoder = msgspec.msgpack.Decoder(Assignment)
+assignment_decoder: Decoder[Assignment] = Decoder(Assignment)
 
 
 @dataclass(frozen=True, slots=True)

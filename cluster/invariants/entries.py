@@ -9,6 +9,7 @@ from typing import Any, Final, Union
 
 import msgspec
 
+from cluster.decoding import Decoder
 from cluster.journal import EVENT_TYPES, FORMAT, Change, decode_entry
 
 _AnyEvent: Any = Union[EVENT_TYPES]  # noqa: UP007  # built from a tuple, which `|` cannot do
@@ -28,8 +29,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     received: dict[str, int]
 
 
-_decoder: Final = msgspec.msgpack.Decoder(Entry)
-_event_decoder: Final = msgspec.msgpack.Decoder(_AnyEvent)
+_decoder: Final[Decoder[Entry]] = Decoder(Entry)
+_event_decoder: Final[Decoder[Any]] = Decoder(_AnyEvent)
 
 
 def read_entry(content: bytes) -> tuple[Entry, int]:

@@ -15,8 +15,9 @@ import ray
 
 from cluster.clock import SystemClock
 from cluster.host.host import Host
+from cluster.onray.direct import Listener, PeerAddress
 from cluster.onray.launcher import RayLauncher
-from cluster.onray.lifeline import Lifeline
+from cluster.onray.pauses import collect_now_and_then, settle_heap
 from cluster.onray.transport import RayTransport
 from cluster.spec import ClusterSpec, new_incarnation
 from cluster.store import connect
@@ -33,22 +34,38 @@ SWITCH_INTERVAL_S = 0.0002
 
 
 class Shell:
-    """Builds a peer once, on first use, and passes calls to it."""
+    """Builds a peer once, on first use, and listens for calls to it."""
 
     def __init__(self, build: Callable[[], Awaitable[Peer]]) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._build = build
         self._building: asyncio.Task[Peer] | None = None
+        self._collecting: asyncio.Task[None] | None = None
+        self._listener = Listener(self._call)
 
-    async def call(self, method: str, payload: bytes) -> bytes:
+    async def address(self) -> PeerAddress:
+        """Where the peer, which is built by now, takes calls."""
+        await self._peer()
+        host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        return await self._listener.address(host)
+
+    async def _call(self, method: str, payload: bytes) -> bytes:
+        return await (await self._peer()).methods[method](payload)
+
+    async def _peer(self) -> Peer:
         if self._building is None:
-            self._building = asyncio.ensure_future(self._build())
+            self._building = asyncio.ensure_future(self._begin())
         try:
-            peer = await asyncio.shield(self._building)
+            return await asyncio.shield(self._building)
         except Exception:
             self._building = None
             raise
-        return await peer.methods[method](payload)
+
+    async def _begin(self) -> Peer:
+        peer = await self._build()
+        settle_heap()
+        self._collecting = asyncio.create_task(collect_now_and_then(), name="collect")
+        return peer
 
 
 @ray.remote
@@ -60,15 +77,10 @@ class HostActor:
         self._name = name
         self._spec = spec
         self._shell = Shell(self._build)
-        self._lifeline = Lifeline()
 
-    async def call(self, method: str, payload: bytes) -> bytes:
-        """One call of another process."""
-        return await self._shell.call(method, payload)
-
-    async def lifeline(self) -> tuple[str, int]:
-        """Where whoever wants to know of this process's death holds on."""
-        return await self._lifeline.address()
+    async def address(self) -> PeerAddress:
+        """Where this process takes calls."""
+        return await self._shell.address()
 
     async def wait_for_end(self) -> None:
         """Never returns: whoever waits hears from Ray when this process or its machine dies."""
@@ -99,9 +111,9 @@ class SupervisorActor:
         self._spec = spec
         self._shell = Shell(self._build)
 
-    async def call(self, method: str, payload: bytes) -> bytes:
-        """One call of another process."""
-        return await self._shell.call(method, payload)
+    async def address(self) -> PeerAddress:
+        """Where this process takes calls."""
+        return await self._shell.address()
 
     async def _build(self) -> Peer:
         spec = self._spec
@@ -134,9 +146,9 @@ class GatewayActor:
         self._shell = Shell(self._build)
         self._server: Server | None = None
 
-    async def call(self, method: str, payload: bytes) -> bytes:
-        """One call of another process."""
-        return await self._shell.call(method, payload)
+    async def address(self) -> PeerAddress:
+        """Where this process takes calls."""
+        return await self._shell.address()
 
     async def drain(self) -> None:
         """Tell adapters to go elsewhere, then close."""

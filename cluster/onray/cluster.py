@@ -31,13 +31,13 @@ START_TIMEOUT_S = 90.0
 LOCAL = "local"
 
 
-def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bool = False) -> bool:
+def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bool = False) -> str:
     """Start a local Ray, or attach to a running one (`auto` or `host:port`).
 
     Blocks for 4 to 13 s; call it in a thread.
 
     Returns:
-        Whether Ray was started here, and so ends with `stop_ray`.
+        Where that Ray is, as `host:port`; a machine can run several.
 
     Raises:
         StartupFailed: there is no Ray at the address, or it cannot be started.
@@ -61,7 +61,8 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
     except Exception as problem:  # Ray raises bare `Exception` when its processes are slow to come up
         hint = "" if address == LOCAL else "; start one with `ray start --head` or write ray.address: local"
         raise StartupFailed(f"Ray cannot be used at {address!r}: {problem}{hint}") from problem
-    return address == LOCAL
+    found: str = ray.get_runtime_context().gcs_address
+    return found
 
 
 def stop_ray() -> None:

@@ -12,7 +12,7 @@ import structlog
 from ray.exceptions import RayError
 
 from cluster.errors import PeerGone
-from cluster.onray.lifeline import wait_for_end
+from cluster.onray.direct import wait_for_end
 from cluster.onray.transport import NAMESPACE, RayTransport, actor_name
 from cluster.spec import ClusterSpec
 from cluster.supervisor.plan import PINNED_HOST_PREFIX
@@ -72,12 +72,12 @@ class RayLauncher:
         """Return at the first sign: its connection closed, or Ray says so."""
         try:
             handle = self._transport.handle(name)
-            address = await handle.lifeline.remote()
-        except (RayError, PeerGone) as problem:
+            address = await self._transport.address_of(name)
+        except PeerGone as problem:
             log.info("host_process_ended", host=name, reason=type(problem).__name__)
             return
         signs = [
-            asyncio.create_task(wait_for_end(tuple(address))),
+            asyncio.create_task(wait_for_end(address)),
             asyncio.create_task(_until_ray_says(handle)),
         ]
         try:

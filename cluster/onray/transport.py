@@ -1,4 +1,4 @@
-"""Calls between Ray actors: every peer is a named actor with one method, `call(method, payload)`."""
+"""Calls between Ray actors: Ray finds a peer and tells its address, a direct connection carries the calls."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import structlog
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from cluster.errors import PeerGone
+from cluster.onray.direct import Connection, PeerAddress, PeerFailed, connect
 
 log = structlog.get_logger("transport")
 
@@ -22,11 +23,13 @@ def actor_name(cluster: str, peer: str) -> str:
 
 
 class RayTransport:
-    """Finds peers by name and keeps their handles; a restarted actor keeps its handle."""
+    """Finds peers by name and keeps their handles and connections; a restarted actor keeps its handle."""
 
     def __init__(self, cluster: str) -> None:
         self._cluster = cluster
         self._handles: dict[str, Any] = {}
+        self._connections: dict[str, Connection] = {}
+        self._connecting: dict[str, asyncio.Task[Connection]] = {}
 
     def handle(self, peer: str) -> Any:
         """The actor's handle.
@@ -46,20 +49,55 @@ class RayTransport:
     def forget(self, peer: str) -> None:
         """Look the name up anew next time."""
         self._handles.pop(peer, None)
+        self._hang_up(peer)
+
+    async def address_of(self, peer: str) -> PeerAddress:
+        """Ask Ray's actor where it listens; one that Ray has started again builds itself on being asked.
+
+        Raises:
+            PeerGone: it is dead, or could not build itself.
+        """
+        try:
+            address: PeerAddress = await self.handle(peer).address.remote()
+            return address
+        except RayActorError as problem:
+            self.forget(peer)
+            raise PeerGone(f"{peer}: {type(problem).__name__}") from problem
+        except RayTaskError as problem:
+            log.error("peer_failed", peer=peer, method="address", error_type=type(problem.cause).__name__)
+            raise PeerGone(f"{peer} could not be built: {type(problem.cause).__name__}") from problem
+        except RayError as problem:
+            raise PeerGone(f"{peer}: {type(problem).__name__}") from problem
 
     async def call(self, peer: str, method: str, payload: bytes, timeout_s: float = 10.0) -> bytes:
         """See `cluster.transport.Transport.call`."""
         try:
             async with asyncio.timeout(timeout_s):
-                answer: bytes = await self.handle(peer).call.remote(method, payload)
-                return answer
+                connection = self._connections.get(peer)
+                if connection is None or connection.is_closed:
+                    connection = await self._connect(peer)
+                return await connection.call(method, payload)
         except TimeoutError:
+            # A machine that vanished leaves its connections open; the next call makes a new one.
+            self._hang_up(peer)
             raise PeerGone(f"{peer} did not answer {method} within {timeout_s:g} s") from None
-        except RayActorError as problem:
-            self.forget(peer)
-            raise PeerGone(f"{peer}: {type(problem).__name__}") from problem
-        except RayTaskError as problem:
-            log.error("peer_failed", peer=peer, method=method, error_type=type(problem.cause).__name__)
-            raise PeerGone(f"{peer} failed at {method}: {type(problem.cause).__name__}") from problem
-        except RayError as problem:
-            raise PeerGone(f"{peer}: {type(problem).__name__}") from problem
+        except PeerFailed as problem:
+            log.error("peer_failed", peer=peer, method=method, detail=problem.detail)
+            raise
+
+    async def _connect(self, peer: str) -> Connection:
+        """One attempt at a time; whoever comes meanwhile waits for it too."""
+        connecting = self._connecting.get(peer)
+        if connecting is None:
+            connecting = self._connecting[peer] = asyncio.create_task(self._open(peer), name=f"connect:{peer}")
+            connecting.add_done_callback(lambda _: self._connecting.pop(peer, None))
+        return await asyncio.shield(connecting)
+
+    async def _open(self, peer: str) -> Connection:
+        connection = self._connections[peer] = await connect(peer, await self.address_of(peer))
+        return connection
+
+    def _hang_up(self, peer: str) -> None:
+        connection = self._connections.pop(peer, None)
+        if connection is not None:
+            connection.close()

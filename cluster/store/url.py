@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
@@ -39,6 +39,7 @@ _SCHEMES = {
 }
 _DEFAULT_PORTS = {"single": 6379, "sentinel": 26379, "cluster": 6379}
 _TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"})
+_NO_PLACE = "a place in the store URL is not host or host:port; a password's '@', ':' and '/' are written %40, %3A and %2F"
 _OPTIONS = _TLS_OPTIONS | {"wait_replicas", "db", "password", "username", "sentinel_username", "sentinel_password"}
 
 
@@ -84,7 +85,7 @@ def parse_url(url: str) -> StoreUrl:
         # What was given is not repeated: without a scheme, any part of it may be a password.
         raise StoreUrlInvalid(f"a store URL begins with one of {', '.join(_SCHEMES)} and '://'")
     form, tls = _SCHEMES[scheme]
-    parts = urlsplit(url)
+    parts = _split(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     unknown = sorted(options.keys() - _OPTIONS)
     if unknown:
@@ -151,21 +152,28 @@ def open_client(url: StoreUrl, connect_timeout_s: float) -> Client:
     return Redis(host=host, port=port, db=url.db, **common)
 
 
+def _split(url: str) -> SplitResult:
+    """The URL's parts; the reason why it has none may repeat a password, so it is not told."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise StoreUrlInvalid(_NO_PLACE) from None
+
+
 def _host(place: str, default_port: int) -> tuple[str, int]:
-    split = urlsplit(f"//{place}")
+    split = _split(f"//{place}")
     try:
         host, port = split.hostname, split.port
     except ValueError:
-        raise StoreUrlInvalid(
-            "a place in the store URL is not host or host:port; a password's '@', ':' and '/' are written %40, %3A and %2F"
-        ) from None
+        raise StoreUrlInvalid(_NO_PLACE) from None
     if not host:
         raise StoreUrlInvalid("the store URL names no host")
     return host, port or default_port
 
 
 def _database(number: str, form: str) -> int:
-    if not number.isdigit():
+    # More than four digits are no database, and `int` itself gives up on thousands of them.
+    if not number.isascii() or not number.isdigit() or len(number) > 4:
         raise StoreUrlInvalid("the database, which ends a store URL, is a number: redis://host:6379/0")
     if form == "cluster" and int(number):
         raise StoreUrlInvalid("a Redis Cluster has database 0 only")

@@ -24,7 +24,7 @@ SUBPROTOCOL = "trunkline.desk.v1"
 MAX_TEXT_LENGTH = 8000
 MAX_ATTACHMENTS = 10
 
-Ref = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Ref = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 OptionalId = Annotated[str, msgspec.Meta(max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT_LENGTH)]

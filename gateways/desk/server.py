@@ -146,7 +146,10 @@ class DeskServer:
         if origin is None or origin in self._options.allow_origins:
             return True
         own = {request.host, urlsplit(self._options.public_url).netloc}
-        return urlsplit(origin).netloc in own
+        try:
+            return urlsplit(origin).netloc in own
+        except ValueError:
+            return False  # no origin that a browser would name
 
     async def _health(self, _: web.Request) -> web.Response:
         up = self._link.connected

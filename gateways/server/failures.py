@@ -1,12 +1,15 @@
 """How streams and calls fail: a gRPC status with details that programs can read.
 
+Kept: a status fits the 8 KiB that clients take as headers, whatever a peer sent and the text repeats of it; a client drops
+a larger one and tells its user of headers in place of the reason.
+
 Details follow the rich error model: a `google.rpc.Status` in the trailing metadata `grpc-status-details-bin`, holding
 an `ErrorInfo` (domain `trunkline`, a `reason` in capitals), and `RetryInfo` or `BadRequest` where they help.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, Final, NoReturn
 
@@ -17,6 +20,10 @@ from cluster.errors import STATUS_CODES, TrunklineError
 
 DOMAIN: Final = "trunkline"
 DETAILS_KEY: Final = "grpc-status-details-bin"
+
+#: What the text, and what all violations together, may take on the wire. The text travels twice, once as base64.
+_DETAIL_BYTES: Final = 1_800
+_VIOLATIONS_BYTES: Final = 1_800
 
 _STATUS: Final = {status.name: status for status in grpc.StatusCode}
 
@@ -56,9 +63,9 @@ class Failure(Exception):
         super().__init__(detail)
         self.code = code
         self.reason = reason
-        self.detail = detail
+        self.detail = fitting(detail)
         self.retry_after_ms = retry_after_ms
-        self.violations = tuple(violations)
+        self.violations = tuple(_fitting_violations(violations))
 
     @classmethod
     def of(cls, error: TrunklineError) -> Failure:
@@ -85,3 +92,24 @@ class Failure(Exception):
         """End the call; never returns."""
         await context.abort(_STATUS[self.code], self.detail, ((DETAILS_KEY, self.details()),))
         raise AssertionError("abort returned")
+
+
+def fitting(text: str, most_bytes: int = _DETAIL_BYTES) -> str:
+    """The text, cut so that it takes at most so many bytes as a status message, where all but plain ASCII is escaped."""
+    used = 0
+    for position, character in enumerate(text):
+        used += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode("utf-8", "replace"))
+        if used > most_bytes:
+            return f"{text[:position]}…"
+    return text
+
+
+def _fitting_violations(violations: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """As many as fit; the first one always, cut if need be."""
+    left = _VIOLATIONS_BYTES
+    for path, description in violations:
+        fitted = fitting(path, 200), fitting(description, 1_500)
+        left -= sum(len(text.encode()) + 4 for text in fitted)
+        if left < 0:
+            return
+        yield fitted

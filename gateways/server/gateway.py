@@ -20,6 +20,7 @@ from gateways.server.edge import Edge, Operations
 from gateways.server.options import GatewayOptions, ServerTls
 from gateways.server.services import DeskService, GatewayService, Links
 from gateways.server.stream import now_ms
+from gateways.server.unreadable import RefuseUnreadable
 from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
 from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
@@ -67,7 +68,7 @@ class GatewayServer:
         Raises:
             StartupFailed: an address cannot be listened on, or the certificates are no good.
         """
-        server = grpc.aio.server(options=self._channel_options())
+        server = grpc.aio.server(options=self._channel_options(), interceptors=(RefuseUnreadable(),))
         gateway_pb2_grpc.add_GatewayServiceServicer_to_server(self._gateway, server)
         desk_pb2_grpc.add_DeskServiceServicer_to_server(self._desk, server)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(self._admin, server)

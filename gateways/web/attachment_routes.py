@@ -8,12 +8,14 @@ for another type; every refusal is JSON with a `detail` to show.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from urllib.parse import quote, unquote
 
 import msgspec
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateways.web.attachments import AttachmentRefused, AttachmentStore, StoredAttachment
 from gateways.web.media import INLINE, plain_type
@@ -22,6 +24,9 @@ from gateways.web.transcript import AttachmentInfo
 log = structlog.get_logger(__name__)
 
 CHUNK_BYTES = 64 * 1024
+
+#: An upload that brings nothing for so long is given up: it holds a file, a connection and memory.
+IDLE_S = 30.0
 
 #: Who uploads, by the bearer secret of the request; None refuses.
 OwnerOf = Callable[[str], str | None]
@@ -54,7 +59,8 @@ class AttachmentRoutes:
 
     async def _upload(self, request: web.Request) -> web.Response:
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        owner = self._owner_of(secret.strip()) if scheme.lower() == "bearer" else None
+        # Header bytes that are no UTF-8 come as lone surrogates, which no secret has and nothing can encode.
+        owner = self._owner_of(secret.strip()) if scheme.lower() == "bearer" and secret.isascii() else None
         if owner is None:
             return self._refuse(401, "open the conversation first; only its own page may attach files to it")
         try:
@@ -63,10 +69,13 @@ class AttachmentRoutes:
                 unquote(request.headers.get("X-File-Name", "")),
                 plain_type(request.headers.get(hdrs.CONTENT_TYPE, "")),
                 request.content_length,
-                request.content.iter_chunked(CHUNK_BYTES),
+                _chunks(request),
             )
         except AttachmentRefused as refused:
             return self._refuse(refused.status, refused.detail)
+        except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
+            # The page went away, or what it sent is no body of the kind that its headers say.
+            return self._refuse(400, "the file did not come whole; attach it again")
         except OSError as error:
             log.error("attachment could not be stored", errno=error.errno)
             return self._refuse(507, "the file cannot be stored at the moment; try again later")
@@ -110,3 +119,21 @@ class AttachmentRoutes:
     def _answer(self, status: int, body: object) -> web.Response:
         headers = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*"} if self._any_origin else {}
         return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=headers)
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """The body, piece by piece.
+
+    Raises:
+        AttachmentRefused: nothing came for too long (408).
+    """
+    chunks = request.content.iter_chunked(CHUNK_BYTES)
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                chunk = await anext(chunks, b"")
+        except TimeoutError:
+            raise AttachmentRefused(408, "the upload stood still for too long; attach the file again") from None
+        if not chunk:
+            return
+        yield chunk

@@ -22,7 +22,7 @@ from gateways.web.media import ALLOWED, HEAD_BYTES, is_allowed
 
 MAX_NAME_LENGTH = 120
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069/\\:*?\"<>|]+")
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?\"<>|]+")
 
 
 class StoredAttachment(msgspec.Struct, frozen=True):
@@ -81,7 +81,9 @@ class AttachmentStore:
             AttachmentRefused: too large (413), or not an allowed kind of file (415).
         """
         if media_type not in ALLOWED:
-            raise AttachmentRefused(415, f"files of type {media_type or 'unknown'} cannot be attached; {self._kinds()} can")
+            # What is repeated may be anything that fits into a header, also bytes that are no text.
+            shown = media_type.encode("ascii", "backslashreplace").decode()[:80] or "unknown"
+            raise AttachmentRefused(415, f"files of type {shown} cannot be attached; {self._kinds()} can")
         if declared_bytes is not None:
             self._check_size(owner, declared_bytes)
         part = self._uploads / f"{secrets.token_hex(16)}.part"

@@ -7,15 +7,31 @@ every page's connection and waits for their handlers.
 from __future__ import annotations
 
 import errno
+import logging
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 STOP_WITHIN_S = 3.0
+#: How long the rest of a refused upload is still read, so that the page reads the refusal before its connection ends.
+LINGER_S = 2.0
 
 
 class CannotListen(Exception):
     """The address cannot be listened on; the text says why and what to do."""
+
+
+_PEERS_FAULTS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether it tells of a defect here. A peer whose bytes are no HTTP got its 400; it must not fill our log too."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], _PEERS_FAULTS)
+
+
+_http_log = logging.getLogger("gateways.web.http")
+_http_log.addFilter(_is_ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +61,14 @@ class Listener:
     """One aiohttp application on one address."""
 
     def __init__(self, app: web.Application, address: Address) -> None:
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_WITHIN_S, handle_signals=False)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=STOP_WITHIN_S,
+            handle_signals=False,
+            logger=_http_log,
+            lingering_time=LINGER_S,
+        )
         self._address = address
 
     async def start(self) -> str:

@@ -48,10 +48,13 @@ class PageSocket:
         """
         offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         if subprotocol not in offered:
-            asked = ", ".join(filter(None, offered)) or "none"
+            asked = ", ".join(filter(None, offered)).encode("ascii", "backslashreplace").decode() or "none"
             raise web.HTTPBadRequest(text=f"open this WebSocket with the subprotocol {subprotocol}, not {asked}\n")
         socket = web.WebSocketResponse(protocols=(subprotocol,), heartbeat=HEARTBEAT_S, max_msg_size=MAX_FRAME_BYTES)
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            raise web.HTTPBadRequest(text="the connection ended before it was open\n") from None
         return cls(socket, request)
 
     async def __aenter__(self) -> PageSocket:

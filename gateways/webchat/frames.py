@@ -23,12 +23,12 @@ SUBPROTOCOL = "trunkline.webchat.v1"
 MAX_TEXT_LENGTH = 8000
 MAX_ATTACHMENTS = 10
 
-Secret = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{32,64}$")]
-MessageId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
-Language = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{0,35}$")]
+Secret = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{32,64}\Z")]
+MessageId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{0,35}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT_LENGTH)]
 Short = Annotated[str, msgspec.Meta(max_length=120)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
 
 class PageFrame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):

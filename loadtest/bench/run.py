@@ -15,12 +15,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import grpc
 from google.protobuf.json_format import MessageToDict
 
 from loadtest.bench.bench_world import World
 from loadtest.bench.measures import offer_latency, percentile, throughput
+from loadtest.bench.timed_gateway import forget_offers, read_offers
 from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 
 AGENTS = 40
@@ -38,16 +40,19 @@ class Options:
 
     throughput_s: float = 10.0
     offers_s: float = 15.0
-    with_ray: bool = True
-    #: The environment in which the product's Ray is found.
+    #: Where the product's Ray is; empty if it runs without.
+    ray_address: str = ""
+    #: Where the gateway writes how long each offer took; without it the generator's own times count.
+    offers_file: Path | None = None
+    #: What processes that attach to it must have in their environment.
     environment: dict[str, str] = field(default_factory=dict)
 
 
 async def measure(target: str, tokens: dict[str, str], options: Options) -> Figures:
     """All figures, by name."""
     figures: Figures = {}
-    if options.with_ray:
-        figures |= await ray_round_trip(options.environment)
+    if options.ray_address:
+        figures |= await ray_round_trip(options.ray_address, options.environment)
     channel = grpc.aio.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
     async with channel:
         world = World(channel, tokens)
@@ -79,13 +84,26 @@ async def _measure_in(world: World, calls: Callable[[], Awaitable[float]], optio
         world, chats, options.throughput_s, IN_FLIGHT, lambda n: world.until_delivered(delivered + n)
     )
     figures["chat_events_per_s"] = rate
-    if options.with_ray:
+    if options.ray_address:
         figures["ray_calls_per_event"] = (await calls() - calls_before) / count
+    if options.offers_file is not None:
+        forget_offers(options.offers_file)  # Those of the conversations above.
     for events_per_s in (100, 1_000):
-        offered = await offer_latency(world, f"offer-{tag}-{events_per_s}", events_per_s, options.offers_s, chats)
+        seen = await offer_latency(world, f"offer-{tag}-{events_per_s}", events_per_s, options.offers_s, chats)
+        offered = await _timed(options.offers_file, len(seen)) if options.offers_file is not None else seen
+        figures[f"offer_seen_ms_p99_at_{events_per_s}"] = percentile(seen, 0.99)
         figures[f"offer_ms_p50_at_{events_per_s}"] = percentile(offered, 0.5)
         figures[f"offer_ms_p99_at_{events_per_s}"] = percentile(offered, 0.99)
     return figures
+
+
+async def _timed(path: Path, count: int) -> list[float]:
+    """The gateway's own times of the last `count` offers, once it has written them."""
+    async with asyncio.timeout(10.0):
+        while len(taken := read_offers(path)) < count:
+            await asyncio.sleep(0.05)
+    forget_offers(path)
+    return taken
 
 
 def ratios(figures: Figures) -> Figures:
@@ -106,10 +124,10 @@ async def calls_made(channel: grpc.aio.Channel, token: str) -> float:
     return float(cluster["calls"]) + sum(float(host.get("calls", 0)) for host in cluster["hosts"].values())
 
 
-async def ray_round_trip(environment: dict[str, str]) -> Figures:
+async def ray_round_trip(address: str, environment: dict[str, str]) -> Figures:
     """Bare Ray calls on the product's own Ray, from a process of their own."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cluster.onray.round_trip", "auto", stdout=asyncio.subprocess.PIPE, env=environment
+        sys.executable, "-m", "cluster.onray.round_trip", address, stdout=asyncio.subprocess.PIPE, env=environment
     )
     output, _ = await process.communicate()
     if process.returncode:

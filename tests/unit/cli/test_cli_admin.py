@@ -165,9 +165,11 @@ def test_status_as_json(run_dir: Path) -> None:
         status["centre_version"],
         status["run"]["programs"],
     ), "gateway and run"
-    assert {"hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": {"shards": 0}}, "table_version": 7, "term": 3} == status[
-        "cluster"
-    ], "hosts"
+    assert {
+        "hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": {"shards": 0}},
+        "table_version": 7,
+        "term": 3,
+    } == status["cluster"], "hosts"
     assert ("webchat-1", ["text"]) == (status["links"][0]["link"], status["links"][0]["capabilities"]), "links"
 
 
