@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 from actors.address import Placement
 from cluster.catalogue import Catalogue
@@ -63,6 +63,10 @@ class LocalCluster:
         self._incarnation = incarnations or (lambda: uuid.uuid4().hex[:12])
         #: Hosts that must not be started again, until taken out: a machine that is down.
         self.held_down: set[str] = set()
+        #: Gateway -> opens it anew; entered by whoever opened its server.
+        self.reopeners: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        self._run = uuid.uuid4().hex[:12]
+        self._restarts: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> LocalCluster:
         await self.start_supervisor()
@@ -73,7 +77,7 @@ class LocalCluster:
 
     async def start_supervisor(self) -> None:
         """Start a supervisor, the first one or the next after `kill_supervisor`."""
-        supervisor = Supervisor(self.store, self.transport, self, self.placement, self.options)
+        supervisor = Supervisor(self.store, self.transport, self, self.placement, self.options, self._run)
         self.supervisor = supervisor
         await supervisor.start()
         # Not before: it would answer from an empty table, and store that for the true one.
@@ -81,6 +85,7 @@ class LocalCluster:
 
     async def stop(self) -> None:
         """End everything."""
+        await asyncio.gather(*self._restarts)
         await self.kill_supervisor()
         for name in list(self.edges):
             await self.kill_edge(name)
@@ -144,6 +149,16 @@ class LocalCluster:
         death = self._deaths.get(name)
         if death is not None:
             await death.wait()
+
+    async def restart(self, peer: str) -> None:
+        # In a task of its own: it ends the very call that asks for it.
+        task = asyncio.create_task(self._restart_supervisor() if peer == SUPERVISOR else self.reopeners[peer]())
+        self._restarts.add(task)
+        task.add_done_callback(self._restarts.discard)
+
+    async def _restart_supervisor(self) -> None:
+        await self.kill_supervisor()
+        await self.start_supervisor()
 
     def store_for(self, host: str) -> Store:
         """The store as this host reaches it; the simulator gives each host a faulty one of its own."""

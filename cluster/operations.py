@@ -18,11 +18,15 @@ from cluster.errors import ConfigInvalid, PeerGone, Refused, Unavailable
 from cluster.host.routes import Routes
 from cluster.shard.shard import VERSION_FIELD
 from cluster.store.base import Records, Store
+from cluster.supervisor.plan import PINNED_HOST_PREFIX
 from cluster.transport import SUPERVISOR, Transport
 
 #: Record fields that hold what a person wrote; operators see that they are there, not what they say.
 PRIVATE_FIELDS = frozenset({"content", "text", "note", "subject", "source", "edge", "password_hash"})
 HIDDEN = "(hidden)"
+#: Starting a process on a busy machine takes most of it.
+DRAIN_TIMEOUT_S = 90.0
+_names_decoder = msgspec.msgpack.Decoder(list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +91,59 @@ class Operations:
             raise ConfigInvalid(str(problems)) from problems
 
     async def drain_host(self, host: str) -> None:
-        """Move a host's shards elsewhere and end it.
+        """Move a host's shards elsewhere and end it for good; returns when it has gone.
 
         Raises:
-            Refused: there is no such host.
+            Refused: there is no such host, or no other that could take its shards.
             Unavailable: the supervisor did not answer.
         """
-        if host not in self._routes.table.hosts:
-            known = ", ".join(sorted(self._routes.table.hosts)) or "none"
+        self._require_host(host)
+        if host.startswith(PINNED_HOST_PREFIX):
+            raise Refused(
+                Refusal("FAILED_PRECONDITION", f"{host} runs one pinned actor and ends by itself; restart it instead")
+            )
+        self._require_another(host)
+        await self._ask_supervisor("drain", host, DRAIN_TIMEOUT_S)
+
+    async def restart(self, part: str) -> None:
+        """Start a host, a gateway or the supervisor (an empty name) anew.
+
+        A host is emptied first, and is back when this returns. A gateway is to be emptied before; it and the supervisor
+        end just after this returns.
+
+        Raises:
+            Refused: there is no such part, or no other host that could take a host's shards meanwhile.
+            Unavailable: the supervisor did not answer.
+        """
+        if part and part not in self._routes.table.gateways:
+            self._require_host(part)
+            if not part.startswith(PINNED_HOST_PREFIX):
+                self._require_another(part)
+        await self._ask_supervisor("restart", part, DRAIN_TIMEOUT_S)
+
+    async def add_hosts(self, count: int) -> list[str]:
+        """Start more hosts; returns their names once they have their share of the shards.
+
+        Raises:
+            Unavailable: the supervisor did not answer.
+        """
+        return _names_decoder.decode(await self._ask_supervisor("add", str(count), DRAIN_TIMEOUT_S))
+
+    def _require_host(self, host: str) -> None:
+        table = self._routes.table
+        if host not in table.members:
+            known = ", ".join(sorted(table.members)) or "none"
             raise Refused(Refusal("NOT_FOUND", f"there is no host {host!r}; hosts now: {known}"))
+
+    def _require_another(self, host: str) -> None:
+        others = [name for name in self._routes.table.hosts if name != host and not name.startswith(PINNED_HOST_PREFIX)]
+        if not others:
+            detail = f"no other host could take the shards of {host}: add one with `trunkline hosts add 1`"
+            raise Refused(Refusal("FAILED_PRECONDITION", detail))
+
+    async def _ask_supervisor(self, method: str, argument: str, timeout_s: float) -> bytes:
         try:
-            await self._transport.call(SUPERVISOR, "drain", host.encode(), timeout_s=30.0)
+            return await self._transport.call(SUPERVISOR, method, argument.encode(), timeout_s=timeout_s)
         except PeerGone as problem:
             raise Unavailable(f"the supervisor did not answer: {problem.detail}") from problem
 

@@ -11,6 +11,11 @@ from cluster.host.host import HostOptions
 from cluster.supervisor.supervisor import SupervisorOptions
 
 
+def new_incarnation() -> str:
+    """A name for one life of a process."""
+    return uuid.uuid4().hex[:12]
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
     """One cluster. `shards` and `pinned_kinds` decide where stored state is found, so they never change."""
@@ -23,6 +28,10 @@ class ClusterSpec:
     hosts: HostOptions = field(default_factory=HostOptions)
     supervisor: SupervisorOptions = field(default_factory=SupervisorOptions)
     log_level: str = "INFO"
+    #: Names this run of the cluster; another one each time that it is brought up.
+    run: str = field(default_factory=new_incarnation)
+    #: CPUs that each host reserves in Ray.
+    host_cpus: float = 0
 
     def placement(self) -> Placement:
         return Placement(self.shards, self.pinned_kinds)
@@ -30,8 +39,3 @@ class ClusterSpec:
     def catalogue(self) -> Catalogue:
         """Load every actor kind; raises `StartupFailed` for a plug-in that cannot be used."""
         return load_catalogue(self.plugins)
-
-
-def new_incarnation() -> str:
-    """A name for one life of a process."""
-    return uuid.uuid4().hex[:12]

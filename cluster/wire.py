@@ -168,6 +168,8 @@ class ShardTable(msgspec.Struct, frozen=True, array_like=True):
     gateways: list[str]
     members: list[str] = []
     term: int = 0
+    #: The run of the cluster, from `trunkline up` to `trunkline down`; hosts that were drained stay away within one.
+    run: str = ""
 
 
 class HostReport(msgspec.Struct, frozen=True, array_like=True):

@@ -67,7 +67,7 @@ class Product:
 
     async def kill_gateway(self) -> None:
         """The gateway is gone at once, with all that it held in memory."""
-        await self._runtime._servers.pop().stop()
+        await self._runtime.servers.pop(GATEWAY).stop()
         await self._runtime.cluster.kill_edge(GATEWAY)
 
     async def kill_host(self) -> None:

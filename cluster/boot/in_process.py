@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from cluster.edge.server import Server, open_server
@@ -21,7 +22,7 @@ class InProcess:
         self.cluster = LocalCluster(
             self._store, spec.catalogue(), spec.placement(), options=spec.supervisor, host_options=spec.hosts
         )
-        self._servers: list[Server] = []
+        self.servers: dict[str, Server] = {}
         #: One loop serves them all, so the first gateway tells how late it is.
         self._lag: LoopLag | None = None
 
@@ -31,11 +32,12 @@ class InProcess:
 
     async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None:
         """Open a gateway's server; raises `StartupFailed`. A standby in the same process would die with it: there is none."""
-        edge = self.cluster.start_edge(name)
-        self._lag = self._lag or LoopLag(edge.meter)
         cluster = self.cluster
+        edge = cluster.start_edge(name)
+        self._lag = self._lag or LoopLag(edge.meter)
         operations = Operations(self._store, cluster.transport, cluster.placement, edge.dispatch.routes, cluster.catalogue)
-        self._servers.append(await open_server(factory, name, settings, edge, operations))
+        self.servers[name] = await open_server(factory, name, settings, edge, operations)
+        cluster.reopeners[name] = partial(self._reopen, name, factory, settings)
 
     async def until_lost(self) -> str:
         """Never returns: what runs in this process dies with it."""
@@ -44,9 +46,14 @@ class InProcess:
 
     async def stop(self) -> None:
         """Drain gateways, end hosts, close the store."""
-        for server in self._servers:
+        for server in self.servers.values():
             await server.drain()
         if self._lag is not None:
             await self._lag.stop()
         await self.cluster.stop()
         await self._store.close()
+
+    async def _reopen(self, name: str, factory: str, settings: dict[str, Any]) -> None:
+        await self.servers.pop(name).drain()
+        await self.cluster.kill_edge(name)
+        await self.start_gateway(name, factory, settings)

@@ -87,6 +87,7 @@ def spec_of(settings: LayoutModel, store_url: str) -> ClusterSpec:
         ),
         supervisor=SupervisorOptions(hosts=hosts.count, spares=hosts.spares, lease_s=hosts.lease_s),
         log_level=settings.log_level,
+        host_cpus=hosts.cpus,
     )
 
 

@@ -69,6 +69,18 @@ class AdminClient:
         """The newest versions of the configuration."""
         return self._call(self._stub.ConfigHistory, admin_pb2.ConfigHistoryRequest(limit=limit))
 
+    def drain(self, host: str = "") -> None:
+        """Empty a host and end it, or empty the gateway that answers."""
+        self._call(self._stub.Drain, admin_pb2.DrainRequest(host=host))
+
+    def restart(self, part: str = "") -> None:
+        """Start a host, `supervisor`, or the gateway that answers, anew."""
+        self._call(self._stub.Restart, admin_pb2.RestartRequest(part=part))
+
+    def add_hosts(self, count: int) -> list[str]:
+        """Start more hosts; returns their names."""
+        return list(self._call(self._stub.AddHosts, admin_pb2.AddHostsRequest(count=count)).hosts)
+
     def _call(self, method: Callable[..., R], request: Any) -> R:
         metadata = (("authorization", f"Bearer {self._access.token}"),)
         try:

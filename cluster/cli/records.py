@@ -57,6 +57,19 @@ def described(records: Mapping[str, bytes], plugins: Iterable[str] = (), text: b
     return DescribedActor(version, shown)
 
 
+def described_message(body: bytes, plugins: Iterable[str] = (), text: bool = False) -> dict[str, object]:
+    """Decode a stored message: its `type` and its fields.
+
+    Raises:
+        StartupFailed: a plug-in cannot be imported.
+    """
+    try:
+        message = load_catalogue(plugins).codec.message(body)
+    except msgspec.DecodeError:
+        return {"type": "unknown", "bytes": len(body)}
+    return {"type": type(message).__name__, **_fields(message, text)}
+
+
 def _fields(struct: msgspec.Struct, text: bool) -> dict[str, object]:
     return {name: _shown(name, getattr(struct, name), text) for name in struct.__struct_fields__}
 

@@ -29,7 +29,12 @@ RunDir = Annotated[
     typer.Option("--run-dir", help="The run's directory; the layout's `run_dir` when left out."),
 ]
 Gateway = Annotated[
-    str | None, typer.Option("--gateway", envvar="TRUNKLINE_GATEWAY", help="host:port of a gateway; this run's when left out.")
+    str | None,
+    typer.Option(
+        "--gateway",
+        envvar="TRUNKLINE_GATEWAY",
+        help="A gateway: host:port, or its name in this run; the first of this run when left out.",
+    ),
 ]
 TokenFile = Annotated[
     Path | None,
@@ -128,24 +133,41 @@ def require_run(run_dir: Path | None, alternative: str) -> RunFile:
 def find_gateway(
     gateway: str | None, token_file: Path | None, ca_file: Path | None, client_cert: Path | None, run_dir: Path | None
 ) -> GatewayAccess:
-    """The gateway and token to use.
+    """The gateway and token to use: the one that is named, by its address or as this run calls it, or this run's first.
 
     Raises:
-        NothingRuns: no gateway is named and none runs here.
+        NothingRuns: no gateway is named and none runs here, or none of that name.
+        TokenMissing: no token was found.
+    """
+    return next(iter(find_gateways(gateway, token_file, ca_file, client_cert, run_dir).values()))
+
+
+def find_gateways(
+    gateway: str | None, token_file: Path | None, ca_file: Path | None, client_cert: Path | None, run_dir: Path | None
+) -> dict[str, GatewayAccess]:
+    """The named gateway, or every one of this run, by what this run or else the caller calls it.
+
+    Raises:
+        NothingRuns: as for `find_gateway`.
         TokenMissing: no token was found.
     """
     ca = _read(ca_file) if ca_file is not None else None
     identity = _read(client_cert) if client_cert is not None else None
     tls = ca is not None or identity is not None
     token = _given_token(token_file)
-    if gateway is not None:
+    if gateway is not None and ":" in gateway:
         # The run of this machine, if there is one, may hold the token: then the gateway is one of its own.
         run = find_run(run_dir) if token is None else None
-        return GatewayAccess(gateway, token or _token_of(run), tls, ca, identity)
+        return {gateway: GatewayAccess(gateway, token or _token_of(run), tls, ca, identity)}
     run = require_run(run_dir, "name a gateway with --gateway host:port")
-    name = next(iter(run.gateways))
-    target = _dialled(run.gateways[name][0])
-    return GatewayAccess(target, token or _token_of(run), tls or name in run.tls_gateways, ca, identity)
+    if gateway is not None and gateway not in run.gateways:
+        known = ", ".join(run.gateways)
+        raise NothingRuns(f"this run has no gateway {gateway!r}, only {known}; one elsewhere is named host:port")
+    return {
+        name: GatewayAccess(_dialled(listen[0]), token or _token_of(run), tls or name in run.tls_gateways, ca, identity)
+        for name, listen in run.gateways.items()
+        if gateway in (None, name)
+    }
 
 
 def find_store(store: str | None, cluster: str | None, run_dir: Path | None) -> StoreAccess:

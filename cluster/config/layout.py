@@ -95,6 +95,13 @@ class Hosts(Section):
     )
     max_batch: int = Field(default=2000, ge=1, le=100_000, description="inputs of one shard in one commit", examples=[2000])
     passivate_after_s: Seconds = Field(default=600, description="an idle actor leaves memory after this", examples=[600])
+    cpus: float = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="CPUs that each host reserves in Ray, so that Ray's autoscaler makes room for it; 0 shares what is there",
+        examples=[1],
+    )
     lease_s: float = Field(
         default=3, ge=0.5, le=60, description="a host that is silent for this long is given up", examples=[3]
     )

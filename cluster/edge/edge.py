@@ -309,6 +309,7 @@ class Edge:
             "pid": os.getpid(),
             "supervisor_pid": self._report.pid,
             "table_version": table.version,
+            "term": table.term,
             "hosts": {name: reports.get(name, {}) | {"shards": count} for name, count in sorted(shards.items())},
             "links": sorted(self._links),
             "pending_frames": self.dispatch.pending,

@@ -133,7 +133,7 @@ class SupervisorActor:
         transport = RayTransport(spec.name)
         launcher = RayLauncher(spec, transport, HostActor)
         store = connect(spec.store_url, spec.name)
-        supervisor = Supervisor(store, transport, launcher, spec.placement(), spec.supervisor)
+        supervisor = Supervisor(store, transport, launcher, spec.placement(), spec.supervisor, spec.run)
         try:
             await supervisor.start()
         except BaseException:

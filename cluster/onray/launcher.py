@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import Any
 
 import ray
@@ -14,10 +15,12 @@ from cluster.errors import PeerGone
 from cluster.onray.direct import wait_for_end
 from cluster.onray.transport import NAMESPACE, RayTransport, actor_name
 from cluster.spec import ClusterSpec
+from cluster.supervisor.plan import PINNED_HOST_PREFIX
 
 log = structlog.get_logger("launcher")
 
-#: Ray retries nothing (our own numbers do), restarts for ever, and reserves no CPU: hosts share the machine's cores.
+#: Ray retries nothing (our own numbers do), restarts for ever, and reserves no CPU: processes share the machine's
+#: cores, unless the layout says that a host has some to itself.
 ACTOR_OPTIONS: dict[str, Any] = {
     "lifetime": "detached",
     "namespace": NAMESPACE,
@@ -28,6 +31,7 @@ ACTOR_OPTIONS: dict[str, Any] = {
     "max_concurrency": 5_000,
 }
 START_TIMEOUT_S = 60.0
+ANSWERED_WITHIN_S = 0.2
 
 
 class RayLauncher:
@@ -48,6 +52,8 @@ class RayLauncher:
     def launch(self, name: str) -> None:
         """Have the host's process started, unless it runs, without waiting for it."""
         options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": "SPREAD"}
+        if not name.startswith(PINNED_HOST_PREFIX):
+            options["num_cpus"] = self._spec.host_cpus
         self._host_actor.options(**options).remote(name, self._spec)
 
     async def stop_host(self, name: str) -> None:
@@ -56,6 +62,11 @@ class RayLauncher:
         except PeerGone:
             return
         self._transport.forget(name)
+
+    async def restart(self, peer: str) -> None:
+        handle = self._transport.handle(peer)
+        # Killed, it is started again by Ray. Soon, not now: whoever asked must hear the answer first.
+        asyncio.get_running_loop().call_later(ANSWERED_WITHIN_S, partial(ray.kill, handle, no_restart=False))
 
     async def wait_for_death(self, name: str) -> None:
         """Return at the first sign: its connection closed, or Ray says so."""

@@ -189,3 +189,7 @@ class _Launcher:
 
     async def wait_for_death(self, name: str) -> None:
         await self._plant.death_of(name)
+
+    async def restart(self, peer: str) -> None:
+        self._plant.kill(peer)
+        self._plant.revive(peer)

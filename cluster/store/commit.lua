@@ -1,7 +1,8 @@
 -- Apply one commit of one shard, or say why not. See cluster/store/base.py for the rules.
 --
 -- KEYS: meta, live, timers, outbox, marks, journal, dead, then one hash for each actor in the commit.
--- ARGV: epoch, number, now, journal entry, the changes packed by cluster/store/packing.py.
+-- ARGV: epoch, number, now, journal entry, the changes packed by cluster/store/packing.py;
+-- then anything if replicas are waited for.
 -- Returns 1 applied, 2 applied before, 0 fenced, -1 diverged.
 --
 -- Redis does not roll a failed script back, so whatever can fail comes before the first write: unpacking, and then
@@ -15,6 +16,11 @@ if stored_epoch > epoch then
   return 0
 end
 if stored_number == number and tonumber(meta[3] or 0) == epoch then
+  if ARGV[6] then
+    -- Replicas are waited for on this connection, which counts only what it wrote itself: write, or WAIT says yes while
+    -- they have nothing of what another connection wrote.
+    redis.call('HSET', KEYS[1], 'by', ARGV[1])
+  end
   return 2
 end
 if stored_epoch < epoch or stored_number ~= number - 1 then

@@ -10,6 +10,7 @@ from typing import Any
 
 from redis.asyncio import RedisCluster
 from redis.exceptions import ConnectionError as ServerGone
+from redis.exceptions import ReadOnlyError
 
 from cluster.store.url import Client
 
@@ -45,9 +46,19 @@ class LifeGuard:
 
 
 async def read_life(observer: Client) -> str:
-    """Ask the servers who they are, with a client that nothing guards."""
+    """Ask the servers who they are, with a client that nothing guards.
+
+    Raises:
+        ReadOnlyError: what answers is a replica.
+    """
     if not isinstance(observer, RedisCluster):
-        return str((await observer.info("server"))["run_id"])
+        told = await observer.info("server", "replication")
+        if told["role"] != "master":
+            # A primary that failed came back as a replica before its Sentinels named the next: following its life would
+            # shut the true primary out. The next question asks them anew.
+            await observer.connection_pool.disconnect()
+            raise ReadOnlyError("You can't write against a read only replica.")
+        return str(told["run_id"])
     # The client's map of the cluster may be from before a failover.
     await observer.aclose()
     await observer.initialize()

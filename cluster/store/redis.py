@@ -34,12 +34,14 @@ from typing import Any
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from actors.address import Address, ShardId
-from cluster.store.base import Commit, CommitOutcome, Fenced, Records, ShardImage, StoreError
+from cluster.store.base import Commit, CommitOutcome, Fenced, Records, ShardImage, StoreError, StoreUnavailable
 from cluster.store.lives import LifeGuard, read_life
 from cluster.store.packing import ShardKeys, commit_arguments, commit_keys, read_image, read_records
 from cluster.store.refusals import store_failure
 from cluster.store.url import open_client, parse_url
 
+#: Where a script's call names its first key.
+FIRST_KEY = 3
 _OUTCOMES = {
     1: CommitOutcome.APPLIED,
     2: CommitOutcome.APPLIED,
@@ -58,6 +60,8 @@ class RedisOptions:
 
     cluster: str = "trunkline"
     timeout_s: float = 5.0
+    #: How long replicas may take to confirm a commit, before it is asked again.
+    replicas_timeout_s: float = 1.0
     connect_timeout_s: float = 2.0
 
     def __post_init__(self) -> None:
@@ -103,14 +107,18 @@ class RedisStore:
         return read_image(shard, reply)
 
     async def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
-        requests = [(commit_keys(self._keys_of(commit.shard), commit), commit_arguments(commit)) for commit in commits]
-        replies = await self._pipeline(
+        # A repeated commit writes nothing, and then replicas would be waited for in vain: told so, the script writes.
+        more = ("replicated",) if self.url.wait_replicas else ()
+        requests = [
+            (commit_keys(self._keys_of(commit.shard), commit), (*commit_arguments(commit), *more)) for commit in commits
+        ]
+        replies = await self._replicated(
             [("EVALSHA", self._commit.digest, len(keys), *keys, *arguments) for keys, arguments in requests]
         )
         again = _to_repeat(commits, replies)
         if again:
             full = [("EVAL", self._commit.text, len(requests[at][0]), *requests[at][0], *requests[at][1]) for at in again]
-            for at, reply in zip(again, await self._pipeline(full), strict=True):
+            for at, reply in zip(again, await self._replicated(full), strict=True):
                 replies[at] = reply
         return [_OUTCOMES[self._checked(reply)] for reply in replies]
 
@@ -180,15 +188,53 @@ class RedisStore:
     async def _call(self, *command: object) -> Any:
         return await self._bounded(self._client.execute_command(*command))
 
-    async def _pipeline(self, commands: Sequence[tuple[object, ...]]) -> list[Any]:
-        """Send all commands in one write; a command's own error stands in its reply's place."""
+    async def _pipeline(self, commands: Sequence[tuple[object, ...]], nodes: Sequence[Any] = ()) -> list[Any]:
+        """Send all commands in one write; a command's own error stands in its reply's place.
+
+        Args:
+            nodes: wait for replicas of these, on the very connections that the commands went over; None is a server
+                that is no cluster. Their replies come last.
+        """
         if not commands:
             return []
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
+        for node in nodes:
+            target = {} if node is None else {"target_nodes": node}
+            pipeline.execute_command("WAIT", self.url.wait_replicas, int(self.options.replicas_timeout_s * 1000), **target)
         replies: list[Any] = await self._bounded(pipeline.execute(raise_on_error=False))
         return replies
+
+    async def _replicated(self, scripts: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run scripts and wait until as many replicas as the URL wants have what they wrote.
+
+        Raises:
+            StoreUnavailable: they do not; what was written may be lost in a failover, so it does not count yet.
+        """
+        wanted = self.url.wait_replicas
+        if not wanted or not scripts:
+            return await self._pipeline(scripts)
+        nodes = await self._bounded(self._nodes_of(scripts))
+        replies = await self._pipeline(scripts, list(nodes.values()))
+        confirmed = [self._checked(reply) for reply in replies[len(scripts) :]]
+        if min(confirmed) < wanted:
+            raise StoreUnavailable(
+                f"the store at {self.url} has {min(confirmed)} replicas that confirm a commit, and wait_replicas is {wanted}: "
+                "start the missing ones; until then nothing is accepted"
+            )
+        if nodes.keys() != (await self._bounded(self._nodes_of(scripts))).keys():
+            # What was redirected went over other connections than those that waited.
+            raise StoreUnavailable(f"the store at {self.url} moved keys to another node meanwhile")
+        return replies[: len(scripts)]
+
+    async def _nodes_of(self, scripts: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+        """Which nodes have the scripts' keys, by name; one nameless one where there is no cluster."""
+        if self.url.form != "cluster":
+            return {"": None}
+        await self._client.initialize()
+        found = [self._client.get_node_from_key(script[FIRST_KEY]) for script in scripts]
+        return {node.name: node for node in found}
 
     async def _bounded(self, exchange: Awaitable[Any]) -> Any:
         try:

@@ -9,7 +9,8 @@
 
 `rediss` instead of `redis` means TLS, with `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile` and `ssl_check_hostname` as
 query options. The Sentinels' own login is given by `sentinel_username` and `sentinel_password`. A character that means
-something in a URL is percent-encoded. Passwords never appear in the text of an error.
+something in a URL is percent-encoded. `wait_replicas=N` makes a commit count as stored only once N replicas have it too,
+so that a failover to one of them loses nothing that was accepted. Passwords never appear in the text of an error.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _SCHEMES = {
 _DEFAULT_PORTS = {"single": 6379, "sentinel": 26379, "cluster": 6379}
 _TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"})
 _NO_PLACE = "a place in the store URL is not host or host:port; a password's '@', ':' and '/' are written %40, %3A and %2F"
-_OPTIONS = _TLS_OPTIONS | {"db", "password", "username", "sentinel_username", "sentinel_password"}
+_OPTIONS = _TLS_OPTIONS | {"wait_replicas", "db", "password", "username", "sentinel_username", "sentinel_password"}
 
 
 class StoreUrlInvalid(ValueError):
@@ -58,6 +59,8 @@ class StoreUrl:
     path: str = ""
     service: str = ""
     db: int = 0
+    #: How many replicas must have a commit before it counts as stored.
+    wait_replicas: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -108,6 +111,7 @@ def parse_url(url: str) -> StoreUrl:
         path=path,
         service=tail.pop(0) if form == "sentinel" else "",
         db=_database(options.pop("db", tail[0] if tail else "0"), form),
+        wait_replicas=_count(options.pop("wait_replicas", "0")),
         username=unquote(username) or options.pop("username", None),
         password=unquote(password) or options.pop("password", None),
         options=options,
@@ -173,4 +177,10 @@ def _database(number: str, form: str) -> int:
         raise StoreUrlInvalid("the database, which ends a store URL, is a number: redis://host:6379/0")
     if form == "cluster" and int(number):
         raise StoreUrlInvalid("a Redis Cluster has database 0 only")
+    return int(number)
+
+
+def _count(number: str) -> int:
+    if not number.isdigit():
+        raise StoreUrlInvalid("wait_replicas is how many replicas must confirm a commit: a number, such as 1")
     return int(number)

@@ -13,31 +13,26 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
-from msgspec.structs import replace
 
 from actors.address import Placement, ShardId, is_pinned
 from cluster.codec import encode
 from cluster.errors import PeerGone
 from cluster.host.host import Assignment
-from cluster.pump import Pump
-from cluster.store.base import Store, StoreUnavailable
+from cluster.store.base import Store
+from cluster.supervisor.board import Board, patiently
 from cluster.supervisor.figures import SupervisorFigures
 from cluster.supervisor.plan import PINNED_HOST_PREFIX, pinned_host, plan
-from cluster.transport import PeerMethod, Transport
-from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder, table_decoder
+from cluster.transport import SUPERVISOR, PeerMethod, Transport
+from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder
 
 log = structlog.get_logger("supervisor")
-T = TypeVar("T")
 
-TABLE = "shard-table"
 PINNED_CHECK_EVERY = 10
-STORE_RETRY_S = 0.1
 START_RETRY_S = 0.1
 
 
@@ -54,6 +49,10 @@ class Launcher(Protocol):
 
     async def wait_for_death(self, name: str) -> None:
         """Return as soon as the host's process is known to be dead."""
+        ...
+
+    async def restart(self, peer: str) -> None:
+        """Have the supervisor's or a gateway's process ended soon, and started again."""
         ...
 
 
@@ -77,20 +76,28 @@ class Supervisor:
     """One per cluster. `start` returns when every shard has a host."""
 
     def __init__(
-        self, store: Store, transport: Transport, launcher: Launcher, placement: Placement, options: SupervisorOptions
+        self,
+        store: Store,
+        transport: Transport,
+        launcher: Launcher,
+        placement: Placement,
+        options: SupervisorOptions,
+        run: str = "",
     ) -> None:
+        """`run` names the run of the cluster that this supervisor serves, like those before it in the same run."""
         self._store = store
         self._transport = transport
         self._launcher = launcher
         self._placement = placement
         self._options = options
         self.figures = SupervisorFigures()
-        self._table = ShardTable(0, {}, {}, [])
+        self._board = Board(store, transport, self._resign, run)
         self._alive: dict[str, HostReport] = {}
+        #: Every host that joined and was not dismissed, in order of preference.
+        self._members: dict[str, None] = {}
         self._draining: dict[str, None] = {}
+        self._restarting: dict[str, None] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._pumps: dict[str, Pump] = {}
-        self._told: dict[str, tuple[str, int]] = {}
         self._deciding = asyncio.Lock()
         self._starting = asyncio.Semaphore(options.starting_at_once)
         self._locating: dict[ShardId, asyncio.Task[None]] = {}
@@ -106,19 +113,22 @@ class Supervisor:
         return {
             "join": self.join,
             "locate": self.locate,
+            "add": self.add,
             "drain": self.drain,
+            "restart": self.restart,
             "status": self.status,
             "metrics": self.metrics,
         }
 
     async def start(self) -> None:
         """Take over from an earlier supervisor if there was one, and place every shard."""
-        await self._take_over()
-        names = dict.fromkeys([*host_names(self._options), *self._table.members])
-        await asyncio.gather(*(self._enlist(name) for name in names))
+        await self._board.take_over()
+        begun_with = [] if self._board.resumes and self._table.members else host_names(self._options)
+        self._members = dict.fromkeys([*begun_with, *self._table.members])
+        await asyncio.gather(*(self._enlist(name) for name in self._members))
         await self._decide()
         self._ticker = asyncio.create_task(self._tick(), name="supervisor:tick")
-        for shard in await self._patiently(self._store.shards):
+        for shard in await patiently(self._store.shards):
             if is_pinned(shard) and await self._has_work(shard):
                 self._locate(shard)
 
@@ -130,8 +140,7 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for pump in self._pumps.values():
-            await pump.stop()
+        await self._board.stop()
 
     # -- called by other processes --------------------------------------------------------------------------------------
 
@@ -155,13 +164,66 @@ class Supervisor:
         return encode(self._table)
 
     async def drain(self, payload: bytes) -> bytes:
-        """Move every shard off a host and end it."""
+        """Move every shard off a host and end it for good; answers with the table once it has gone."""
         name = payload.decode()
         self._draining[name] = None
-        await self._decide()
-        if not self._holds(name):
-            await self._dismiss(name)
+        await self._empty(name)
+        await self._dismiss(name)
         return encode(self._table)
+
+    async def add(self, payload: bytes) -> bytes:
+        """Start so many more hosts; answers with their names once they have their share."""
+        count = int(payload)
+        numbers = (number for number in itertools.count(1) if f"host-{number}" not in self._members)
+        names = [f"host-{number}" for number in itertools.islice(numbers, count)]
+        self._members |= dict.fromkeys(names)
+        await asyncio.gather(*(self._bring_up(name) for name in names))
+        await self._decide()
+        return encode(names)
+
+    async def restart(self, payload: bytes) -> bytes:
+        """Start a process anew, with the code that is installed now, without loss.
+
+        A host's shards move away first, and the answer comes when it is back. The supervisor (an empty name) and
+        gateways are ended just after the answer; a gateway is to be emptied before.
+        """
+        name = payload.decode()
+        if not name or name in self._table.gateways:
+            await self._launcher.restart(name or SUPERVISOR)
+        elif name in self._members:
+            await self._restart_host(name)
+        return b""
+
+    async def _restart_host(self, name: str) -> None:
+        self._restarting[name] = None
+        try:
+            await self._empty(name)
+            self._forget(name)
+            await self._launcher.stop_host(name)
+            await self._bring_up(name)
+        finally:
+            self._restarting.pop(name, None)
+        log.info("host_restarted", host=name)
+        await self._decide()
+
+    async def _empty(self, name: str) -> None:
+        """Move a host's shards elsewhere. A pinned host's can be nowhere else; it is only let finish what it is doing."""
+        if name.startswith(PINNED_HOST_PREFIX):
+            await self._hand(name, "release", {s: p.epoch for s, p in self._table.shards.items() if p.host == name})
+            return
+        await self._decide()
+        while self._holds(name):
+            await asyncio.sleep(self._options.check_every_s)
+            await self._decide()
+
+    async def _bring_up(self, name: str) -> None:
+        """Enlist a host, however often its process must be started for that."""
+        while name not in self._alive and name in self._members:
+            try:
+                await self._enlist(name)
+            except PeerGone as problem:
+                log.warning("host_not_started", host=name, detail=str(problem))
+                await asyncio.sleep(START_RETRY_S)
 
     def _holds(self, host: str) -> bool:
         """Whether the host has any shard."""
@@ -180,6 +242,7 @@ class Supervisor:
 
     async def _enlist(self, name: str) -> None:
         """Start a host if need be and hear what it runs."""
+        self._members[name] = None
         async with self._starting:
             await self._launcher.start_host(name)
         if name not in self._watchers:
@@ -281,6 +344,7 @@ class Supervisor:
                 if await self._has_work(shard):
                     return  # A message came after the report; the next check gives the shard back to the host.
             self._forget(name)
+            self._members.pop(name, None)
             shards = {shard: placed for shard, placed in self._table.shards.items() if placed.host != name}
             await self._publish(shards, self._table.gateways)
             # Under the lock still: whoever wants the shard again is given a new process, not this one.
@@ -288,11 +352,12 @@ class Supervisor:
 
     async def _has_work(self, shard: ShardId) -> bool:
         """Whether a stored shard has actors, timers or messages that somebody must see to."""
-        image = await self._patiently(partial(self._store.describe, shard))
+        image = await patiently(partial(self._store.describe, shard))
         return bool(image.live or image.timers or image.outbox)
 
     async def _dismiss(self, name: str) -> None:
         self._forget(name)
+        self._members.pop(name, None)
         self._draining.pop(name, None)
         await self._launcher.stop_host(name)
         async with self._deciding:
@@ -324,13 +389,13 @@ class Supervisor:
         async with self._deciding:
             everything = [*self._placement.hashed_shards(), *(s for s in self._table.shards if is_pinned(s))]
             placed = {shard: entry.host for shard, entry in self._table.shards.items()}
-            wanted = plan(everything, placed, list(self._alive), list(self._draining), self._options.spares)
+            wanted = plan(everything, placed, list(self._alive), self._leaving(), self._options.spares)
             wanted |= {shard: host for shard, host in placed.items() if is_pinned(shard)}
             misplaced = dict.fromkeys(self._misplaced())
             moving = {
                 s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)
             }
-            if not moving and self._told_hosts() == self._table.hosts and list(self._watchers) == self._table.members:
+            if not moving and self._told_hosts() == self._table.hosts and list(self._members) == self._table.members:
                 return
             self.figures.moving(moving, placed)
             shards = dict(self._table.shards)
@@ -339,6 +404,10 @@ class Supervisor:
             await self._release(moving)
             await self._publish(shards, self._table.gateways)
             await self._assign({shard: shards[shard] for shard in moving})
+
+    def _leaving(self) -> list[str]:
+        """Hosts that are to hold nothing."""
+        return [*self._draining, *self._restarting]
 
     def _last_epoch(self, shard: ShardId) -> int:
         """The highest epoch that was ever heard of; a store that lost its last second may know less than a host does."""
@@ -397,7 +466,7 @@ class Supervisor:
         ready = [shard for shard in self._to_place if pinned_host(shard) in self._alive and shard not in self._table.shards]
         self._to_place.clear()
         # A shard's epoch survives in the store while it is in no table, so ask there.
-        images = await asyncio.gather(*(self._patiently(partial(self._store.describe, shard)) for shard in ready))
+        images = await asyncio.gather(*(patiently(partial(self._store.describe, shard)) for shard in ready))
         placed = {
             shard: Placed(pinned_host(shard), max(image.epoch, self._last_epoch(shard)) + 1)
             for shard, image in zip(ready, images, strict=True)
@@ -412,53 +481,15 @@ class Supervisor:
     def _told_hosts(self) -> dict[str, str]:
         return {name: report.incarnation for name, report in self._alive.items()}
 
-    async def _take_over(self) -> None:
-        """Read the table and put a new term on it: from here on an earlier supervisor can store no decision."""
-        while True:
-            version, content = await self._patiently(partial(self._store.read_document, TABLE))
-            found = table_decoder.decode(content) if content else self._table
-            table = replace(found, version=found.version + 1, term=found.term + 1)
-            if await self._patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
-                self._table = table
-                return
+    @property
+    def _table(self) -> ShardTable:
+        """What was decided last."""
+        return self._board.table
 
     async def _publish(self, shards: dict[ShardId, Placed], gateways: list[str]) -> None:
         """Store a new version of the table, then tell everybody in it. Never returns if another supervisor took over."""
-        number = self._table.version + 1
-        while True:
-            version, content = await self._patiently(partial(self._store.read_document, TABLE))
-            if content:
-                stored = table_decoder.decode(content)
-                if stored.term > self._table.term:
-                    await self._resign(stored.term)
-                number = max(number, stored.version + 1)  # Ours already, if the reply to storing it was lost.
-            table = ShardTable(number, shards, self._told_hosts(), gateways, list(self._watchers), self._table.term)
-            if await self._patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
-                break
-        self._table = table
-        for peer in [*table.hosts, *table.gateways]:
-            pump = self._pumps.get(peer)
-            if pump is None:
-                pump = self._pumps[peer] = Pump(f"table->{peer}", partial(self._tell, peer))
-            pump.hurry()
-        for peer in [peer for peer in self._pumps if peer not in table.hosts and peer not in table.gateways]:
-            self._pumps.pop(peer).retire()
+        await self._board.publish(shards, self._told_hosts(), gateways, list(self._members))
 
-    async def _resign(self, term: int) -> None:
-        """Another supervisor was started while this one could not be heard: decide nothing any more."""
-        log.error("superseded", term=self._table.term, by_term=term)
+    def _resign(self) -> None:
+        """Decide nothing any more: another supervisor does."""
         self._resigning = asyncio.create_task(self.stop(), name="supervisor:resign")
-        await asyncio.Event().wait()
-
-    async def _tell(self, peer: str) -> bool:
-        table = self._table
-        await self._transport.call(peer, "table", encode(table), timeout_s=2.0)
-        return self._table is not table
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call the store until it answers; repeating is harmless, and without an answer nothing can be decided."""
-        while True:
-            try:
-                return await call()
-            except StoreUnavailable:
-                await asyncio.sleep(STORE_RETRY_S)

@@ -18,6 +18,8 @@ from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 TIMEOUT_S: Final = 10.0
 #: Applying a configuration tells every agent and queue, and draining waits for adapters to leave.
 LONG_TIMEOUT_S: Final = 60.0
+#: A process on a busy machine takes its time to start.
+START_TIMEOUT_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +182,14 @@ class AdminClient(_Client):
         """Empty a host, or the gateway that answers."""
         request = admin_pb2.DrainRequest(host=host)
         await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).Drain, request, LONG_TIMEOUT_S)
+
+    async def restart(self, part: str = "") -> None:
+        """Empty a host and start it anew; or `supervisor`; or, without a name, the gateway that answers."""
+        request = admin_pb2.RestartRequest(part=part)
+        await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).Restart, request, START_TIMEOUT_S)
+
+    async def add_hosts(self, count: int = 1) -> list[str]:
+        """Start more hosts; returns their names."""
+        request = admin_pb2.AddHostsRequest(count=count)
+        answer = await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).AddHosts, request, START_TIMEOUT_S)
+        return list(answer.hosts)

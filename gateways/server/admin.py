@@ -25,6 +25,9 @@ from trunkline.admin.v1 import admin_pb2_grpc
 CENTRE = Address("centre/main")
 #: `ApplyCentre.expected_version` for "whatever is there".
 ANY_VERSION = -1
+#: `RestartRequest.part` for the supervisor.
+SUPERVISOR = "supervisor"
+MOST_HOSTS_AT_ONCE = 64
 ACTORS_PER_PAGE = 100
 MAX_ACTORS_PER_PAGE = 1_000
 #: Telling every agent and queue their part of a new configuration takes longer than a usual question.
@@ -132,6 +135,24 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         else:
             await self._drain()
         return pb.DrainResponse()
+
+    @guarded(Role.ADMIN)
+    async def Restart(self, request: pb.RestartRequest, context: Any) -> pb.RestartResponse:
+        """See admin.proto."""
+        if request.part:
+            await self._operations.restart("" if request.part == SUPERVISOR else request.part)
+        else:
+            await self._drain()
+            await self._operations.restart(self._gateway)
+        return pb.RestartResponse()
+
+    @guarded(Role.ADMIN)
+    async def AddHosts(self, request: pb.AddHostsRequest, context: Any) -> pb.AddHostsResponse:
+        """See admin.proto."""
+        if not 1 <= request.count <= MOST_HOSTS_AT_ONCE:
+            detail = f"count must be 1 to {MOST_HOSTS_AT_ONCE}"
+            raise Failure("INVALID_ARGUMENT", Reason.INVALID_REQUEST, detail, violations=[("count", detail)])
+        return pb.AddHostsResponse(hosts=await self._operations.add_hosts(request.count))
 
 
 def _summary(actor: ActorSummary) -> pb.ActorSummary:

@@ -175,8 +175,18 @@ class Operations(Protocol):
         """
 
     async def drain_host(self, host: str) -> None:
-        """Move a host's shards elsewhere and give it no new ones.
+        """Move a host's shards elsewhere and end it.
 
         Raises:
-            Refused: there is no such host.
+            Refused: there is no such host, or no other.
         """
+
+    async def restart(self, part: str) -> None:
+        """Start a host, a gateway that is empty, or the supervisor (an empty name) anew.
+
+        Raises:
+            Refused: there is no such part, or no other host.
+        """
+
+    async def add_hosts(self, count: int) -> list[str]:
+        """Start more hosts; returns their names."""

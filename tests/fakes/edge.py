@@ -237,6 +237,7 @@ class FakeOperations:
     def __init__(self) -> None:
         self.actors: dict[str, Mapping[str, object]] = {}
         self.drained: list[str] = []
+        self.restarted: list[str] = []
 
     async def list_actors(self, kind: str, prefix: str, limit: int, token: str) -> ActorPage:
         """Those the test put there."""
@@ -258,3 +259,11 @@ class FakeOperations:
     async def drain_host(self, host: str) -> None:
         """Remember it."""
         self.drained.append(host)
+
+    async def restart(self, part: str) -> None:
+        """Remember it."""
+        self.restarted.append(part)
+
+    async def add_hosts(self, count: int) -> list[str]:
+        """As many as were asked for."""
+        return [f"host-{number}" for number in range(1, count + 1)]

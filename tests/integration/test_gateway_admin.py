@@ -166,3 +166,17 @@ async def test_another_gateway_is_asked_when_the_first_is_gone() -> None:
         await gone.server.stop()
         async with AdminClient([gone.target, gateway.target], TOKENS[Role.ADMIN]) as client:
             assert (await client.status()).gateway == "gateway-1"
+
+
+async def test_parts_are_started_anew_and_hosts_added() -> None:
+    """A gateway is emptied first; a count that makes no sense is refused by name."""
+    async with serving(name="gateway-3") as gateway, admin(gateway) as client:
+        await client.restart("host-1")
+        await client.restart("supervisor")
+        assert await client.add_hosts(2) == ["host-1", "host-2"]
+        with pytest.raises(CallFailed, match="INVALID_ARGUMENT") as failed:
+            await client.add_hosts(0)
+        assert failed.value.violations[0][0] == "count"
+        await client.restart()
+        assert gateway.operations.restarted == ["host-1", "", "gateway-3"]
+        assert (await client.status()).draining

@@ -29,6 +29,9 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
     def __init__(self) -> None:
         self.revisions: list[pb.ConfigRevision] = []
         self.requests: list[pb.ApplyConfigRequest] = []
+        self.calls: list[str] = []
+        self.started_at = 1
+        self.term = 3
 
     def _admit(self, context: Any) -> None:
         if dict(context.invocation_metadata()).get("authorization") != f"Bearer {TOKEN}":
@@ -37,14 +40,15 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
     def Status(self, request: pb.StatusRequest, context: Any) -> pb.StatusResponse:
         self._admit(context)
         cluster = Struct()
-        cluster.update({"hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": 0}, "table_version": 7})
+        cluster.update({"hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": {"shards": 0}}})
+        cluster.update({"table_version": 7, "term": self.term})
         link = pb.LinkStatus(
             link="webchat-1", service="gateway", received=12, acknowledged=10, opened_at=1, capabilities=["text"]
         )
         return pb.StatusResponse(
             version="0.1.0",
             gateway="gateway-1",
-            started_at=1,
+            started_at=self.started_at,
             centre_version=len(self.revisions),
             links=[link],
             cluster=cluster,
@@ -75,7 +79,22 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
         raise NotImplementedError("the command line reads the store")
 
     def Drain(self, request: pb.DrainRequest, context: Any) -> pb.DrainResponse:
-        raise NotImplementedError("the command line does not drain")
+        self._admit(context)
+        if request.host == "attic":
+            context.abort(grpc.StatusCode.NOT_FOUND, "there is no host 'attic'; hosts now: host-1, host-2")
+        self.calls.append(f"drain {request.host}")
+        return pb.DrainResponse()
+
+    def Restart(self, request: pb.RestartRequest, context: Any) -> pb.RestartResponse:
+        self._admit(context)
+        self.calls.append(f"restart {request.part}")
+        self.term += request.part == "supervisor"
+        self.started_at += not request.part
+        return pb.RestartResponse()
+
+    def AddHosts(self, request: pb.AddHostsRequest, context: Any) -> pb.AddHostsResponse:
+        self._admit(context)
+        return pb.AddHostsResponse(hosts=[f"host-{number}" for number in range(3, 3 + request.count)])
 
     def ConfigHistory(self, request: pb.ConfigHistoryRequest, context: Any) -> pb.ConfigHistoryResponse:
         self._admit(context)
@@ -146,7 +165,11 @@ def test_status_as_json(run_dir: Path) -> None:
         status["centre_version"],
         status["run"]["programs"],
     ), "gateway and run"
-    assert {"hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": 0}, "table_version": 7} == status["cluster"], "hosts"
+    assert {
+        "hosts": {"host-1": {"shards": 32, "pending": 0}, "host-2": {"shards": 0}},
+        "table_version": 7,
+        "term": 3,
+    } == status["cluster"], "hosts"
     assert ("webchat-1", ["text"]) == (status["links"][0]["link"], status["links"][0]["capabilities"]), "links"
 
 
@@ -275,3 +298,39 @@ def test_nothing_runs_here(tmp_path: Path) -> None:
 def test_a_run_in_memory_cannot_be_read(run_dir: Path) -> None:
     """A run that keeps everything in memory has no store to look into."""
     assert "keeps everything in memory" in error("actors", "ls", "--run-dir", run_dir)["detail"], "said plainly"
+
+
+def test_a_host_or_a_gateway_is_drained(run_dir: Path, fake: FakeGateway) -> None:
+    """A host goes by its name, a gateway by its name in the run, and with --restart both come back."""
+    where = ("--run-dir", run_dir)
+    assert document("drain", "host-1", *where)["part"] == "host-1"
+    assert document("drain", "--gateway", "gateway-1", *where)["part"] == "gateway-1"
+    assert document("drain", "host-2", "--restart", *where)["restarted"] is True
+    document("drain", "--gateway", "gateway-1", "--restart", *where)
+    assert fake.calls == ["drain host-1", "drain ", "restart host-2", "restart "]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("drain",), "name a host, or a gateway"),
+        (("drain", "attic"), "no host 'attic'"),
+        (("drain", "--gateway", "gateway-9"), "only gateway-1"),
+    ],
+)
+def test_a_drain_of_nothing_is_explained(run_dir: Path, arguments: tuple[str, ...], says: str) -> None:
+    """The text says what there is."""
+    result = invoke(*arguments, "--run-dir", run_dir)
+    assert (result.exit_code, says in result.stderr) == (1, True), result.output
+
+
+def test_hosts_are_added(run_dir: Path) -> None:
+    """The new ones are named."""
+    assert document("hosts", "add", 2, "--run-dir", run_dir)["hosts"] == ["host-3", "host-4"]
+
+
+def test_an_upgrade_takes_every_part_in_turn(run_dir: Path, fake: FakeGateway) -> None:
+    """The spare first, then hosts with shards, then the supervisor, then gateways, each awaited."""
+    upgraded = document("upgrade", "--run-dir", run_dir)
+    assert [step["part"] for step in upgraded["steps"]] == ["host-2", "host-1", "supervisor", "gateway-1"]
+    assert fake.calls == ["restart host-2", "restart host-1", "restart supervisor", "restart "]

@@ -70,6 +70,16 @@ class AdminServiceStub:
                 request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.DrainRequest.SerializeToString,
                 response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.DrainResponse.FromString,
                 _registered_method=True)
+        self.Restart = channel.unary_unary(
+                '/trunkline.admin.v1.AdminService/Restart',
+                request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.RestartRequest.SerializeToString,
+                response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.RestartResponse.FromString,
+                _registered_method=True)
+        self.AddHosts = channel.unary_unary(
+                '/trunkline.admin.v1.AdminService/AddHosts',
+                request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsRequest.SerializeToString,
+                response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -125,6 +135,20 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Restart(self, request, context):
+        """Empties a process and starts it anew, with the release that is installed now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddHosts(self, request, context):
+        """Starts more hosts, which get their share of the shards.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -162,6 +186,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.Drain,
                     request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.DrainRequest.FromString,
                     response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.DrainResponse.SerializeToString,
+            ),
+            'Restart': grpc.unary_unary_rpc_method_handler(
+                    servicer.Restart,
+                    request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.RestartRequest.FromString,
+                    response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.RestartResponse.SerializeToString,
+            ),
+            'AddHosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddHosts,
+                    request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsRequest.FromString,
+                    response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -354,6 +388,60 @@ class AdminService:
             '/trunkline.admin.v1.AdminService/Drain',
             trunkline_dot_admin_dot_v1_dot_admin__pb2.DrainRequest.SerializeToString,
             trunkline_dot_admin_dot_v1_dot_admin__pb2.DrainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Restart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.admin.v1.AdminService/Restart',
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.RestartRequest.SerializeToString,
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.RestartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddHosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.admin.v1.AdminService/AddHosts',
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsRequest.SerializeToString,
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,10 @@ class AdminServiceStub:
     """The configuration's versions."""
     Drain: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DrainRequest, _admin_pb2.DrainResponse]
     """Empties a host or this gateway, so that it can be stopped without anybody noticing."""
+    Restart: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RestartRequest, _admin_pb2.RestartResponse]
+    """Empties a process and starts it anew, with the release that is installed now."""
+    AddHosts: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddHostsRequest, _admin_pb2.AddHostsResponse]
+    """Starts more hosts, which get their share of the shards."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -67,6 +71,10 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """The configuration's versions."""
     Drain: _aio.UnaryUnaryMultiCallable[_admin_pb2.DrainRequest, _admin_pb2.DrainResponse]  # type: ignore[assignment]
     """Empties a host or this gateway, so that it can be stopped without anybody noticing."""
+    Restart: _aio.UnaryUnaryMultiCallable[_admin_pb2.RestartRequest, _admin_pb2.RestartResponse]  # type: ignore[assignment]
+    """Empties a process and starts it anew, with the release that is installed now."""
+    AddHosts: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddHostsRequest, _admin_pb2.AddHostsResponse]  # type: ignore[assignment]
+    """Starts more hosts, which get their share of the shards."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers operators; needs an admin token."""
@@ -126,5 +134,21 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.DrainResponse, _abc.Awaitable[_admin_pb2.DrainResponse]]:
         """Empties a host or this gateway, so that it can be stopped without anybody noticing."""
+
+    @_abc_1.abstractmethod
+    def Restart(
+        self,
+        request: _admin_pb2.RestartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RestartResponse, _abc.Awaitable[_admin_pb2.RestartResponse]]:
+        """Empties a process and starts it anew, with the release that is installed now."""
+
+    @_abc_1.abstractmethod
+    def AddHosts(
+        self,
+        request: _admin_pb2.AddHostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.AddHostsResponse, _abc.Awaitable[_admin_pb2.AddHostsResponse]]:
+        """Starts more hosts, which get their share of the shards."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
