@@ -111,7 +111,8 @@ class Served:
 
     async def left_over(self, baseline: dict[str, int]) -> dict[str, int]:
         """What is held beyond the baseline, once there is no such thing or it has had its time to go."""
-        for _ in range(40):
+        left: dict[str, int] = {}
+        for _ in range(200):
             now = await self.held()
             left = {name: count for name, count in now.items() if count > baseline.get(name, 0)}
             if not left:

@@ -42,6 +42,8 @@ METHODS: list[tuple[str, str, Any, Any]] = [
     for method in service.methods
     if not method.client_streaming
 ]
+#: How the names begin of hosts that nobody has.
+NOBODY = ("host-99", "x")
 LIKELY = {
     "channel": st.just("webchat"),
     "entry_point": st.sampled_from(["default", "cards"]),
@@ -55,6 +57,7 @@ LIKELY = {
     "author": st.just("fuzz"),
     "dry_run": st.just(True),
     "host": st.sampled_from(["host-99", "x" * 100_000]),
+    "part": st.sampled_from(["host-99", "x" * 100_000]),
     "kind": st.sampled_from(["agent", ""]),
     "password": st.sampled_from(["trunkline", "", "\x00", "p" * 100_000]),
     "conversation": st.sampled_from([PLACE, PLACE, PLACE, "a/b", "\n", "x" * 300]),
@@ -115,10 +118,14 @@ def test_calls(served: Served, method: tuple[str, str, Any, Any]) -> None:
 
 
 def _would_stop_the_gateway(path: str, content: bytes) -> bool:
-    """Draining what serves the test, and changing the centre under it, are no accidents but what was asked for."""
+    """Ending, adding or changing what serves the test is no accident but what was asked for."""
     try:
         if path.endswith("/Drain"):
-            return not admin_pb2.DrainRequest.FromString(content).host.startswith(("host-99", "x"))
+            return not admin_pb2.DrainRequest.FromString(content).host.startswith(NOBODY)
+        if path.endswith("/Restart"):
+            return not admin_pb2.RestartRequest.FromString(content).part.startswith(NOBODY)
+        if path.endswith("/AddHosts"):
+            return 0 < admin_pb2.AddHostsRequest.FromString(content).count < 1_000
         return path.endswith("/ApplyConfig") and not admin_pb2.ApplyConfigRequest.FromString(content).dry_run
     except Exception:
         return False
