@@ -1,7 +1,8 @@
-"""A pump carries batches to one peer: while its calls are under way, everything that comes meanwhile goes with the next.
+"""A pump carries batches to one peer: one call under way, everything that comes meanwhile goes with the next.
 
-That is what makes batches grow with the load and stay small without it. One call at a time also keeps a peer's inputs
-in order; a pump whose lanes keep their own order may have more.
+That is what makes batches grow with the load and stay small without it, and what keeps a peer's inputs in order. Four
+calls under way at once were tried: more and smaller calls cost more time than they saved (offers at 1,000 events/s on
+two cores: 44 ms instead of 25 ms).
 """
 
 from __future__ import annotations
@@ -19,16 +20,15 @@ class Pump:
     """Calls `carry` while it has something to carry.
 
     `carry()` makes one call and returns whether to go on at once; it raises `PeerGone` when the call's outcome is
-    unknown, after which it is called again following a pause that grows from 20 ms to 500 ms. `width` calls may be under
-    way at once.
+    unknown, after which it is called again following a pause that grows from 20 ms to 500 ms.
     """
 
-    def __init__(self, name: str, carry: Callable[[], Awaitable[bool]], width: int = 1) -> None:
+    def __init__(self, name: str, carry: Callable[[], Awaitable[bool]]) -> None:
         self._carry = carry
         self._wanted = asyncio.Event()
         self._retry_s = FIRST_RETRY_S
         self._is_retired = False
-        self._tasks = [asyncio.create_task(self._run(), name=f"pump:{name}") for _ in range(width)]
+        self._task = asyncio.create_task(self._run(), name=f"pump:{name}")
 
     def wake(self) -> None:
         """There is something to carry."""
@@ -40,22 +40,21 @@ class Pump:
         self._wanted.set()
 
     def retire(self) -> None:
-        """End the pump after the calls under way, whose outcomes still count."""
+        """End the pump after the call under way, whose outcome still counts."""
         self._is_retired = True
         self._wanted.set()
 
     async def stop(self) -> None:
         """End the pump and wait until it is over."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
             await self._wanted.wait()
+            self._wanted.clear()
             if self._is_retired:
                 return
-            self._wanted.clear()
             try:
                 if await self._carry():
                     self._wanted.set()

@@ -32,8 +32,6 @@ from cluster.wire import (
 
 LANE_LIMIT = 2_000
 ACK_DELAY_S = 0.1
-#: Calls under way to one host. Lanes keep the order, so a shard's frames need not wait for other shards' commits.
-DELIVERIES_AT_ONCE = 3
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 
@@ -127,7 +125,7 @@ class Dispatch:
     def _pump(self, host: str) -> Pump:
         pump = self._pumps.get(host)
         if pump is None:
-            pump = self._pumps[host] = Pump(f"{self._edge}->{host}", partial(self._carry, host), DELIVERIES_AT_ONCE)
+            pump = self._pumps[host] = Pump(f"{self._edge}->{host}", partial(self._carry, host))
         return pump
 
     async def _carry(self, host: str) -> bool:
