@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from google.protobuf import json_format
@@ -27,6 +28,24 @@ from tests.fakes.serving import TOKENS, Serving, said, serving
 def admin(gateway: Serving) -> AdminClient:
     """An operator at this gateway."""
     return AdminClient(gateway.target, TOKENS[Role.ADMIN])
+
+
+async def test_a_large_configuration_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling hashes every password, which takes seconds for a large centre; customers are served meanwhile."""
+    is_compiling, may_end = threading.Event(), threading.Event()
+
+    def compile_slowly(source: str) -> CentrePlan:
+        is_compiling.set()
+        assert may_end.wait(20.0), "the gateway must answer others while it compiles"
+        return CentrePlan({}, {}, "{}")
+
+    async with serving() as gateway, admin(gateway) as client:
+        monkeypatch.setattr(gateway.operations, "compile_centre", compile_slowly)
+        applying = asyncio.create_task(client.apply_config("queues: {}", "ops", dry_run=True))
+        await asyncio.to_thread(is_compiling.wait, 20.0)
+        await client.status()
+        may_end.set()
+        assert await applying == 1
 
 
 async def test_status_tells_what_runs() -> None:
