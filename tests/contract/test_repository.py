@@ -19,18 +19,12 @@ LONGEST_FUNCTION_LINES = 45
 LONGEST_README_LINES = 150
 BINARY = {".png", ".jpg", ".gif", ".ico", ".webp", ".woff2", ".binpb", ".wav", ".gz"}
 
-#: Put together, so that this file is not its own finding.
+#: The checkout, and the folder of its neighbours unless that is one that every machine has (`/tmp`).
+PLACES = [ROOT, *([ROOT.parent] if len(ROOT.parent.parts) > 2 else [])]
 OF_ONE_MACHINE = re.compile(
-    "|".join(
-        [
-            r"/work/" + r"(?:main|wt|shared|tmp)",
-            "/tmp" + r"/(?:w|st)/",
-            "/root" + r"/\.",
-            "/opt/" + "pypi",
-            "/home/" + r"(?!user\b)\w+/",
-        ]
-    )
+    "|".join([*(re.escape(f"{place}/") for place in PLACES), "/root" + r"/\.", "/home/" + r"(?!user\b)\w+/"])
 )
+#: Put together, so that this file is not its own finding.
 REGISTRIES = re.compile(
     "|".join(
         re.escape(".".join(parts))
