@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import hmac
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -61,7 +62,7 @@ _request = msgspec.msgpack.Decoder(_Request).decode
 _reply = msgspec.msgpack.Decoder(_Reply).decode
 
 
-class _Framed(asyncio.Protocol):
+class _Framed(asyncio.Protocol, ABC):
     """Cuts a connection's bytes into frames."""
 
     def __init__(self) -> None:
@@ -88,8 +89,9 @@ class _Framed(asyncio.Protocol):
         if at:
             del buffer[:at]
 
+    @abstractmethod
     def frame_received(self, frame: bytes) -> None:
-        raise NotImplementedError
+        """Take one whole frame."""
 
     def send(self, frame: bytes) -> None:
         """Write a frame, unless the connection is gone: then the caller's side ends its calls."""
@@ -178,6 +180,8 @@ class Connection(_Framed):
         self._number = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self.is_closed = False
+        #: Replies so far, late ones included: whether the peer says anything.
+        self.replies = 0
 
     async def call(self, method: str, payload: bytes) -> bytes:
         """Call and wait for the answer.
@@ -200,6 +204,7 @@ class Connection(_Framed):
 
     def frame_received(self, frame: bytes) -> None:
         reply = _reply(frame)
+        self.replies += 1
         waiting = self._waiting.get(reply.number)
         if waiting is None or waiting.done():
             return  # The caller did not wait so long.

@@ -49,7 +49,9 @@ class RayTransport:
     def forget(self, peer: str) -> None:
         """Look the name up anew next time."""
         self._handles.pop(peer, None)
-        self._hang_up(peer)
+        connection = self._connections.get(peer)
+        if connection is not None:
+            self._hang_up(peer, connection)
 
     async def address_of(self, peer: str) -> PeerAddress:
         """Ask Ray's actor where it listens; one that Ray has started again builds itself on being asked.
@@ -71,15 +73,18 @@ class RayTransport:
 
     async def call(self, peer: str, method: str, payload: bytes, timeout_s: float = 10.0) -> bytes:
         """See `cluster.transport.Transport.call`."""
+        connection, replies = self._connections.get(peer), 0
         try:
             async with asyncio.timeout(timeout_s):
-                connection = self._connections.get(peer)
                 if connection is None or connection.is_closed:
                     connection = await self._connect(peer)
+                replies = connection.replies
                 return await connection.call(method, payload)
         except TimeoutError:
-            # A machine that vanished leaves its connections open; the next call makes a new one.
-            self._hang_up(peer)
+            # A machine that vanished leaves its connections open; the next call makes a new one. A peer that answered
+            # others meanwhile is there, and their calls shall not be cut off for this one.
+            if connection is not None and connection.replies == replies:
+                self._hang_up(peer, connection)
             raise PeerGone(f"{peer} did not answer {method} within {timeout_s:g} s") from None
         except PeerFailed as problem:
             log.error("peer_failed", peer=peer, method=method, detail=problem.detail)
@@ -97,7 +102,7 @@ class RayTransport:
         connection = self._connections[peer] = await connect(peer, await self.address_of(peer))
         return connection
 
-    def _hang_up(self, peer: str) -> None:
-        connection = self._connections.pop(peer, None)
-        if connection is not None:
-            connection.close()
+    def _hang_up(self, peer: str, connection: Connection) -> None:
+        connection.close()
+        if self._connections.get(peer) is connection:
+            del self._connections[peer]
