@@ -52,8 +52,6 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
     if address == LOCAL:
         options |= {
             "address": "local",
-            # A Ray of this machine's own listens to nobody outside.
-            "_node_ip_address": "127.0.0.1",
             "include_dashboard": dashboard,
             "object_store_memory": object_store_mb * 1024 * 1024,
         }
