@@ -209,4 +209,4 @@ def _await(part: str, is_back: Callable[[], bool]) -> None:
     while not is_back():
         if time.monotonic() > deadline:
             raise NotBack(f"{part} does not answer {TIMEOUT_S:g} s after it was started anew: look at `trunkline status`")
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # another machine's process may be meant: there is nothing to wait on

@@ -94,7 +94,7 @@ def down(
             raise StillRunning(
                 f"process {run.pid} has not ended after {timeout_s:g} s: look at its output and at {path / 'logs'}"
             )
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # it is not our child, so the kernel tells us nothing
     took_s = round(time.monotonic() - started, 3)
     if as_json:
         print_json({"ended": True, "pid": run.pid, "took_s": took_s})

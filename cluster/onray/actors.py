@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("gateway")
 
-#: How long a busy thread keeps the interpreter to itself. A Ray call crosses three threads of a process, and with
-#: Python's 5 ms each of them may wait that long for the event loop: offers took 90 ms at 1,000 events/s.
+#: How long a busy thread keeps the interpreter to itself. Ray and gRPC hand work to the event loop from threads of their
+#: own, and with Python's 5 ms each may wait that long (while batches were Ray calls, offers took 90 ms at 1,000 events/s).
 SWITCH_INTERVAL_S = 0.0002
 #: How long a gateway that takes over waits to hear of the configuration; operators can reach it without.
 INFORMED_WITHIN_S = 5.0
@@ -54,7 +54,7 @@ class Shell:
     async def address(self) -> PeerAddress:
         """Where the peer, which is built by now, takes calls."""
         await self.build()
-        host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray ships no types for it
         return await self._listener.address(host)
 
     async def _call(self, method: str, payload: bytes) -> bytes:

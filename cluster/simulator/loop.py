@@ -140,7 +140,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if not task.done():
                 raise RuntimeError("the simulation waits for something that cannot happen")
             self._look_through_tasks()
-            return task.result()  # type: ignore[no-any-return]
+            return task.result()  # type: ignore[no-any-return]  # `create_task` takes any coroutine here
         finally:
             self.is_over = True
             asyncio._set_running_loop(before)

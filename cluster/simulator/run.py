@@ -104,7 +104,7 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         coroutine.send(None)
     except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
+        return done.value  # type: ignore[no-any-return]  # what a coroutine returns, StopIteration carries untyped
     raise RuntimeError("an operation of the memory store waited for something")
 
 

@@ -31,6 +31,10 @@ class EventBook:
         self._expected = self.acknowledged + 1
         self.on_stream = []
 
+    def reaches(self, seq: int) -> bool:
+        """Whether the event of this number, or a later one, came."""
+        return self.highest >= seq
+
     @property
     def in_flight(self) -> int:
         """How many came on this stream and are not settled."""

@@ -57,6 +57,10 @@ class Scene:
         await self.visit.send(gateway_pb2.GatewayFrame(welcome=welcome))
         self._reader = asyncio.create_task(self._watch())
 
+    def was_ponged(self, nonce: int) -> bool:
+        """Whether a Pong with this nonce came."""
+        return nonce in self.pongs
+
     async def _watch(self) -> None:
         with suppress(Failed):
             while (frame := await self.visit.read(3_600)) is not None:

@@ -127,10 +127,13 @@ class TheySaw(ServerFrame, frozen=True, kw_only=True, tag="saw"):
     read: int
 
 
+NoticeKind = Literal["queued", "connected", "transferred", "ended", "closed"]
+
+
 class Notice(ServerFrame, frozen=True, kw_only=True, tag="notice"):
     """A state of the conversation, worded by the page; `ahead` is how many wait in front (for `queued`)."""
 
-    kind: Literal["queued", "connected", "transferred", "ended", "closed"]
+    kind: NoticeKind
     agent_name: str = ""
     queue: str = ""
     ahead: int = 0

@@ -15,7 +15,7 @@ from gateways.web.transcript import entry_of
 from gateways.webchat import frames
 from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
 
-_NOTICES: Final = {
+_NOTICES: Final[dict[int, frames.NoticeKind]] = {
     messaging_pb2.NOTICE_KIND_QUEUED: "queued",
     messaging_pb2.NOTICE_KIND_CONNECTED: "connected",
     messaging_pb2.NOTICE_KIND_TRANSFERRED: "transferred",
@@ -78,4 +78,4 @@ def _notice(notice: messaging_pb2.ShowNotice) -> frames.Notice | None:
     kind = _NOTICES.get(notice.kind)
     if kind is None:
         return None
-    return frames.Notice(kind=kind, agent_name=notice.agent_name, queue=notice.queue, ahead=notice.ahead)  # type: ignore[arg-type]
+    return frames.Notice(kind=kind, agent_name=notice.agent_name, queue=notice.queue, ahead=notice.ahead)
