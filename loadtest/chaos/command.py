@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from loadtest.chaos.faults import kind_names
 from loadtest.chaos.run import Options, run_chaos
 from loadtest.chaos.traffic import Load
 from loadtest.failures import DemoFailed
+from loadtest.interruptible import interruptible
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 SHOWN = 10
@@ -59,7 +59,7 @@ def chaos(
     )
     live = Console(stderr=as_json, markup=False, highlight=False)
     try:
-        document = asyncio.run(_interruptible(run_chaos(options, lambda text: live.print(text, style="dim"))))
+        document = asyncio.run(interruptible(run_chaos(options, lambda text: live.print(text, style="dim"))))
     except DemoFailed as failed:
         _failed(failed.code, failed.detail, as_json)
     except asyncio.CancelledError:
@@ -115,12 +115,3 @@ def _failed(code: str, detail: str, as_json: bool) -> NoReturn:
 
 def _print_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-
-
-async def _interruptible(work: Any) -> dict[str, Any]:
-    """Do the work; Ctrl-C and SIGTERM cancel it, so that what was started and stopped is set right."""
-    task = asyncio.ensure_future(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    document: dict[str, Any] = await task
-    return document

@@ -12,6 +12,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -85,34 +86,6 @@ async def stop_for(pid: int, seconds: float) -> None:
         await asyncio.sleep(seconds)
     finally:
         send_signal(pid, signal.SIGCONT)
-
-
-async def kill_host(scene: Scene) -> Fault:
-    return await kill(scene, "host")
-
-
-async def kill_spare(scene: Scene) -> Fault:
-    return await kill(scene, "spare")
-
-
-async def kill_gateway(scene: Scene) -> Fault:
-    return await kill(scene, "gateway")
-
-
-async def kill_supervisor(scene: Scene) -> Fault:
-    return await kill(scene, "supervisor")
-
-
-async def kill_store(scene: Scene) -> Fault:
-    return await kill(scene, "store")
-
-
-async def kill_raylet(scene: Scene) -> Fault:
-    return await kill(scene, "raylet")
-
-
-async def kill_gcs(scene: Scene) -> Fault:
-    return await kill(scene, "gcs")
 
 
 async def kill_adapter(scene: Scene) -> Fault:
@@ -222,19 +195,19 @@ CLOCK = "no clock of one process can be stepped without the machine's; `trunklin
 PARTITION = "all of it is one machine on its loopback; cut links between Ray nodes in network namespaces instead"
 
 KINDS: Final = (
-    Kind("host", "kill -9 of the host with most shards", kill_host, needs_ray, weight=8),
-    Kind("spare", "kill -9 of the host with fewest shards", kill_spare, needs_ray, weight=2),
-    Kind("gateway", "kill -9 of the gateway that serves", kill_gateway, needs_ray),
-    Kind("supervisor", "kill -9 of the supervisor", kill_supervisor, needs_ray),
-    Kind("store", "kill -9 of Valkey", kill_store, needs_embedded_store),
+    Kind("host", "kill -9 of the host with most shards", partial(kill, part="host"), needs_ray, weight=8),
+    Kind("spare", "kill -9 of the host with fewest shards", partial(kill, part="spare"), needs_ray, weight=2),
+    Kind("gateway", "kill -9 of the gateway that serves", partial(kill, part="gateway"), needs_ray),
+    Kind("supervisor", "kill -9 of the supervisor", partial(kill, part="supervisor"), needs_ray),
+    Kind("store", "kill -9 of Valkey", partial(kill, part="store"), needs_embedded_store),
     Kind("adapter", "the load's own adapter dies and comes back", kill_adapter, always),
     Kind("zombie", "SIGSTOP of a host beyond its lease, then SIGCONT", freeze_host, needs_ray),
     Kind("freeze-store", "SIGSTOP of Valkey, then SIGCONT", freeze_store, needs_embedded_store, weight=2),
     Kind("pause-store", "CLIENT PAUSE", pause_store, needs_embedded_store, weight=2),
     Kind("slow-store", "Valkey stopped for 60 ms of every 90", slow_store, needs_embedded_store, weight=2),
     Kind("disk-full", "no byte fits on the store's disk", fill_disk, needs_small_disk, weight=2),
-    Kind("raylet", "kill -9 of Ray's raylet", kill_raylet, needs_own_ray, weight=1),
-    Kind("gcs", "kill -9 of Ray's GCS", kill_gcs, needs_own_ray, weight=1),
+    Kind("raylet", "kill -9 of Ray's raylet", partial(kill, part="raylet"), needs_own_ray, weight=1),
+    Kind("gcs", "kill -9 of Ray's GCS", partial(kill, part="gcs"), needs_own_ray, weight=1),
     Kind("clock", "a clock jumps", impossible, never(CLOCK)),
     Kind("partition", "messages between two parts are dropped", impossible, never(PARTITION)),
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from loadtest.demo.play import play
 from loadtest.demo.questions import Question, read_questions
 from loadtest.demo.show import Screen
 from loadtest.failures import DemoFailed
+from loadtest.interruptible import interruptible
 from loadtest.product import Access, OwnProduct, find_running, verify
 
 #: How many conversations an agent of the sample leads at once, and what share of that is planned for.
@@ -93,7 +93,7 @@ def demo(
     )  # fmt: skip
     try:
         questions = read_questions(source)
-        document = asyncio.run(_interruptible(run_demo(options, questions, screen)))
+        document = asyncio.run(interruptible(run_demo(options, questions, screen)))
     except DemoFailed as failed:
         screen.failed(failed.code, failed.detail)
         raise typer.Exit(1) from None
@@ -112,15 +112,6 @@ def _rate_per_s(customers: int, agents: int, minutes: float | None, rate: float 
         return rate / 60
     served = OCCUPANCY * CAPACITY * agents / HANDLE_S
     return min(served, LITERAL_RATE_PER_S) if literal else served
-
-
-async def _interruptible(work: Any) -> dict[str, Any]:
-    """Do the work; Ctrl-C and SIGTERM cancel it, so that a product of its own is ended in good order."""
-    task = asyncio.ensure_future(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    document: dict[str, Any] = await task
-    return document
 
 
 async def run_demo(options: Options, questions: list[Question], screen: Screen) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ import typer
 from rich.console import Console
 
 from loadtest.failures import DemoFailed, ProductUnusable, SourceUnusable
+from loadtest.interruptible import interruptible
 from loadtest.load.centre import centre_of
 from loadtest.load.conductor import Board, Conductor, Outcome, lean_commands, locust_commands
 from loadtest.load.day import read_day
@@ -110,7 +110,7 @@ def load(
             return
         settings = dict(_setting(one) for one in set_ or ())
         options = Options(name, read, run_dir, runtime, out, page_at, settings)
-        document = asyncio.run(_interruptible(run_load(options, console)))
+        document = asyncio.run(interruptible(run_load(options, console)))
     except DemoFailed as failed:
         _failed(failed.code, failed.detail, console, as_json)
         raise typer.Exit(1) from None
@@ -138,15 +138,6 @@ def _failed(code: str, detail: str, console: Console, as_json: bool) -> None:
         sys.stdout.write(json.dumps({"error": error}, ensure_ascii=False, indent=2) + "\n")
     else:
         console.print(f"error: {detail}", style="red")
-
-
-async def _interruptible(work: Any) -> dict[str, Any]:
-    """Do the work; Ctrl-C and SIGTERM cancel it, so that generators and a product of its own are ended in good order."""
-    task = asyncio.ensure_future(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    document: dict[str, Any] = await task
-    return document
 
 
 async def run_load(options: Options, console: Console) -> dict[str, Any]:

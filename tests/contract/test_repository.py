@@ -108,7 +108,9 @@ def test_the_readme_is_short() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "what"), [(OF_ONE_MACHINE, "a path of one machine"), (REGISTRIES, "a package registry's host")]
+    ("pattern", "what"),
+    [(OF_ONE_MACHINE, "a path of one machine"), (REGISTRIES, "a package registry's host")],
+    ids=["machine", "registry"],
 )
 def test_nothing_of_any_one_machine(pattern: re.Pattern[str], what: str) -> None:
     """The project works anywhere, so no file names a directory of one machine or one registry."""

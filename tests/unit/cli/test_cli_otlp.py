@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import threading
@@ -21,25 +20,14 @@ from typer.testing import CliRunner, Result
 from actors.address import Address
 from actors.events import InteractionMoved, WaitingMoved
 from actors.values import InteractionState, Requirement, WaitingState
-from cluster.cli import store_access
 from cluster.cli.main import app
 from cluster.cli.otlp import request_of, spans_of
 from cluster.cli.story import Told
-from cluster.store.memory import MemoryStore
-from tests.unit.cli.world import INTERACTION, SECRET, served_customer
+from tests.unit.cli.world import INTERACTION, SECRET
 
 FROM = ["--store", "redis://store.invalid:6379"]
 
-
-@pytest.fixture(scope="module")
-def stored() -> MemoryStore:
-    return asyncio.run(served_customer())
-
-
-@pytest.fixture(autouse=True)
-def opened(stored: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command opens the store in memory, whatever URL it is given."""
-    monkeypatch.setattr(store_access, "connect", lambda url, cluster: stored)
+pytestmark = pytest.mark.usefixtures("opened")
 
 
 def trace(*arguments: str) -> Result:

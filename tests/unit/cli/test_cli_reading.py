@@ -11,23 +11,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from actors.address import ShardId
-from cluster.cli import store_access
 from cluster.cli.main import app
 from cluster.store.memory import MemoryStore
-from tests.unit.cli.world import INTERACTION, SECRET, served_customer
+from tests.unit.cli.world import INTERACTION, SECRET
 
 FROM = ["--store", "redis://store.invalid:6379"]
 
-
-@pytest.fixture(scope="module")
-def stored() -> MemoryStore:
-    return asyncio.run(served_customer())
-
-
-@pytest.fixture(autouse=True)
-def opened(stored: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command opens the store in memory, whatever URL it is given."""
-    monkeypatch.setattr(store_access, "connect", lambda url, cluster: stored)
+pytestmark = pytest.mark.usefixtures("opened")
 
 
 def run(*arguments: str) -> Result:
