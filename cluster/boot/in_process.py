@@ -20,7 +20,12 @@ class InProcess:
     def __init__(self, spec: ClusterSpec) -> None:
         self._store = connect(spec.store_url, spec.name)
         self.cluster = LocalCluster(
-            self._store, spec.catalogue(), spec.placement(), options=spec.supervisor, host_options=spec.hosts
+            self._store,
+            spec.catalogue(),
+            spec.placement(),
+            options=spec.supervisor,
+            host_options=spec.hosts,
+            admission=spec.admission,
         )
         self.servers: dict[str, Server] = {}
         #: One loop serves them all, so the first gateway tells how late it is.

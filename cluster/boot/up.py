@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from cluster.admission import AdmissionOptions
 from cluster.boot.anew import RuntimeLost, until_ports_free
 from cluster.boot.first_centre import apply_first_centre
 from cluster.boot.ports import require_free_ports
@@ -86,6 +87,7 @@ def spec_of(settings: LayoutModel, store_url: str) -> ClusterSpec:
             passivate_after_ms=int(hosts.passivate_after_s * 1000),
         ),
         supervisor=SupervisorOptions(hosts=hosts.count, spares=hosts.spares, lease_s=hosts.lease_s),
+        admission=AdmissionOptions(target_ms=settings.admission.target_ms, patience_s=settings.admission.patience_s),
         log_level=settings.log_level,
         host_cpus=hosts.cpus,
     )

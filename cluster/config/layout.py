@@ -107,6 +107,23 @@ class Hosts(Section):
     )
 
 
+class Admission(Section):
+    """When gateways refuse new arrivals, so that what was accepted stays quick."""
+
+    target_ms: float = Field(
+        default=250,
+        ge=1,
+        le=60_000,
+        description="a host is behind while what gateways send it takes longer than this to be committed",
+        examples=[250],
+    )
+    patience_s: Seconds = Field(
+        default=5,
+        description="a host that is behind for this long is overloaded; a shorter burst is taken whole, however large",
+        examples=[5],
+    )
+
+
 class Ray(Section):
     """How to reach Ray; used with `runtime: ray` only."""
 
@@ -273,6 +290,9 @@ class LayoutModel(Section):
         examples=[16],
     )
     hosts: Hosts = Field(default=Hosts(), description="host processes", examples=["{count: 2, spares: 1}"])
+    admission: Admission = Field(
+        default=Admission(), description="when new arrivals are refused", examples=["{target_ms: 250, patience_s: 5}"]
+    )
     pinned_kinds: list[str] = Field(
         default=[],
         description="actor kinds whose every actor is a Ray actor of its own; fixed like `shards`",

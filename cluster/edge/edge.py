@@ -34,6 +34,7 @@ from actors.messages.gateway import (
     SendCommands,
     SettleFrames,
 )
+from cluster.admission import AdmissionOptions
 from cluster.clock import Clock
 from cluster.codec import Codec, encode, raw
 from cluster.config.edge import EdgeCentre
@@ -143,7 +144,7 @@ class Link:
                 dispatch.floors[self._source] = self._actor.heard
                 for frame in frames:
                     parcel = Parcel(self._source, frame.seq, frame.to, raw(frame.message))
-                    dispatch.send(parcel)
+                    dispatch.send(parcel, begins=frame.message.begins)
             case ForwardAcknowledgement(source, number):
                 self._edge.dispatch.acknowledge(ShardId(source), self.name, number)
 
@@ -152,7 +153,14 @@ class Edge:
     """All links of one gateway process."""
 
     def __init__(
-        self, name: str, incarnation: str, transport: Transport, placement: Placement, codec: Codec, clock: Clock
+        self,
+        name: str,
+        incarnation: str,
+        transport: Transport,
+        placement: Placement,
+        codec: Codec,
+        clock: Clock,
+        admission: AdmissionOptions | None = None,
     ) -> None:
         self.name = name
         self._incarnation = incarnation
@@ -173,7 +181,7 @@ class Edge:
         self._report = SupervisorReport(0, [])
         self._asked: dict[int, asyncio.Future[Message]] = {}
         self._generations: dict[str, int] = {}
-        self.dispatch = Dispatch(name, transport, placement, self._settled)
+        self.dispatch = Dispatch(name, transport, placement, self._settled, admission)
         self._hosts_told: dict[str, tuple[str, dict[str, int]]] = {}
         #: The configuration in force as edges need it, and its version; None until it is known.
         self.centre: EdgeCentre | None = None
@@ -321,6 +329,7 @@ class Edge:
         now = [
             sample(metrics.CENTRE_VERSION, self.centre_version if self.centre is not None else 0),
             sample(metrics.PENDING_FRAMES, self.dispatch.pending),
+            *self.dispatch.admission.samples(),
             sample(metrics.CALLS, self.dispatch.calls),
         ]
         return [*now, *self.meter.samples(), *process_samples()]

@@ -189,7 +189,7 @@ class GatewayActor:
         spec = self._spec
         catalogue, placement = spec.catalogue(), spec.placement()
         transport = RayTransport(spec.name)
-        edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock())
+        edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock(), spec.admission)
         store = connect(spec.store_url, spec.name)
         operations = Operations(store, transport, placement, edge.dispatch.routes, catalogue)
         serve = partial(open_server, self._factory, self._name, self._settings, edge, operations)

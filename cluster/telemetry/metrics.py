@@ -198,6 +198,16 @@ EVENTS_REFUSED = _metric(
 )
 STREAMS_FAILED = _metric("streams_failed_total", C, GATEWAY, "streams that the gateway ended, by reason", ("service", "reason"))
 PENDING_FRAMES = _metric("pending_frames", G, GATEWAY, "events that no host has committed yet")
+TURNED_AWAY = _metric(
+    "arrivals_turned_away_total",
+    C,
+    GATEWAY,
+    "arrivals that the gateway refused: the host's commits take too long (`delay`), or this one waited too long (`age`)",
+    ("host", "reason"),
+)
+OVERLOADED_HOSTS = _metric(
+    "overloaded_hosts", G, GATEWAY, "hosts that took longer than `admission.target_ms` for `admission.patience_s`"
+)
 
 # The supervisor.
 SHARDS = _metric("shards", G, SUPERVISOR, "shards by the host that the table gives them to", ("host",))
