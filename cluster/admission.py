@@ -1,16 +1,19 @@
-"""Decides which arrivals a gateway lets in, by how long what it let in before had to wait.
+"""Decides which arrivals a gateway lets in, by how long what it let in before took to be committed.
 
-    frames to a host ... receipt      ->  observe(host, how long the oldest of them took)
-    an arrival's turn to go there     ->  refusal_ms(host, how long it waited): 0 lets it in, else when to come again
+    frames to a host ... receipt    ->  observe(host, how long the oldest of them took)
+    an arrival's turn to go there   ->  refusal_ms(host): 0 lets it in, else when to come again
 
-A host is *behind* while that wait is above a target. Being behind for a moment is a burst, which batches work off; after
-`patience_s` of it the host is *overloaded*: from then on an arrival is let in only at moments when the host is not behind.
-So the cluster takes what it can commit within the target, whatever that is on this machine and at this mix, and no rate is
-set anywhere. A host that has not been behind for `patience_s` is itself again.
+A host is *behind* while that time is above a target. Being behind for a moment is a burst, which larger batches work off;
+after `patience_s` of it without a break the host is *overloaded*. From then on arrivals are let in at a rate that follows
+the time: lower while even the best of the last half second was above the target, higher while it was below. It begins
+with what the host committed meanwhile, so it finds what this machine can do with this mix of work, and no rate is set
+anywhere. A host that was not behind for `patience_s` is itself again. The shortest time of an interval is what counts, as
+in CoDel (Nichols and Jacobson, "Controlling Queue Delay", 2012): a large batch takes long by itself, a standing queue
+makes everything take long.
 
-Invariants kept: only what begins something is ever refused; a host that is waited for without an answer (it died, its
-store stands still) does not become overloaded by that, because its successor may be faster than any refusal; nothing
-here outlives a surge: one patience without delay and everything is as before.
+Invariants kept: only what begins something is refused; a host that gives no answer (it died, its store stands still) does
+not become overloaded by that, because its successor may be faster than any refusal; some arrivals are always let in; and
+nothing here outlives a surge: one patience without delay and everything is as before.
 """
 
 from __future__ import annotations
@@ -25,6 +28,11 @@ from cluster.telemetry.meter import Samples, sample
 
 log = structlog.get_logger("edge")
 
+#: How often the rate is adapted, by how much at most, and how strongly it follows the time.
+EVERY_S = 0.5
+LEAST_FACTOR, MOST_FACTOR, GAIN = 0.7, 1.25, 0.3
+#: Arrivals a second that are let in however late the host is: without any, nobody would find out that it is well.
+LEAST_PER_S = 2.0
 #: Least and most that whoever was refused is asked to wait.
 LEAST_RETRY_S, MOST_RETRY_S = 1.0, 30.0
 #: Spreads those who come again: multiples of the golden ratio, modulo one, are as even as can be without chance.
@@ -39,16 +47,52 @@ class AdmissionOptions:
     patience_s: float = 5.0
 
 
-class _Pressure:
+class _Overload:
+    """While a host is overloaded: the rate at which arrivals are let in, as a bucket of tokens."""
+
+    __slots__ = ("adapted_at_s", "filled_at_s", "least_delay_ms", "per_s", "refused", "since_s", "tokens")
+
+    def __init__(self, now_s: float, per_s: float) -> None:
+        self.since_s = self.adapted_at_s = self.filled_at_s = now_s
+        self.per_s = max(LEAST_PER_S, per_s)
+        self.tokens = 1.0
+        self.refused = 0
+        self.least_delay_ms: float | None = None
+
+    def adapt(self, now_s: float, delay_ms: float, target_ms: float) -> None:
+        """Follow the shortest time of each interval."""
+        self.least_delay_ms = delay_ms if self.least_delay_ms is None else min(delay_ms, self.least_delay_ms)
+        if now_s - self.adapted_at_s < EVERY_S:
+            return
+        factor = min(MOST_FACTOR, max(LEAST_FACTOR, 1 + GAIN * (1 - self.least_delay_ms / target_ms)))
+        # If nobody had to be refused, a higher rate would be a guess.
+        if factor < 1 or self.refused:
+            self.per_s = max(LEAST_PER_S, self.per_s * factor)
+        self.adapted_at_s, self.least_delay_ms, self.refused = now_s, None, 0
+
+    def lets_in(self, now_s: float, target_ms: float) -> bool:
+        """Whether one more may come."""
+        most = max(1.0, self.per_s * target_ms / 1000)
+        self.tokens = min(most, self.tokens + (now_s - self.filled_at_s) * self.per_s)
+        self.filled_at_s = now_s
+        if self.tokens < 1:
+            self.refused += 1
+            return False
+        self.tokens -= 1
+        return True
+
+
+class _Host:
     """What is known of one host."""
 
-    __slots__ = ("behind_since_s", "calm_since_s", "delay_ms", "overloaded_since_s")
+    __slots__ = ("behind_since_s", "calm_since_s", "committed", "overload")
 
     def __init__(self) -> None:
-        self.delay_ms = 0.0
         self.behind_since_s: float | None = None
         self.calm_since_s: float | None = None
-        self.overloaded_since_s: float | None = None
+        #: Arrivals committed since it is behind.
+        self.committed = 0
+        self.overload: _Overload | None = None
 
 
 class Admission:
@@ -57,69 +101,75 @@ class Admission:
     def __init__(self, options: AdmissionOptions, now_s: Callable[[], float]) -> None:
         self.options = options
         self._now_s = now_s
-        self._hosts: dict[str, _Pressure] = {}
-        #: (host, reason) -> arrivals refused.
-        self._refused: dict[tuple[str, str], int] = {}
+        self._hosts: dict[str, _Host] = {}
+        #: Host -> arrivals refused.
+        self._refused: dict[str, int] = {}
 
     @property
     def overloaded(self) -> list[str]:
         """Hosts that are overloaded now, by name."""
-        return sorted(host for host, known in self._hosts.items() if known.overloaded_since_s is not None)
+        return sorted(host for host, known in self._hosts.items() if known.overload is not None)
 
-    def observe(self, host: str, delay_ms: float) -> None:
-        """The oldest of some frames was committed by this host after so long."""
+    def is_overloaded(self, host: str) -> bool:
+        """Whether arrivals for this host are to be judged one by one."""
+        known = self._hosts.get(host)
+        return known is not None and known.overload is not None
+
+    def observe(self, host: str, delay_ms: float, arrivals: int = 0) -> None:
+        """The oldest of some frames was committed by this host after so long; so many of them were arrivals."""
         known = self._hosts.get(host)
         if known is None:
-            known = self._hosts[host] = _Pressure()
-        known.delay_ms = delay_ms
+            known = self._hosts[host] = _Host()
         now_s = self._now_s()
+        if known.overload is not None:
+            known.overload.adapt(now_s, delay_ms, self.options.target_ms)
         if delay_ms > self.options.target_ms:
-            known.calm_since_s = None
-            if known.behind_since_s is None:
-                known.behind_since_s = now_s
-            if known.overloaded_since_s is None and now_s - known.behind_since_s >= self.options.patience_s:
-                known.overloaded_since_s = now_s
-                log.warning("arrivals_refused", host=host, delay_ms=round(delay_ms))
-            return
-        known.behind_since_s = None
-        if known.overloaded_since_s is None:
-            return
-        if known.calm_since_s is None:
-            known.calm_since_s = now_s
-        if now_s - known.calm_since_s >= self.options.patience_s:
-            log.info("arrivals_taken", host=host, overloaded_s=round(now_s - known.overloaded_since_s, 1))
-            known.overloaded_since_s = known.calm_since_s = None
+            self._behind(host, known, now_s, arrivals)
+        else:
+            self._well(host, known, now_s)
 
     def forget(self, host: str) -> None:
         """The host is gone; another of its name knows nothing of its backlog."""
         self._hosts.pop(host, None)
 
-    def is_overloaded(self, host: str) -> bool:
-        """Whether arrivals for this host are to be judged one by one."""
-        known = self._hosts.get(host)
-        return known is not None and known.overloaded_since_s is not None
-
-    def refusal_ms(self, host: str, waited_ms: float) -> int:
-        """Whether an arrival that has waited so long is let in: 0, or when (ms) whoever sent it may come again.
+    def refusal_ms(self, host: str) -> int:
+        """Whether one more arrival is let in: 0, or when (ms) whoever sent it may come again.
 
         An overload that has lasted so long is expected to last that long again, which is all that is known about its
         end; those who are refused at the same time are told times that are spread by half.
         """
         known = self._hosts.get(host)
-        if known is None or known.overloaded_since_s is None:
+        overload = known.overload if known is not None else None
+        now_s = self._now_s()
+        if overload is None or overload.lets_in(now_s, self.options.target_ms):
             return 0
-        if known.delay_ms > self.options.target_ms:
-            reason = "delay"
-        elif waited_ms > self.options.target_ms:
-            reason = "age"
-        else:
-            return 0
-        self._refused[host, reason] = self._refused.get((host, reason), 0) + 1
-        lasted_s = min(MOST_RETRY_S, max(LEAST_RETRY_S, self._now_s() - known.overloaded_since_s))
-        turn = sum(self._refused.values()) * GOLDEN % 1
-        return int(lasted_s * 1000 * (0.75 + 0.5 * turn))
+        count = self._refused[host] = self._refused.get(host, 0) + 1
+        lasted_s = min(MOST_RETRY_S, max(LEAST_RETRY_S, now_s - overload.since_s))
+        return int(lasted_s * 1000 * (0.75 + 0.5 * (count * GOLDEN % 1)))
 
     def samples(self) -> Samples:
         """How many hosts are overloaded, and how many arrivals were refused because of which."""
-        refused = [sample(metrics.TURNED_AWAY, count, *labels) for labels, count in self._refused.items()]
+        refused = [sample(metrics.TURNED_AWAY, count, host) for host, count in self._refused.items()]
         return [sample(metrics.OVERLOADED_HOSTS, len(self.overloaded)), *refused]
+
+    def _behind(self, host: str, known: _Host, now_s: float, arrivals: int) -> None:
+        known.calm_since_s = None
+        if known.behind_since_s is None:
+            known.behind_since_s, known.committed = now_s, 0
+            return
+        known.committed += arrivals
+        behind_s = now_s - known.behind_since_s
+        if known.overload is None and behind_s >= self.options.patience_s:
+            known.overload = _Overload(now_s, known.committed / behind_s if behind_s else 0.0)
+            log.warning("arrivals_refused", host=host, behind_s=round(behind_s, 1), let_in_per_s=round(known.overload.per_s, 1))
+
+    def _well(self, host: str, known: _Host, now_s: float) -> None:
+        known.behind_since_s = None
+        if known.overload is None:
+            return
+        if known.calm_since_s is None:
+            known.calm_since_s = now_s
+        # Within that time the rate would have grown to several times what it was: the surge is over.
+        if now_s - known.calm_since_s >= self.options.patience_s:
+            log.info("arrivals_taken", host=host, overloaded_s=round(now_s - known.overload.since_s, 1))
+            known.overload = known.calm_since_s = None

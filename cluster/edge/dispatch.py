@@ -165,7 +165,7 @@ class Dispatch:
             if ack.shard in receipt.strangers:
                 self._route_ack(ack.shard, ack.link)
         if parcels:
-            self.admission.observe(host, max(self._oldest_ms(parcels), receipt.behind_ms))
+            self.admission.observe(host, max(self._oldest_ms(parcels), receipt.behind_ms), self._arrivals(parcels))
         settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
         if receipt.strangers or not all(settled):
             raise PeerGone(f"{host} could not take every shard's frames now")
@@ -187,13 +187,12 @@ class Dispatch:
     def _admitted(self, host: str, lane: Lane, taken: list[Parcel]) -> list[Parcel]:
         """What is sent of these to an overloaded host: in place of each arrival that is not let in, its refusal.
 
-        Judged as it leaves and not as it came, so that those who have waited for long already are out of the way of
-        those who come now. A frame that is sent again may be judged otherwise: its shard gives its first answer.
+        Judged as it leaves and not as it came: then what piled up before the host was known to be overloaded is out of
+        the way at once. A frame that is sent again may be judged otherwise: its shard gives its first answer.
         """
         sent: list[Parcel] = []
-        now_s = self._loop.time()
-        for parcel, (came_at_s, begins) in zip(taken, lane.came, strict=False):
-            retry_after_ms = self.admission.refusal_ms(host, (now_s - came_at_s) * 1000) if begins else 0
+        for parcel, (_, begins) in zip(taken, lane.came, strict=False):
+            retry_after_ms = self.admission.refusal_ms(host) if begins else 0
             refusal = msgspec.structs.replace(parcel, body=raw(TurnedAway(retry_after_ms))) if retry_after_ms else None
             sent.append(refusal or parcel)
         return sent
@@ -202,6 +201,11 @@ class Dispatch:
         """How long ago the oldest unsettled frame of these shards came."""
         came_at_s = [lane.came[0][0] for shard in shards if (lane := self._lanes.get(shard)) is not None and lane.came]
         return (self._loop.time() - min(came_at_s)) * 1000 if came_at_s else 0.0
+
+    def _arrivals(self, shards: Iterable[ShardId]) -> int:
+        """How many of the frames under way to these shards begin something."""
+        lanes = [lane for shard in shards if (lane := self._lanes.get(shard)) is not None]
+        return sum(begins for lane in lanes for _, begins in islice(lane.came, lane.sent))
 
     def _take_acks(self, host: str) -> list[CommandAck]:
         """Acknowledgements that the host's shards have not been told of."""

@@ -40,7 +40,7 @@ from cluster.codec import Codec, encode, raw
 from cluster.config.edge import EdgeCentre
 from cluster.edge.dispatch import Dispatch
 from cluster.edge.scrape import Scrape
-from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
+from cluster.errors import Overloaded, PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.telemetry import metrics
 from cluster.telemetry.exposition import exposed
@@ -63,6 +63,9 @@ from cluster.wire import (
 log = structlog.get_logger("edge")
 
 REFRESH_EVERY_S = 1.0
+#: Questions that wait at once: while no host answers, they would pile up.
+MOST_ASKS = 2_000
+ASK_AGAIN_MS = 2_000
 CENTRE = Address("centre/main")
 
 
@@ -240,8 +243,11 @@ class Edge:
 
         Raises:
             Refused: the actor said no; nothing was applied.
+            Overloaded: too many ask already; nothing was sent.
             Unavailable: no answer in time; the outcome is unknown.
         """
+        if len(self._asked) >= MOST_ASKS:
+            raise Overloaded(f"{MOST_ASKS} questions wait for their answers already", retry_after_ms=ASK_AGAIN_MS)
         self._ask_seq += 1
         seq = self._ask_seq
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()

@@ -62,6 +62,8 @@ class Marks:
         self._marks: dict[str, Mark] = {}
         self._touched: dict[str, None] = {}
         self._expired: list[str] = []
+        #: Stream -> the floor that its refusals were last dropped to.
+        self._floors: dict[str, int] = {}
         for stream, content in stored.items():
             mark = mark_decoder.decode(content)
             if stream.startswith("l:") and now - mark.at > MARK_LIFETIME_MS:
@@ -97,6 +99,9 @@ class Marks:
 
     def settle_floor(self, stream: str, floor: int) -> None:
         """The sender knows the outcome of everything up to `floor`: its refusals there can go."""
+        if self._floors.get(stream) == floor:
+            return  # Told with every input of a batch.
+        self._floors[stream] = floor
         mark = self._marks.get(stream)
         if mark is not None:
             _drop_until(mark.refused, floor)

@@ -202,11 +202,11 @@ TURNED_AWAY = _metric(
     "arrivals_turned_away_total",
     C,
     GATEWAY,
-    "arrivals that the gateway refused: the host's commits take too long (`delay`), or this one waited too long (`age`)",
-    ("host", "reason"),
+    "arrivals that the gateway refused because this host is overloaded; also counted in `events_refused_total`",
+    ("host",),
 )
 OVERLOADED_HOSTS = _metric(
-    "overloaded_hosts", G, GATEWAY, "hosts that took longer than `admission.target_ms` for `admission.patience_s`"
+    "overloaded_hosts", G, GATEWAY, "hosts behind for `admission.patience_s`, for which arrivals are let in at a limited rate"
 )
 
 # The supervisor.
