@@ -5,15 +5,16 @@
 
 A host is *behind* while that time is above a target. Being behind for a moment is a burst, which larger batches work off;
 after `patience_s` of it without a break the host is *overloaded*. From then on arrivals are let in at a rate that follows
-the time: lower while even the best of the last half second was above the target, higher while it was below. It begins
-with what the host committed meanwhile, so it finds what this machine can do with this mix of work, and no rate is set
-anywhere. A host that was not behind for `patience_s` is itself again. The shortest time of an interval is what counts, as
+the time: lower while even the best of the last half second was above the target, higher while it was below, and next to
+none while the host is far behind. It begins with what the host committed meanwhile, so it finds what this machine can do
+with this mix of work, and no rate is set anywhere. Once the host was not behind for `patience_s`, and nobody had to be
+refused, it is itself again. The shortest time of an interval is what counts, as
 in CoDel (Nichols and Jacobson, "Controlling Queue Delay", 2012): a large batch takes long by itself, a standing queue
 makes everything take long.
 
 Invariants kept: only what begins something is refused; a host that gives no answer (it died, its store stands still) does
 not become overloaded by that, because its successor may be faster than any refusal; some arrivals are always let in; and
-nothing here outlives a surge: one patience without delay and everything is as before.
+nothing here outlives a surge: the rate grows until nobody is refused, and one patience later everything is as before.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ log = structlog.get_logger("edge")
 
 #: How often the rate is adapted, by how much at most, and how strongly it follows the time.
 EVERY_S = 0.5
-LEAST_FACTOR, MOST_FACTOR, GAIN = 0.7, 1.25, 0.3
+LEAST_FACTOR, MOST_FACTOR, GAIN = 0.7, 1.1, 0.3
+#: A host that is behind by so many targets works off what it has before anybody else comes.
+DRAINING = 2.0
 #: Arrivals a second that are let in however late the host is: without any, nobody would find out that it is well.
 LEAST_PER_S = 2.0
 #: Least and most that whoever was refused is asked to wait.
@@ -50,30 +53,44 @@ class AdmissionOptions:
 class _Overload:
     """While a host is overloaded: the rate at which arrivals are let in, as a bucket of tokens."""
 
-    __slots__ = ("adapted_at_s", "filled_at_s", "least_delay_ms", "per_s", "refused", "since_s", "tokens")
+    __slots__ = (
+        "adapted_at_s",
+        "delay_ms",
+        "filled_at_s",
+        "least_delay_ms",
+        "per_s",
+        "refused",
+        "since_s",
+        "target_ms",
+        "tokens",
+    )
 
-    def __init__(self, now_s: float, per_s: float) -> None:
+    def __init__(self, now_s: float, per_s: float, delay_ms: float, target_ms: float) -> None:
         self.since_s = self.adapted_at_s = self.filled_at_s = now_s
         self.per_s = max(LEAST_PER_S, per_s)
-        self.tokens = 1.0
+        self.delay_ms = delay_ms
+        self.target_ms = target_ms
+        self.tokens = 0.0
         self.refused = 0
         self.least_delay_ms: float | None = None
 
-    def adapt(self, now_s: float, delay_ms: float, target_ms: float) -> None:
+    def observe(self, now_s: float, delay_ms: float) -> None:
         """Follow the shortest time of each interval."""
-        self.least_delay_ms = delay_ms if self.least_delay_ms is None else min(delay_ms, self.least_delay_ms)
-        if now_s - self.adapted_at_s < EVERY_S:
+        self.delay_ms = delay_ms
+        least_ms = self.least_delay_ms = delay_ms if self.least_delay_ms is None else min(delay_ms, self.least_delay_ms)
+        # What is seen now was let in so long ago: a second cut for the same would be one too many.
+        if now_s - self.adapted_at_s < max(EVERY_S, least_ms / 1000):
             return
-        factor = min(MOST_FACTOR, max(LEAST_FACTOR, 1 + GAIN * (1 - self.least_delay_ms / target_ms)))
+        factor = min(MOST_FACTOR, max(LEAST_FACTOR, 1 + GAIN * (1 - least_ms / self.target_ms)))
         # If nobody had to be refused, a higher rate would be a guess.
         if factor < 1 or self.refused:
             self.per_s = max(LEAST_PER_S, self.per_s * factor)
         self.adapted_at_s, self.least_delay_ms, self.refused = now_s, None, 0
 
-    def lets_in(self, now_s: float, target_ms: float) -> bool:
+    def lets_in(self, now_s: float) -> bool:
         """Whether one more may come."""
-        most = max(1.0, self.per_s * target_ms / 1000)
-        self.tokens = min(most, self.tokens + (now_s - self.filled_at_s) * self.per_s)
+        per_s = LEAST_PER_S if self.delay_ms > DRAINING * self.target_ms else self.per_s
+        self.tokens = min(max(1.0, per_s * self.target_ms / 1000), self.tokens + (now_s - self.filled_at_s) * per_s)
         self.filled_at_s = now_s
         if self.tokens < 1:
             self.refused += 1
@@ -122,9 +139,9 @@ class Admission:
             known = self._hosts[host] = _Host()
         now_s = self._now_s()
         if known.overload is not None:
-            known.overload.adapt(now_s, delay_ms, self.options.target_ms)
+            known.overload.observe(now_s, delay_ms)
         if delay_ms > self.options.target_ms:
-            self._behind(host, known, now_s, arrivals)
+            self._behind(host, known, now_s, delay_ms, arrivals)
         else:
             self._well(host, known, now_s)
 
@@ -139,10 +156,10 @@ class Admission:
         end; those who are refused at the same time are told times that are spread by half.
         """
         known = self._hosts.get(host)
-        overload = known.overload if known is not None else None
         now_s = self._now_s()
-        if overload is None or overload.lets_in(now_s, self.options.target_ms):
+        if known is None or (overload := known.overload) is None or overload.lets_in(now_s):
             return 0
+        known.calm_since_s = None
         count = self._refused[host] = self._refused.get(host, 0) + 1
         lasted_s = min(MOST_RETRY_S, max(LEAST_RETRY_S, now_s - overload.since_s))
         return int(lasted_s * 1000 * (0.75 + 0.5 * (count * GOLDEN % 1)))
@@ -152,7 +169,7 @@ class Admission:
         refused = [sample(metrics.TURNED_AWAY, count, host) for host, count in self._refused.items()]
         return [sample(metrics.OVERLOADED_HOSTS, len(self.overloaded)), *refused]
 
-    def _behind(self, host: str, known: _Host, now_s: float, arrivals: int) -> None:
+    def _behind(self, host: str, known: _Host, now_s: float, delay_ms: float, arrivals: int) -> None:
         known.calm_since_s = None
         if known.behind_since_s is None:
             known.behind_since_s, known.committed = now_s, 0
@@ -160,7 +177,8 @@ class Admission:
         known.committed += arrivals
         behind_s = now_s - known.behind_since_s
         if known.overload is None and behind_s >= self.options.patience_s:
-            known.overload = _Overload(now_s, known.committed / behind_s if behind_s else 0.0)
+            per_s = known.committed / behind_s if behind_s else 0.0
+            known.overload = _Overload(now_s, per_s, delay_ms, self.options.target_ms)
             log.warning("arrivals_refused", host=host, behind_s=round(behind_s, 1), let_in_per_s=round(known.overload.per_s, 1))
 
     def _well(self, host: str, known: _Host, now_s: float) -> None:
@@ -169,7 +187,6 @@ class Admission:
             return
         if known.calm_since_s is None:
             known.calm_since_s = now_s
-        # Within that time the rate would have grown to several times what it was: the surge is over.
         if now_s - known.calm_since_s >= self.options.patience_s:
             log.info("arrivals_taken", host=host, overloaded_s=round(now_s - known.overload.since_s, 1))
             known.overload = known.calm_since_s = None

@@ -6,7 +6,6 @@ Kept: a figure that could not be measured is left out, never 0.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
