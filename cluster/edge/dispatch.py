@@ -35,6 +35,8 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
+#: Frames in a call to an overloaded host. Thousands of refusals would take long by themselves and look like a late host.
+OVERLOADED_LIMIT = 512
 ACK_DELAY_S = 0.1
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
@@ -152,6 +154,7 @@ class Dispatch:
         streams = {parcel.stream for taken in parcels.values() for parcel in taken}
         floors = {stream: floor for stream, floor in self.floors.items() if stream in streams}
         self.calls += 1
+        began_s = self._loop.time()
         try:
             delivery = Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks)
             receipt = receipt_decoder.decode(await self._transport.call(host, "deliver", encode(delivery)))
@@ -165,7 +168,11 @@ class Dispatch:
             if ack.shard in receipt.strangers:
                 self._route_ack(ack.shard, ack.link)
         if parcels:
-            self.admission.observe(host, max(self._oldest_ms(parcels), receipt.behind_ms), self._arrivals(parcels))
+            # Until a host is overloaded, the wait for the call before counts too. From then on it does not: refusals wait
+            # as well, and adapters may have thousands of arrivals ready for them.
+            since_s = began_s if self.admission.is_overloaded(host) else self._oldest_at_s(parcels)
+            delay_ms = max((self._loop.time() - since_s) * 1000, receipt.behind_ms)
+            self.admission.observe(host, delay_ms, self._arrivals(parcels))
         settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
         if receipt.strangers or not all(settled):
             raise PeerGone(f"{host} could not take every shard's frames now")
@@ -174,12 +181,22 @@ class Dispatch:
     def _take_parcels(self, host: str) -> dict[ShardId, list[Parcel]]:
         """What is ready for the host's shards; from here on it is under way."""
         parcels: dict[ShardId, list[Parcel]] = {}
-        for shard in self._ready.pop(host, ()):
+        room = OVERLOADED_LIMIT if self.admission.is_overloaded(host) else None
+        ready = self._ready.pop(host, {})
+        for shard in list(ready):
+            if room == 0:
+                self._ready[host] = ready  # The rest leaves first next time.
+                break
+            del ready[shard]
             lane = self._lanes.get(shard)
             if lane is None or lane.sent or self.routes.host_of(shard) != host:
                 continue
-            taken = list(islice(lane.parcels, LANE_LIMIT))
-            parcels[shard] = self._admitted(host, lane, taken) if self.admission.is_overloaded(host) else taken
+            if room is None:
+                taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
+            else:
+                taken = list(islice(lane.parcels, room))
+                parcels[shard] = self._admitted(host, lane, taken)
+                room -= len(taken)
             lane.sent = len(taken)
             lane.host = host
         return parcels
@@ -197,10 +214,10 @@ class Dispatch:
             sent.append(refusal or parcel)
         return sent
 
-    def _oldest_ms(self, shards: Iterable[ShardId]) -> float:
-        """How long ago the oldest unsettled frame of these shards came."""
+    def _oldest_at_s(self, shards: Iterable[ShardId]) -> float:
+        """When the oldest unsettled frame of these shards came."""
         came_at_s = [lane.came[0][0] for shard in shards if (lane := self._lanes.get(shard)) is not None and lane.came]
-        return (self._loop.time() - min(came_at_s)) * 1000 if came_at_s else 0.0
+        return min(came_at_s, default=self._loop.time())
 
     def _arrivals(self, shards: Iterable[ShardId]) -> int:
         """How many of the frames under way to these shards begin something."""
