@@ -32,8 +32,9 @@ log = structlog.get_logger("edge")
 #: How often the rate is adapted, by how much at most, and how strongly it follows the time.
 EVERY_S = 0.5
 LEAST_FACTOR, MOST_FACTOR, GAIN = 0.7, 1.1, 0.3
-#: A host that is behind by so many targets works off what it has before anybody else comes.
-DRAINING = 2.0
+#: A host that is behind by so many targets works off what it has before anybody else comes, and then begins with so much
+#: of the rate.
+DRAINING, DRAIN_FACTOR = 2.0, 0.5
 #: Arrivals a second that are let in however late the host is: without any, nobody would find out that it is well.
 LEAST_PER_S = 2.0
 #: Least and most that whoever was refused is asked to wait.
@@ -53,43 +54,40 @@ class AdmissionOptions:
 class _Overload:
     """While a host is overloaded: the rate at which arrivals are let in, as a bucket of tokens."""
 
-    __slots__ = (
-        "adapted_at_s",
-        "delay_ms",
-        "filled_at_s",
-        "least_delay_ms",
-        "per_s",
-        "refused",
-        "since_s",
-        "target_ms",
-        "tokens",
-    )
+    __slots__ = ("adapted_at_s", "draining", "filled_at_s", "least_ms", "per_s", "refused", "since_s", "target_ms", "tokens")
 
-    def __init__(self, now_s: float, per_s: float, delay_ms: float, target_ms: float) -> None:
+    def __init__(self, now_s: float, per_s: float, target_ms: float) -> None:
         self.since_s = self.adapted_at_s = self.filled_at_s = now_s
         self.per_s = max(LEAST_PER_S, per_s)
-        self.delay_ms = delay_ms
         self.target_ms = target_ms
         self.tokens = 0.0
         self.refused = 0
-        self.least_delay_ms: float | None = None
+        self.least_ms: float | None = None
+        #: Far behind: what is there is worked off before anybody else comes.
+        self.draining = False
 
     def observe(self, now_s: float, delay_ms: float) -> None:
         """Follow the shortest time of each interval."""
-        self.delay_ms = delay_ms
-        least_ms = self.least_delay_ms = delay_ms if self.least_delay_ms is None else min(delay_ms, self.least_delay_ms)
-        # What is seen now was let in so long ago: a second cut for the same would be one too many.
-        if now_s - self.adapted_at_s < max(EVERY_S, least_ms / 1000):
+        if delay_ms > DRAINING * self.target_ms:
+            # Once: what is seen from now on was let in before, and a second cut for the same would be one too many.
+            if not self.draining:
+                self.per_s = max(LEAST_PER_S, self.per_s * DRAIN_FACTOR)
+            self.draining = True
+            self.adapted_at_s, self.least_ms, self.refused = now_s, None, 0
+            return
+        self.draining = False
+        least_ms = self.least_ms = delay_ms if self.least_ms is None else min(delay_ms, self.least_ms)
+        if now_s - self.adapted_at_s < EVERY_S:
             return
         factor = min(MOST_FACTOR, max(LEAST_FACTOR, 1 + GAIN * (1 - least_ms / self.target_ms)))
         # If nobody had to be refused, a higher rate would be a guess.
         if factor < 1 or self.refused:
             self.per_s = max(LEAST_PER_S, self.per_s * factor)
-        self.adapted_at_s, self.least_delay_ms, self.refused = now_s, None, 0
+        self.adapted_at_s, self.least_ms, self.refused = now_s, None, 0
 
     def lets_in(self, now_s: float) -> bool:
         """Whether one more may come."""
-        per_s = LEAST_PER_S if self.delay_ms > DRAINING * self.target_ms else self.per_s
+        per_s = LEAST_PER_S if self.draining else self.per_s
         self.tokens = min(max(1.0, per_s * self.target_ms / 1000), self.tokens + (now_s - self.filled_at_s) * per_s)
         self.filled_at_s = now_s
         if self.tokens < 1:
@@ -178,7 +176,8 @@ class Admission:
         behind_s = now_s - known.behind_since_s
         if known.overload is None and behind_s >= self.options.patience_s:
             per_s = known.committed / behind_s if behind_s else 0.0
-            known.overload = _Overload(now_s, per_s, delay_ms, self.options.target_ms)
+            known.overload = _Overload(now_s, per_s, self.options.target_ms)
+            known.overload.observe(now_s, delay_ms)
             log.warning("arrivals_refused", host=host, behind_s=round(behind_s, 1), let_in_per_s=round(known.overload.per_s, 1))
 
     def _well(self, host: str, known: _Host, now_s: float) -> None:

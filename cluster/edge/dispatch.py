@@ -35,7 +35,7 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
-#: Frames in a call to an overloaded host. Thousands of refusals would take long by themselves and look like a late host.
+#: Frames in a call to an overloaded host: short calls show soon what the rate of arrivals does.
 OVERLOADED_LIMIT = 512
 ACK_DELAY_S = 0.1
 
@@ -154,7 +154,6 @@ class Dispatch:
         streams = {parcel.stream for taken in parcels.values() for parcel in taken}
         floors = {stream: floor for stream, floor in self.floors.items() if stream in streams}
         self.calls += 1
-        began_s = self._loop.time()
         try:
             delivery = Delivery(WIRE_FORMAT, self._edge, parcels, floors, acks)
             receipt = receipt_decoder.decode(await self._transport.call(host, "deliver", encode(delivery)))
@@ -168,10 +167,8 @@ class Dispatch:
             if ack.shard in receipt.strangers:
                 self._route_ack(ack.shard, ack.link)
         if parcels:
-            # Until a host is overloaded, the wait for the call before counts too. From then on it does not: refusals wait
-            # as well, and adapters may have thousands of arrivals ready for them.
-            since_s = began_s if self.admission.is_overloaded(host) else self._oldest_at_s(parcels)
-            delay_ms = max((self._loop.time() - since_s) * 1000, receipt.behind_ms)
+            # The wait for the call before counts too: it shows a gateway that is itself behind.
+            delay_ms = max((self._loop.time() - self._oldest_at_s(parcels)) * 1000, receipt.behind_ms)
             self.admission.observe(host, delay_ms, self._arrivals(parcels))
         settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
         if receipt.strangers or not all(settled):
