@@ -31,7 +31,7 @@ log = structlog.get_logger("edge")
 
 #: How often the rate is adapted, by how much at most, and how strongly it follows the time.
 EVERY_S = 0.5
-LEAST_FACTOR, MOST_FACTOR, GAIN = 0.7, 1.1, 0.3
+LEAST_FACTOR, MOST_FACTOR, GAIN = 0.7, 1.25, 0.3
 #: A host that is behind by so many targets works off what it has before anybody else comes, and then begins with so much
 #: of the rate.
 DRAINING, DRAIN_FACTOR = 2.0, 0.5
