@@ -179,6 +179,8 @@ class Edge:
         self.centre: EdgeCentre | None = None
         self.centre_version = 0
         self._informed = asyncio.Event()
+        #: Processes beside hosts, gateways and supervisor that are asked for their figures, by name.
+        self.also_scraped: tuple[str, ...] = ()
         #: What is counted in this process.
         self.meter = Meter()
         self._scrape = Scrape(self, transport)
@@ -311,6 +313,7 @@ class Edge:
             "table_version": table.version,
             "term": table.term,
             "hosts": {name: reports.get(name, {}) | {"shards": count} for name, count in sorted(shards.items())},
+            "services": list(self.also_scraped),
             "links": sorted(self._links),
             "pending_frames": self.dispatch.pending,
             "calls": self.dispatch.calls,

@@ -110,6 +110,12 @@ class SimStore:
     async def journal(self, shard: ShardId, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         return await self._call(lambda: self._store.journal(shard, after, limit))
 
+    async def journal_spans(self, shards: Sequence[ShardId]) -> list[tuple[int, int]]:
+        return await self._call(lambda: self._store.journal_spans(shards))
+
+    async def trim(self, shard: ShardId, through: int, last: bytes) -> bool:
+        return await self._call(lambda: self._store.trim(shard, through, last))
+
     async def dead_letters(self, shard: ShardId, limit: int = 1000) -> list[bytes]:
         return await self._call(lambda: self._store.dead_letters(shard, limit))
 
