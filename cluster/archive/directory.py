@@ -83,7 +83,7 @@ class ArchiveDirectory:
 
     def _spans(self, shard: ShardId) -> list[tuple[int, int]]:
         try:
-            names = os.listdir(self._place(shard))
+            names = [path.name for path in self._place(shard).iterdir()]
         except FileNotFoundError:
             names = []
         found = sorted(span for name in names if (span := _span_of(name)) is not None)

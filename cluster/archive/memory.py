@@ -54,6 +54,11 @@ class MemoryArchive:
         self.lost += len(changed)
         return len(changed)
 
+    @property
+    def entries(self) -> int:
+        """How many entries it has, of all shards."""
+        return sum(last - first + 1 for segments in self._segments.values() for first, last in segments)
+
     async def size(self) -> int:
         return sum(len(content) for kept in self._segments.values() for entries in kept.values() for _, content in entries)
 

@@ -104,8 +104,9 @@ class Segment:
             if first >= before or len(found) >= limit:
                 break
             block = self._load(first, count, place)
-            wanted = range(max(first, after + 1), min(first + count, before, after + 1 + limit))
-            found += [(number, block[number - first]) for number in wanted][: limit - len(found)]
+            start = max(first, after + 1)
+            wanted = range(start, min(first + count, before, start + limit - len(found)))
+            found += [(number, block[number - first]) for number in wanted]
         return found
 
     def _load(self, first: int, count: int, place: int) -> list[bytes]:
@@ -185,5 +186,5 @@ class Segment:
 
     def _damaged(self, what: str) -> ArchiveDamaged:
         return ArchiveDamaged(
-            f"segment {self.path} is damaged: {what}. Put it back from a backup; or move it away, and what comes after it is judged"
+            f"segment {self.path} is damaged: {what}. Put it back from a backup, or move it away to go on with what follows"
         )

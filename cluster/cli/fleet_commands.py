@@ -124,7 +124,7 @@ def upgrade(
     run_dir: RunDir = None,
     as_json: Json = False,
 ) -> None:
-    """Start every host, the supervisor, the archiver and every gateway anew, one after the other, with the release that is installed now."""
+    """Start every process of the cluster anew, one after the other, with the release that is installed now."""
     accesses = find_gateways(gateway, token_file, ca_file, client_cert, run_dir)
     first = next(iter(accesses.values()))
     steps: list[dict[str, object]] = []
