@@ -125,7 +125,9 @@ class Archiver:
     async def _look_at_all(self) -> None:
         life = await self._store.life()
         if life != self._life:
-            # What is newest may not be what was newest: wait until this life has kept it for long enough.
+            # What is newest may not be what was newest: wait until this life has kept it for long enough. And what was sent
+            # to an earlier life must not reach this one: a late trim could take what was lost, set aside and committed anew.
+            self._store.follow(life)
             self._life = life
             self._settled.clear()
         shards = await self._store.shards()
@@ -206,7 +208,10 @@ class Archiver:
 
         Equal entries are trimmed. From the first that differs, or that the store does not have, the archive is wrong.
         """
-        last, content = await self._last_common(shard, first, archived)
+        common = await self._last_common(shard, first, archived)
+        if common is None:
+            return archived
+        last, content = common
         if last < archived:
             count = await self._archive.set_aside(shard, last + 1)
             self._archived[shard] = max(last, first - 1)
@@ -215,15 +220,20 @@ class Archiver:
             await self._trim(shard, last, content)
         return self._archived[shard]
 
-    async def _last_common(self, shard: ShardId, first: int, archived: int) -> tuple[int, bytes]:
-        """Up to which number, from `first` on, archive and store have the same entries; and that entry."""
+    async def _last_common(self, shard: ShardId, first: int, archived: int) -> tuple[int, bytes] | None:
+        """Up to which number, from `first` on, archive and store have the same entries; and that entry.
+
+        None when the store was trimmed meanwhile, by a call whose reply was lost: the next look knows how it stands.
+        """
         position, content = first - 1, b""
         while position < archived:
             stored = await self._store.journal(shard, position, PAGE)
             kept = dict(await self._archive.read(shard, position, archived + 1, PAGE))
+            if stored and stored[0][0] != position + 1:
+                return None
             begun = position
             for number, entry in stored:
-                if number != position + 1 or kept.get(number) != entry:
+                if kept.get(number) != entry:
                     return position, content
                 position, content = number, entry
             if position == begun:

@@ -150,6 +150,32 @@ async def test_a_shard_is_not_trimmed_by_what_another_store_had(tmp_path: Path) 
     assert await history(store, archive) == list(range(1, 8))
 
 
+async def test_a_trim_that_came_late_is_not_taken_for_a_loss() -> None:
+    """The reply to a trim was lost and the call is applied between two questions: what it took stays in history."""
+
+    class LateTrim(MemoryStore):
+        late: tuple[int, bytes] | None = None
+
+        async def trim(self, shard: ShardId, through: int, last: bytes) -> bool:
+            self.late = (through, last)
+            raise StoreUnavailable("the reply did not come in time")
+
+        async def journal_spans(self, shards: Sequence[ShardId]) -> list[tuple[int, int]]:
+            spans = await super().journal_spans(shards)
+            if self.late is not None:
+                late, self.late = self.late, None
+                await super().trim(SHARD, *late)
+            return spans
+
+    store, archive = LateTrim(), MemoryArchive()
+    await commit(store, range(1, 13))
+    archiver = Archiver(store, archive, AT_ONCE)
+    await archiver.look()
+    await archiver.look()
+    assert await history(store, archive) == list(range(1, 13))
+    assert (await store.journal_spans([SHARD]), archive.lost) == ([(5, 12)], 0)
+
+
 async def test_young_entries_stay(tmp_path: Path) -> None:
     """An entry is archived only once one life of the store has kept it for long enough."""
     settled = Settled()
