@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -44,7 +45,7 @@ async def test_links_that_left_are_forgotten(monkeypatch: pytest.MonkeyPatch) ->
             link = edge.open_link(name, incarnation, 0, 10, Quiet())
             link.receive([Frame(1, Address("session/webchat:1"), CustomerLeft())])
             while link.acknowledged < 1:
-                await cluster_turn()
+                await asyncio.sleep(0.001)
             link.acknowledge(shard, 7)
             link.close("gone")
         kept = edge.open_link("c", "1", 0, 10, Quiet())
@@ -58,13 +59,7 @@ async def test_links_that_left_are_forgotten(monkeypatch: pytest.MonkeyPatch) ->
         again = edge.open_link("b", "1", 1, 10, Quiet())
         again.receive([Frame(2, Address("session/webchat:1"), CustomerLeft())])
         while again.acknowledged < 2:
-            await cluster_turn()
-
-
-async def cluster_turn() -> None:
-    import asyncio
-
-    await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)
 
 
 def test_marks_of_links_that_are_long_gone_leave_the_store() -> None:
