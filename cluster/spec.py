@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from actors.address import Placement
 from cluster.admission import AdmissionOptions
+from cluster.archive.base import ArchiveOptions
 from cluster.catalogue import Catalogue, load_catalogue
 from cluster.host.host import HostOptions
 from cluster.supervisor.supervisor import SupervisorOptions
@@ -34,6 +35,8 @@ class ClusterSpec:
     run: str = field(default_factory=new_incarnation)
     #: CPUs that each host reserves in Ray.
     host_cpus: float = 0
+    #: What becomes of old journal entries.
+    archive: ArchiveOptions = field(default_factory=ArchiveOptions)
 
     def placement(self) -> Placement:
         return Placement(self.shards, self.pinned_kinds)
