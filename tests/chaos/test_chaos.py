@@ -29,8 +29,7 @@ async def test_every_part_can_die_under_load(capsys: pytest.CaptureFixture[str])
 
 async def test_acknowledging_before_the_commit_is_found_out() -> None:
     """A planted defect: hosts acknowledge what they have not stored. The first killed host loses it, and the run says so."""
-    settings = {"plugins": "[tests.chaos.no_durability]"}
-    options = Options(faults=2, load=LOAD, kinds=("host",), pause_s=1.0, settings=settings)
+    options = Options(faults=2, load=LOAD, kinds=("host",), pause_s=1.0, plugins=("tests.chaos.no_durability",))
     document = await run_chaos(options, lambda _: None)
     assert not document["ok"]
     assert any(found["invariant"] == "I1" for found in document["violations"]), "what was acknowledged is in no journal"

@@ -124,9 +124,9 @@ async def test_work_that_takes_too_long_is_ended() -> None:
 
 def test_figures_are_given_for_each_kind() -> None:
     """Counts, and percentiles by nearest rank."""
-    struck = [Struck("host", "host 1", 0.0, 0.0, silence, silence) for silence in (0.1, 0.3, 0.2)]
+    struck = [Struck("host", "host 1", 0.0, 0.0, silence, silence, silence) for silence in (0.1, 0.3, 0.2)]
     assert {"host": {"count": 3, "lasted_s_mean": 0.0, "silence_s_p50": 0.2, "silence_s_p99": 0.3, "silence_s_max": 0.3,
-                     "slowest_s_max": 0.3}} == by_kind(struck)  # fmt: skip
+                     "after_s_max": 0.3, "slowest_s_max": 0.3}} == by_kind(struck)  # fmt: skip
 
 
 def test_an_unknown_kind_is_refused() -> None:
