@@ -107,6 +107,8 @@ class OwnProduct:
         #: What its processes have in their environment besides ours.
         self.added_environment = dict(environment or {})
         self._process: asyncio.subprocess.Process | None = None
+        #: The settings of its first start; their ports are where everybody comes back to.
+        self._chosen: dict[str, str] = {}
         self.run_dir = Path(tempfile.mkdtemp(prefix="tl-demo-"))
         #: After a failure the directory is kept, for its logs.
         self.keep = False
@@ -122,12 +124,18 @@ class OwnProduct:
     async def __aexit__(self, *_: object) -> None:
         await self._stop()
 
+    async def start_again(self) -> Access:
+        """Start it from the same directory and with the same settings, after every process of it was killed."""
+        if self._process is not None:
+            await self._process.wait()
+        return await self._start()
+
     async def _start(self) -> Access:
         log_path = self.run_dir / "logs" / "up.log"
-        log_path.parent.mkdir()
-        settings = self._settings()
+        log_path.parent.mkdir(exist_ok=True)
+        settings = self._chosen = self._chosen or self._settings()
         arguments = [item for setting in settings.items() for item in ("--set", "=".join(setting))]
-        with log_path.open("wb") as log:
+        with log_path.open("ab") as log:
             # In a session of its own, so that Ctrl-C reaches only the demo, which ends the product in good order.
             self._process = await asyncio.create_subprocess_exec(
                 *TRUNKLINE,

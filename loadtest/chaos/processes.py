@@ -118,6 +118,18 @@ def parent_of(pid: int) -> int:
         return 0
 
 
+def family_of(pid: int) -> list[int]:
+    """A process and every process that descends from it, parents first."""
+    children: dict[int, list[int]] = {}
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            children.setdefault(parent_of(int(directory.name)), []).append(int(directory.name))
+    found = [pid]
+    for member in found:
+        found += children.get(member, ())
+    return found
+
+
 def send_signal(pid: int, number: signal.Signals) -> bool:
     """Signal a process; whether it was there."""
     try:
