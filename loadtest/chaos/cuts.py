@@ -12,7 +12,7 @@ from loadtest.chaos.partition import cut, why_not
 from loadtest.chaos.scene import Fault, Scene
 
 #: Some end before the lease of a host (3 s) does, some well after it.
-CUT_S: Final = (1.0, 6.0)
+CUT_S: Final = (0.5, 5.5)
 
 
 async def part(scene: Scene, first: str, second: str, *, one_way: bool = False) -> Fault:

@@ -19,7 +19,7 @@ from loadtest.chaos.processes import PROGRAMS, send_signal
 from loadtest.chaos.scene import Fault, Kind, Scene
 
 #: Longer than a lease (3 s) and its checks, shorter than an offer rings (20 s).
-ZOMBIE_S: Final = (4.0, 6.0)
+ZOMBIE_S: Final = (4.0, 5.5)
 FREEZE_S: Final = (0.5, 3.0)
 SLOW_FOR_S: Final = 3.0
 #: A slowed store is stopped for most of each cycle: its answers take tens of milliseconds longer.
@@ -149,23 +149,23 @@ def needs_small_disk(scene: Scene) -> str:
 
 
 KINDS: Final = (
-    Kind("host", "kill -9 of the host with most shards", partial(kill, part="host"), needs_ray, weight=8),
+    Kind("host", "kill -9 of the host with most shards", partial(kill, part="host"), needs_ray, weight=8, on_whole=True),
     Kind("spare", "kill -9 of the host with fewest shards", partial(kill, part="spare"), needs_ray, weight=2),
     Kind("hosts", "kill -9 of every host at once", kill_hosts, needs_ray, weight=1),
-    Kind("gateway", "kill -9 of the gateway that serves", partial(kill, part="gateway"), needs_ray),
+    Kind("gateway", "kill -9 of the gateway that serves", partial(kill, part="gateway"), needs_ray, on_whole=True),
     Kind("supervisor", "kill -9 of the supervisor", partial(kill, part="supervisor"), needs_ray),
     Kind("store", "kill -9 of Valkey", partial(kill, part="store"), needs_embedded_store),
     Kind("adapter", "the load's own adapter dies and comes back", kill_adapter, always),
-    Kind("zombie", "SIGSTOP of a host beyond its lease, then SIGCONT", freeze_host, needs_ray),
+    Kind("zombie", "SIGSTOP of a host beyond its lease, then SIGCONT", freeze_host, needs_ray, on_whole=True),
     Kind("freeze-store", "SIGSTOP of Valkey, then SIGCONT", freeze_store, needs_embedded_store, weight=2),
     Kind("pause-store", "CLIENT PAUSE", pause_store, needs_embedded_store, weight=2),
     Kind("slow-store", "Valkey stopped for 60 ms of every 90", slow_store, needs_embedded_store, weight=2),
     Kind("disk-full", "no byte fits on the store's disk", fill_disk, needs_small_disk, weight=2),
     Kind("raylet", "kill -9 of Ray's raylet", partial(kill, part="raylet"), needs_own_ray, weight=1, flows_within_s=RAY_ANEW_S),
     Kind("gcs", "kill -9 of Ray's GCS", partial(kill, part="gcs"), needs_own_ray, weight=1, flows_within_s=RAY_ANEW_S),
-    Kind("cut-store", "a host and Valkey cannot reach each other", cuts.cut_store, cuts.needs_store_over_tcp),
-    Kind("cut-gateway", "a host and the gateway cannot reach each other", cuts.cut_gateway, cuts.needs_cuts),
-    Kind("cut-supervisor", "a host and the supervisor cannot reach each other", cuts.cut_supervisor, cuts.needs_cuts),
+    Kind("cut-store", "a host and Valkey are parted", cuts.cut_store, cuts.needs_store_over_tcp),
+    Kind("cut-gateway", "a host and the gateway are parted", cuts.cut_gateway, cuts.needs_cuts),
+    Kind("cut-supervisor", "a host and the supervisor are parted", cuts.cut_supervisor, cuts.needs_cuts, on_whole=True),
     Kind("cut-one-way", "what a host says to the gateway is lost, not what it hears", cuts.cut_one_way, cuts.needs_cuts),
     Kind("clock", "the clock of a host or of the gateway jumps", step_clock, needs_own_clocks),
 )

@@ -66,9 +66,10 @@ class Processes:
         return [pid for host in hosts if title_of(pid := int(host.get("pid", 0))).startswith(TITLES["host"])]
 
     async def until_whole(self, hosts: int) -> None:
-        """Wait until so many hosts live, or for a long time."""
+        """Wait until so many hosts and a supervisor live, or for a long time."""
         for _ in range(int(FOUND_WITHIN_S / ASK_AGAIN_S)):
-            if len(await self.hosts()) >= hosts:
+            # What a gateway tells may be a second old: whether the processes live is looked up.
+            if len(await self.hosts()) >= hosts and await self._find_now("supervisor"):
                 return
             await asyncio.sleep(ASK_AGAIN_S)
 

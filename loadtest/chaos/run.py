@@ -242,8 +242,7 @@ async def _strike_all(
     for number, kind in enumerate(draw(kinds, options.seed), 1):
         if number > options.faults or (options.seconds is not None and scene.now() - began > options.seconds):
             break
-        if scene.access.runtime == "ray":
-            # A second fault before the first was mended is a kind of its own (`hosts`), with costs of its own.
+        if kind.on_whole:
             await scene.processes.until_whole(options.hosts + SPARES)
         fault = await kind.strike(scene)
         over_at = fault.struck_at + fault.lasted_s

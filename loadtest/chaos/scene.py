@@ -49,5 +49,8 @@ class Kind:
     why_not: Callable[[Scene], str]
     #: How often it is drawn, against the others.
     weight: int = 4
+    #: Whether it waits until what earlier faults killed is there again: a host that dies when there is no spare, or nobody
+    #: to notice, is another fault (`hosts`), with other costs.
+    on_whole: bool = False
     #: How long the load may stand still afterwards.
     flows_within_s: float = 60.0
