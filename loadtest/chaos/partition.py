@@ -28,6 +28,8 @@ from loadtest.product import is_running
 
 TABLE: Final = "trunkline_chaos_"
 GROUP: Final = "trunkline-chaos"
+#: How deep a side's group lies: the run's own, and in it the side's.
+LEVEL: Final = 2
 #: nft looks control groups up below this, wherever cgroup v2 is mounted.
 NFT_ROOT: Final = Path("/sys/fs/cgroup")
 MOUNTS: Final = Path("/proc/mounts")
@@ -111,13 +113,8 @@ def _told(end: End) -> str:
 
 
 def _of(side: Side) -> str:
-    """Matches packets of sockets that the side's group opened; nft counts the levels below the mount."""
-    return f'socket cgroupv2 level {_level(side.group)} "{side.group}"'
-
-
-def _level(group: str) -> int:
-    hierarchy = _hierarchy() or NFT_ROOT
-    return len((NFT_ROOT / group).relative_to(hierarchy).parts)
+    """Matches packets of sockets that processes of the side's group opened."""
+    return f'socket cgroupv2 level {LEVEL} "{side.group}"'
 
 
 def _set(name: str, kind: str, elements: Iterable[str], seconds: float) -> str:
