@@ -30,6 +30,8 @@ GatewayActor: Any = ray_actors.GatewayActor
 HostActor: Any = ray_actors.HostActor
 
 START_TIMEOUT_S = 90.0
+#: Ray gives its raylet 30 s, which cannot be set, and a busy machine takes longer.
+START_TRIES = 3
 LOCAL = "local"
 STANDBY_SUFFIX = "-standby"
 
@@ -46,8 +48,6 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         StartupFailed: there is no Ray at the address, or it cannot be started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # A busy machine takes longer than Ray's 30 s.
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": True, "logging_level": "ERROR"}
     if address == LOCAL:
         options |= {
@@ -57,11 +57,16 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         }
     else:
         options |= {"address": address}
-    try:
-        ray.init(**options)
-    except Exception as problem:  # Ray raises bare `Exception` when its processes are slow to come up
-        hint = "" if address == LOCAL else "; start one with `ray start --head` or write ray.address: local"
-        raise StartupFailed(f"Ray cannot be used at {address!r}: {problem}{hint}") from problem
+    for tries_left in reversed(range(START_TRIES if address == LOCAL else 1)):
+        try:
+            ray.init(**options)
+            break
+        except Exception as problem:  # Ray raises bare `Exception` when its processes are slow to come up
+            if not tries_left:
+                hint = "" if address == LOCAL else "; start one with `ray start --head` or write ray.address: local"
+                raise StartupFailed(f"Ray cannot be used at {address!r}: {problem}{hint}") from problem
+            log.warning("ray_did_not_start", tries_left=tries_left, reason=str(problem))
+            ray.shutdown()
     found: str = ray.get_runtime_context().gcs_address
     return found
 
