@@ -100,6 +100,7 @@ class Contacts:
         self.offered_in_order: list[str] = []
         self._tokens: dict[str, str] = {}
         self._written = 0
+        self._beat: asyncio.Task[None] | None = None
         customers = LinkOptions(access.targets, f"{name}-customers", access.gateway_token, connect_timeout_s=None)
         desk = LinkOptions(access.targets, f"{name}-desk", access.desk_token, connect_timeout_s=None)
         settled, clock = self.seen.acknowledged, self.seen.pulse.now
@@ -119,6 +120,8 @@ class Contacts:
         Raises:
             NotInTime: they do not get there.
         """
+        # Without it the clock would take the wait for a product that starts again for a machine that stood still.
+        self._beat = asyncio.create_task(self.seen.pulse.beat())
         await self.customers.open()
         await self.desk.open()
         for agent in self.agents:
@@ -236,6 +239,9 @@ class Contacts:
 
     async def close(self) -> None:
         """Disconnect."""
+        if self._beat is not None:
+            self._beat.cancel()
+            await asyncio.gather(self._beat, return_exceptions=True)
         await self.customers.close()
         await self.desk.close()
 

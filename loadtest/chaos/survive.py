@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -58,11 +58,9 @@ def survive(
     try:
         document = asyncio.run(interruptible(run(kill, contacts, lambda text: live.print(text, style="dim"))))
     except DemoFailed as failed:
-        if as_json:
-            _print_json({"error": {"code": failed.code, "detail": failed.detail, "retryable": False, "outcome": "unknown"}})
-        else:
-            live.print(f"error: {failed.detail}", style="red")
-        raise typer.Exit(1) from None
+        _failed(live, failed.code, failed.detail, as_json)
+    except asyncio.CancelledError:
+        _failed(live, "CANCELLED", "interrupted before the verdict", as_json)
     if as_json:
         _print_json(document)
     else:
@@ -192,6 +190,14 @@ def _document(
         "violations": violations[:SHOWN],
         "promises": seen.promises,
     }
+
+
+def _failed(console: Console, code: str, detail: str, as_json: bool) -> NoReturn:
+    if as_json:
+        _print_json({"error": {"code": code, "detail": detail, "retryable": False, "outcome": "unknown"}})
+    else:
+        console.print(f"error: {detail}", style="red")
+    raise typer.Exit(1)
 
 
 def _print_json(document: dict[str, Any]) -> None:
