@@ -54,7 +54,7 @@ class LocalCluster:
         self.clock = clock or SystemClock()
         local = LocalTransport()
         self.transport = transport or local
-        self._registry = registry or local
+        self.registry = registry or local
         self.hosts: dict[str, Host] = {}
         self.edges: dict[str, Edge] = {}
         self.supervisor: Supervisor | None = None
@@ -81,7 +81,7 @@ class LocalCluster:
         self.supervisor = supervisor
         await supervisor.start()
         # Not before: it would answer from an empty table, and store that for the true one.
-        self._registry.add(SUPERVISOR, supervisor)
+        self.registry.add(SUPERVISOR, supervisor)
 
     async def stop(self) -> None:
         """End everything."""
@@ -96,25 +96,25 @@ class LocalCluster:
         """Start an edge; `kill_edge` first to start it anew."""
         edge = Edge(name, self._incarnation(), self.transport, self.placement, self.catalogue.codec, self.clock)
         self.edges[name] = edge
-        self._registry.add(name, edge)
+        self.registry.add(name, edge)
         return edge
 
     async def kill_edge(self, name: str) -> None:
         """An edge dies with all it held in memory."""
-        self._registry.remove(name)
+        self.registry.remove(name)
         edge = self.edges.pop(name, None)
         if edge is not None:
             await edge.stop()
 
     async def kill_supervisor(self) -> None:
-        self._registry.remove(SUPERVISOR)
+        self.registry.remove(SUPERVISOR)
         supervisor, self.supervisor = self.supervisor, None
         if supervisor is not None:
             await supervisor.stop()
 
     async def kill_host(self, name: str) -> None:
         """A host dies with all it held in memory; the supervisor sees it at once and starts it again."""
-        self._registry.remove(name)
+        self.registry.remove(name)
         host = self.hosts.pop(name, None)
         if host is not None:
             # Taken now: a new host of this name may be started while the old one ends.
@@ -140,7 +140,7 @@ class LocalCluster:
         )
         self.hosts[name] = host
         self._deaths[name] = asyncio.Event()
-        self._registry.add(name, host)
+        self.registry.add(name, host)
 
     async def stop_host(self, name: str) -> None:
         await self.kill_host(name)

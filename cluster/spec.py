@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from actors.address import Placement
+from cluster.archive.base import ArchiveOptions
 from cluster.catalogue import Catalogue, load_catalogue
 from cluster.host.host import HostOptions
 from cluster.supervisor.supervisor import SupervisorOptions
@@ -32,6 +33,8 @@ class ClusterSpec:
     run: str = field(default_factory=new_incarnation)
     #: CPUs that each host reserves in Ray.
     host_cpus: float = 0
+    #: What becomes of old journal entries.
+    archive: ArchiveOptions = field(default_factory=ArchiveOptions)
 
     def placement(self) -> Placement:
         return Placement(self.shards, self.pinned_kinds)

@@ -91,6 +91,11 @@ class Dispatch:
         self._acks[shard, link] = max(number, self._acks.get((shard, link), 0))
         self._route_ack(shard, link)
 
+    def forget(self, link: str) -> None:
+        """Tell no further host what a link acknowledged that left long ago: its shards forgot those commands by now."""
+        for key in [key for key in self._acks if key[1] == link]:
+            del self._acks[key]
+
     def update_table(self, payload: bytes) -> None:
         self.routes.update(payload)
 

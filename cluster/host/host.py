@@ -368,6 +368,7 @@ class Host:
                 idle_before = self._clock.now_ms() - self.options.passivate_after_ms
                 for shard in self.shards.values():
                     shard.passivate(idle_before)
+                    shard.forget_silent_senders()
                     shard.request_tidy()
             self._work.set()
 

@@ -1,6 +1,7 @@
 """Judges a whole store, running or at rest: what `trunkline verify` does.
 
-Journals are read in pages and merged by time, so memory follows the live state and not the length of the past. A store
+Journals are read in pages and merged by time, so memory follows the live state and not the length of the past; where the
+store is one with an archive (`cluster.archive.history`) they begin where they began. A store
 that is being written to is judged at a consistent cut: when one shard was read further than the shards that it heard
 from, those are read on, entry by entry, until every message received has its sending.
 
@@ -58,9 +59,11 @@ async def verify_store(
 async def _read_journals(store: Store, checker: Checker, shards: list[ShardId], read: Read) -> None:
     """Feed all shards up to where each stands now, oldest commit first."""
     page = max(20, BUFFERED // max(1, len(shards)))
-    streams = {
-        shard: _entries(store, checker, shard, read, (await store.describe(shard)).last_commit, page) for shard in shards
-    }
+    streams = {}
+    for shard, (first, last) in zip(shards, await store.journal_spans(shards), strict=True):
+        # What was before a gap has no sequel, so it is not judged.
+        read[shard] = max(0, first - 1)
+        streams[shard] = _entries(store, checker, shard, read, last, page)
     heads: list[tuple[int, ShardId, Entry]] = []
 
     async def advance(shard: ShardId) -> None:
@@ -77,8 +80,9 @@ async def _read_journals(store: Store, checker: Checker, shards: list[ShardId], 
 
 
 async def _entries(store: Store, checker: Checker, shard: ShardId, read: Read, last: int, page: int) -> AsyncIterator[Entry]:
-    while read.get(shard, 0) < last:
-        contents = await store.journal(shard, read.get(shard, 0), page)
+    """Entries from where on nothing is missing."""
+    while read[shard] < last:
+        contents = await store.journal(shard, read[shard], page)
         if not contents:
             return
         for number, content in contents:

@@ -19,7 +19,7 @@ from cluster.onray.loss import end_rest, lost_process, until_lost
 from cluster.onray.transport import RayTransport, actor_name
 from cluster.spec import ClusterSpec
 from cluster.supervisor.supervisor import host_names
-from cluster.transport import SUPERVISOR
+from cluster.transport import ARCHIVER, SUPERVISOR
 from cluster.wire import table_decoder
 
 log = structlog.get_logger("ray")
@@ -28,6 +28,7 @@ log = structlog.get_logger("ray")
 SupervisorActor: Any = ray_actors.SupervisorActor
 GatewayActor: Any = ray_actors.GatewayActor
 HostActor: Any = ray_actors.HostActor
+ArchiverActor: Any = ray_actors.ArchiverActor
 
 START_TIMEOUT_S = 90.0
 #: Ray gives its raylet 30 s, which cannot be set, and a busy machine takes longer.
@@ -102,17 +103,22 @@ class RayCluster:
         Raises:
             StartupFailed: it cannot; the detail says why.
         """
-        # Ray would put an actor that reserves no CPU on any machine, but the layout's addresses are this machine's.
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
         def launch(peer: str, waits: bool) -> None:
-            options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, peer), "scheduling_strategy": here}
+            # The layout's addresses are this machine's.
+            options = _here(actor_name(self.spec.name, peer))
             self._gateways[peer] = GatewayActor.options(**options).remote(peer, self.spec, factory, settings, waits)
 
         launch(name, waits=False)
         await self._first_call(name, "ping")
         if standby:
             launch(name + STANDBY_SUFFIX, waits=True)
+
+    async def start_archiver(self) -> None:
+        """Have the archiver's process started, without waiting for it; nobody else does either."""
+        if self.spec.archive.directory:
+            # Its directory is on this machine.
+            ArchiverActor.options(**_here(actor_name(self.spec.name, ARCHIVER))).remote(self.spec)
 
     async def until_lost(self) -> str:
         """Wait until Ray itself has died; returns which of its processes did."""
@@ -139,7 +145,7 @@ class RayCluster:
             hosts = list(table.hosts)
         except PeerGone as problem:
             log.warning("supervisor_silent", detail=problem.detail)
-        return [SUPERVISOR, *self._gateways, *hosts]
+        return [SUPERVISOR, *self._gateways, *hosts, *((ARCHIVER,) if self.spec.archive.directory else ())]
 
     async def _retire(self, handle: Any) -> None:
         with contextlib.suppress(RayError, TimeoutError):
@@ -160,3 +166,9 @@ class RayCluster:
             cause = problem.__cause__
             detail = str(getattr(cause, "cause", None) or cause or problem.detail)
             raise StartupFailed(f"{peer} could not be started: {detail}") from problem
+
+
+def _here(name: str) -> dict[str, Any]:
+    """Options of an actor on this machine: Ray would put one that reserves no CPU on any."""
+    node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return {**ACTOR_OPTIONS, "name": name, "scheduling_strategy": node}

@@ -14,6 +14,8 @@ FULL = Refusal("RESOURCE_EXHAUSTED", "the cluster is full; try again shortly", r
 
 #: A sender that was silent this long is forgotten: its process, and any retry of its, is long gone.
 MARK_LIFETIME_MS = 7 * 24 * 3600 * 1000
+#: How often a shard that runs looks for such senders.
+EXPIRE_EVERY_MS = 3600 * 1000
 
 
 @dataclass(slots=True)
@@ -61,6 +63,13 @@ class Marks:
                 self._expired.append(stream)
             else:
                 self._marks[stream] = mark
+
+    def expire(self, now: int) -> None:
+        """Forget links that were silent for long; the next commit takes their marks out of the store."""
+        for stream in [s for s, mark in self._marks.items() if s.startswith("l:") and now - mark.at > MARK_LIFETIME_MS]:
+            del self._marks[stream]
+            self._touched.pop(stream, None)
+            self._expired.append(stream)
 
     def repeated(self, stream: str, seq: int) -> bool:
         """Whether this number of the sender was taken before."""

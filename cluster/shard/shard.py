@@ -24,7 +24,7 @@ from actors.address import GATEWAY_KIND, Address, Placement, kind_of, name_of
 from actors.events import DeadLettered, TimerTookEffect
 from cluster.codec import Codec, encode, raw
 from cluster.journal import FORMAT, Change, JournalEntry, encode_entry
-from cluster.shard.inbox import FULL, Input, InputGroup, Marks
+from cluster.shard.inbox import EXPIRE_EVERY_MS, FULL, Input, InputGroup, Marks
 from cluster.shard.outbox import Outbox
 from cluster.shard.timers import Timers, timer_key
 from cluster.store.base import ActorWrite, Commit, Records, ShardImage
@@ -83,6 +83,7 @@ class Shard:
         self.timers = Timers(image.timers)
         self.outbox = Outbox(image.epoch, image.outbox)
         self.marks = Marks(image.marks, image.now)
+        self._expired_at = image.now
         self.queue: deque[InputGroup] = deque()
         self.waiting_inputs = 0
         self.turns = 0
@@ -233,6 +234,12 @@ class Shard:
             del self._actors[address], self._used_at[address]
             self._versions.pop(address, None)
         return len(idle)
+
+    def forget_silent_senders(self) -> None:
+        """Let go of the marks of links that are long gone, looking for them now and then only."""
+        if self.now - self._expired_at > EXPIRE_EVERY_MS:
+            self._expired_at = self.now
+            self.marks.expire(self.now)
 
     def request_tidy(self) -> None:
         """Make the next batch commit even if only delivered messages are to be deleted from the store."""

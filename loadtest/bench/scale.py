@@ -34,6 +34,9 @@ WAITING: Final = 10_000
 MANY_AGENTS: Final = [f"many-{number:03d}" for number in range(1, 601)]
 SINGLE_AGENTS: Final = [f"single-{number:02d}" for number in range(1, 51)]
 IN_FLIGHT: Final = 2_000
+#: Messages on their way while their cost is measured: fewer than `FEW`, so that at both sizes each of them meets another
+#: conversation, and what is compared is the size and not how many of one conversation's messages share a turn.
+COSTED_IN_FLIGHT: Final = 500
 #: Conversations that are opened at once while the many gather.
 GATHER_IN_FLIGHT: Final = 1_000
 #: Arrivals on their way at once while routing is measured: enough to keep every process busy.
@@ -104,7 +107,7 @@ class Scale:
         # Another order at each look, and the same in each run: neighbours in time are no neighbours by name.
         spread = random.Random(1).sample(self._live, len(self._live))  # noqa: S311  # no secret
         _, count = await throughput(
-            world, spread, self._seconds, IN_FLIGHT, lambda sent: world.until_delivered(delivered + sent, PATIENCE_S)
+            world, spread, self._seconds, COSTED_IN_FLIGHT, lambda sent: world.until_delivered(delivered + sent, PATIENCE_S)
         )
         return (self._cpu_s() - before) * 1000 / count
 

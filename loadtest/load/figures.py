@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from loadtest.load.histogram import Histogram
 from loadtest.load.processes import Use
@@ -97,7 +98,11 @@ def _of_processes(looks: Sequence[Look], measured: Sequence[Look]) -> Figures:
         if passed_s > 0 and kind in first.used and kind in last.used:
             found[f"{kind}_cores"] = (last.used[kind].cpu_s - first.used[kind].cpu_s) / passed_s
         if kind in last.used:
-            found[f"{kind}_rss_mb_max"] = max(look.used[kind].rss_bytes for look in measured if kind in look.used) / 1e6
+            resident = [look.used[kind].rss_bytes for look in measured if kind in look.used]
+            found[f"{kind}_rss_mb_max"] = max(resident) / 1e6
+            if len(resident) >= LEAST_LOOKS:
+                quarter = len(resident) // 4
+                found[f"{kind}_rss_growth"] = fmean(resident[-quarter:]) / fmean(resident[quarter : 2 * quarter]) - 1
     before, most = looks[0], max(measured, key=lambda look: look.live)
     grown = most.live - before.live
     if grown >= LEAST_GROWTH and "host" in before.used and "host" in most.used:
@@ -105,5 +110,7 @@ def _of_processes(looks: Sequence[Look], measured: Sequence[Look]) -> Figures:
     return found
 
 
+#: With fewer looks, nobody can say whether memory levels off.
+LEAST_LOOKS = 100
 #: With fewer conversations more, a host's memory moves for other reasons.
 LEAST_GROWTH = 1_000
