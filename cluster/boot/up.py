@@ -227,7 +227,13 @@ async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack
     if store.url != EMBEDDED:
         await _require_store(store.url, layout.settings.cluster)
         return None, store.url
-    options = EmbeddedOptions(layout.data_path, fsync=Fsync(store.fsync), port=store.port, max_memory_mb=store.max_memory_mb)
+    options = EmbeddedOptions(
+        layout.data_path,
+        fsync=Fsync(store.fsync),
+        port=store.port,
+        over_tcp=store.over_tcp,
+        max_memory_mb=store.max_memory_mb,
+    )
     server = EmbeddedServer(options)
     try:
         url = await server.start()

@@ -164,6 +164,11 @@ class StoreSection(Section):
         description="also serve the embedded server on this loopback port; 0 means its socket only",
         examples=[0],
     )
+    over_tcp: bool = Field(
+        default=False,
+        description="hosts and gateways use the embedded server's `port` and not its socket, as if it were another machine's",
+        examples=["false"],
+    )
     max_memory_mb: int = Field(default=0, ge=0, description="refuse new data beyond this; 0 means no limit", examples=[0])
 
     @field_validator("url")
@@ -382,6 +387,8 @@ def layout_errors(document: Document, layout: LayoutModel) -> list[Problem]:
             add(("pinned_kinds", at), f"there is no actor kind `{kind[:40]}`", did_you_mean(kind, PINNABLE_KINDS))
     if layout.store.url == MEMORY and layout.runtime != "process":
         add(("store", "url"), "`memory` cannot be shared by processes", "write `embedded`, or `runtime: process`")
+    if layout.store.over_tcp and not layout.store.port:
+        add(("store", "over_tcp"), "the embedded store has no port", "give `store.port` a free one")
     gateways = [gateway.name for gateway in layout.gateways]
     for section, names in (("gateways", gateways), ("programs", [program.name for program in layout.programs])):
         for at, name in enumerate(names):

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
 from loadtest.bench.bench_world import World
 from loadtest.bench.measures import percentile, throughput
@@ -200,4 +199,4 @@ class Scale:
         return (used.get("host") or used["front"]).rss_bytes  # Without Ray, the one process is the host.
 
     async def _store_bytes(self) -> float:
-        return float(await memory_bytes(Path(unquote(self._store_url.removeprefix("unix://")))))
+        return float(await memory_bytes(self._store_url))

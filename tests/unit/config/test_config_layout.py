@@ -126,6 +126,10 @@ ERRORS = {
         "layout.yaml:3:18: metadata.trunkline.store.url: is not a store URL; "
         "write `embedded`, or a URL such as redis://10.0.0.5:6379/0",
     ),
+    "no port for TCP": (
+        "store: {over_tcp: true}",
+        "layout.yaml:3:23: metadata.trunkline.store.over_tcp: the embedded store has no port; give `store.port` a free one",
+    ),
     "memory on Ray": (
         "store: {url: memory}",
         "layout.yaml:3:18: metadata.trunkline.store.url: `memory` cannot be shared by processes; "
