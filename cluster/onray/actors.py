@@ -109,6 +109,7 @@ class HostActor:
             catalogue.codec,
             SystemClock(),
             spec.hosts,
+            ray.util.get_node_ip_address(),  # type: ignore[no-untyped-call]  # Ray ships no types for it
         )
         self._lag = LoopLag(host.figures.meter)
         return host

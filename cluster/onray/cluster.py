@@ -10,7 +10,6 @@ from typing import Any
 import ray
 import structlog
 from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import PeerGone, StartupFailed
 from cluster.onray import actors as ray_actors
@@ -31,6 +30,9 @@ HostActor: Any = ray_actors.HostActor
 
 START_TIMEOUT_S = 90.0
 LOCAL = "local"
+#: Ray gives each machine a resource that names it, and its head one more. An actor that takes a little of it runs there only.
+HEAD = "node:__internal_head__"
+A_LITTLE = 0.001
 STANDBY_SUFFIX = "-standby"
 
 
@@ -66,6 +68,11 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
     return found
 
 
+def machines() -> list[str]:
+    """The addresses of the machines that Ray has now."""
+    return sorted(str(node["NodeManagerAddress"]) for node in ray.nodes() if node["Alive"])
+
+
 def stop_ray() -> None:
     """End the local Ray, or detach from one that was running before. Blocks; call it in a thread."""
     if lost_process():
@@ -84,24 +91,36 @@ class RayCluster:
 
     async def start(self) -> None:
         """Start the supervisor, which starts the hosts; returns when every shard is placed."""
-        SupervisorActor.options(**ACTOR_OPTIONS, name=actor_name(self.spec.name, SUPERVISOR)).remote(self.spec)
+        # Beside Ray's head: who is cut off from the one is cut off from the other. On a machine that is cut off by itself,
+        # it would be missed until Ray gave the machine up, and nobody would move that machine's shards.
+        supervisor = {**ACTOR_OPTIONS, "resources": {HEAD: A_LITTLE}, "name": actor_name(self.spec.name, SUPERVISOR)}
+        SupervisorActor.options(**supervisor).remote(self.spec)
         # The supervisor would start the hosts itself; started here too, their processes come up beside its own.
         launcher = RayLauncher(self.spec, self.transport, HostActor)
         for name in host_names(self.spec.supervisor):
             launcher.launch(name)
         await self._first_call(SUPERVISOR, "status")
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None:
+    async def start_gateway(
+        self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False, node: str = ""
+    ) -> None:
         """Start a gateway and wait until it listens; its standby comes up behind it.
+
+        Args:
+            node: the address of the machine that is to run it; this one if it is left out.
 
         Raises:
             StartupFailed: it cannot; the detail says why.
         """
-        # Ray would put an actor that reserves no CPU on any machine, but the layout's addresses are this machine's.
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        # Ray would put an actor that reserves no CPU on any machine, but the layout's addresses are one machine's. By its
+        # address, not by Ray's id of it: a machine that Ray gave up and takes in again has another id, and what is bound to
+        # the former one is dead for good.
+        machine = node or ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray ships no types for it
+        if machine not in machines():
+            raise StartupFailed(f"{name} is to run on {machine}, and Ray's machines are {', '.join(machines())}: correct `node`")
 
         def launch(peer: str, waits: bool) -> None:
-            options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, peer), "scheduling_strategy": here}
+            options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, peer), "resources": {f"node:{machine}": A_LITTLE}}
             self._gateways[peer] = GatewayActor.options(**options).remote(peer, self.spec, factory, settings, waits)
 
         launch(name, waits=False)
