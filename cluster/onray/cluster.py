@@ -15,6 +15,7 @@ from cluster.errors import PeerGone, StartupFailed
 from cluster.onray import actors as ray_actors
 from cluster.onray.launcher import ACTOR_OPTIONS, RayLauncher
 from cluster.onray.loss import end_rest, lost_process, until_lost
+from cluster.onray.spread import living_machines
 from cluster.onray.transport import RayTransport, actor_name
 from cluster.spec import ClusterSpec
 from cluster.supervisor.supervisor import host_names
@@ -68,11 +69,6 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
     return found
 
 
-def machines() -> list[str]:
-    """The addresses of the machines that Ray has now."""
-    return sorted(str(node["NodeManagerAddress"]) for node in ray.nodes() if node["Alive"])
-
-
 def stop_ray() -> None:
     """End the local Ray, or detach from one that was running before. Blocks; call it in a thread."""
     if lost_process():
@@ -97,6 +93,7 @@ class RayCluster:
         SupervisorActor.options(**supervisor).remote(self.spec)
         # The supervisor would start the hosts itself; started here too, their processes come up beside its own.
         launcher = RayLauncher(self.spec, self.transport, HostActor)
+        launcher.spread.machines = await asyncio.to_thread(living_machines, self.spec.host_cpus)
         for name in host_names(self.spec.supervisor):
             launcher.launch(name)
         await self._first_call(SUPERVISOR, "status")
@@ -116,8 +113,9 @@ class RayCluster:
         # address, not by Ray's id of it: a machine that Ray gave up and takes in again has another id, and what is bound to
         # the former one is dead for good.
         machine = node or ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray ships no types for it
-        if machine not in machines():
-            raise StartupFailed(f"{name} is to run on {machine}, and Ray's machines are {', '.join(machines())}: correct `node`")
+        machines = await asyncio.to_thread(living_machines)
+        if machine not in machines:
+            raise StartupFailed(f"{name} is to run on {machine}, and Ray's machines are {', '.join(machines)}: correct `node`")
 
         def launch(peer: str, waits: bool) -> None:
             options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, peer), "resources": {f"node:{machine}": A_LITTLE}}

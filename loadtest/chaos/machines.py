@@ -17,8 +17,9 @@ import os
 import random
 import secrets
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,8 +52,8 @@ def why_no_machines() -> str:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         return f"{', '.join(missing)} missing: install iproute2 and util-linux"
-    probe = os.system("unshare --net --mount --pid --fork true >/dev/null 2>&1")  # noqa: S605  # a constant
-    return "" if probe == 0 else "the kernel gives no namespaces (a container without CAP_SYS_ADMIN?)"
+    probe = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False)  # noqa: S607
+    return "" if probe.returncode == 0 else "the kernel gives no namespaces (a container without CAP_SYS_ADMIN?)"
 
 
 @dataclass(slots=True)
@@ -165,11 +166,8 @@ class Machine:
     def pids(self, program: str) -> list[int]:
         """The machine's processes whose command line begins with this program's name, as this process may signal them."""
         here = _namespace(self.pid)
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and _namespace(int(entry.name)) == here and _program(entry).startswith(program):
-                found.append(int(entry.name))
-        return sorted(found)
+        numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return sorted(pid for pid in numbers if _namespace(pid) == here and _program(pid).startswith(program))
 
 
 class Machines:
@@ -240,15 +238,15 @@ class Machines:
         """Start the first process of new namespaces; returns its pid as it is seen from here."""
         process = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "KILL",
-            "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", *arguments,
+            "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+            "sh", "-c", script, "sh", *arguments,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         self._stack.push_async_callback(_end, process)
         assert process.stdout is not None
         if (await process.stdout.readline()).strip() != b"up":
             raise MachinesFailed("no machine could be made: see what its first process said")
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        return int(children[0])
+        return _first_child(process.pid)
 
     async def _cable(self, switch: int, end: str, port: str, pid: int | None) -> None:
         """A cable from a port of the switch to a machine's, or to this process's own network."""
@@ -282,13 +280,18 @@ async def _do(*command: str, may_fail: bool = False) -> None:
 def _namespace(pid: int) -> str:
     """Which process namespace a process is in; empty if it is gone."""
     try:
-        return os.readlink(f"/proc/{pid}/ns/pid")
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
     except OSError:
         return ""
 
 
-def _program(entry: Path) -> str:
+def _first_child(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def _program(pid: int) -> str:
+    """The name of a process's program, or what it calls itself; empty if it is gone."""
     try:
-        return Path(entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").rpartition("/")[2] or ""
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace").rpartition("/")[2]
     except OSError:
         return ""

@@ -20,6 +20,7 @@ from tests.traffic import Traffic
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
+
 class InOrder(Traffic):
     """Also keeps the order in which a desk sees what each customer wrote."""
 

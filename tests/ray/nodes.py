@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,6 +42,13 @@ GATEWAY_PORT = 7350
 RAY_PORT = 6379
 UP_WITHIN_S = 120.0
 POLL_S = 0.1
+#: What docs/how-to/deploy-with-ray.md says to set on every machine. With Ray's own settings a connection that hung for 30 s
+#: may hang for 30 s more, and Ray gives the machine up although it is back.
+PATIENCE = {
+    "RAY_health_check_failure_threshold": "20",
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "5000",
+}
 RAY = (str(Path(sys.executable).with_name("ray")),)
 TRUNKLINE = (sys.executable, "-m", "cluster.cli.main")
 
@@ -54,7 +62,7 @@ class Nodes:
         self._head_state = head_state
         self._password = secrets.token_hex(16)
         self._stack = AsyncExitStack()
-        self.machines = Machines(3, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+        self.machines = Machines(3, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **PATIENCE})
         self.rays: list[Service] = []
         self.store_url = ""
         self.run_dir = Path()
@@ -81,11 +89,13 @@ class Nodes:
         self._redis = f"{self.machines.outside}:{port}"
         self.store_url = f"redis://:{self._password}@{self._redis}/0"
         self.targets = [f"{machine.address}:{GATEWAY_PORT}" for machine in self.machines]
-        self.start_ray(self.machines[0])
-        await self.until(self._head_answers)
-        for worker in list(self.machines)[1:]:
+        head, *workers = self.machines
+        self.start_ray(head)
+        await self.until(partial(self._runs_ray, head), UP_WITHIN_S)
+        for worker in workers:
             self.start_ray(worker)
-        await self.until(self._all_nodes)
+        for worker in workers:
+            await self.until(partial(self._runs_ray, worker), UP_WITHIN_S)
         await self._up()
 
     def start_ray(self, machine: Machine) -> None:
@@ -138,24 +148,9 @@ class Nodes:
                 await asyncio.sleep(POLL_S)  # polls other machines: there is no event to await
         return time.monotonic() - started
 
-    async def _head_answers(self) -> bool:
-        process = await self.machines[0].start(
-            *RAY, "health-check", "--address", f"{self.machines[0].address}:{RAY_PORT}", log="health.log"
-        )
-        return await process.wait() == 0
-
-    async def alive(self) -> list[str]:
-        """The addresses of the nodes that Ray holds for alive."""
-        script = (
-            "import ray, json; ray.init(address='auto', log_to_driver=False, logging_level='ERROR');"
-            "print(json.dumps([n['NodeManagerAddress'] for n in ray.nodes() if n['Alive']]))"
-        )
-        output = await self.machines[0].run(sys.executable, "-c", script)
-        found: list[str] = json.loads(output.splitlines()[-1])
-        return sorted(found)
-
-    async def _all_nodes(self) -> bool:
-        return all(f"Ray runtime started" in (machine.directory / "ray.log").read_text() for machine in self.machines)
+    async def _runs_ray(self, machine: Machine) -> bool:
+        log = machine.directory / "ray.log"
+        return log.exists() and "Ray runtime started" in log.read_text()
 
     async def _is_up(self) -> bool:
         return (self.run_dir / "run.json").exists() and "is up after" in (self.machines[0].directory / "up.log").read_text()
