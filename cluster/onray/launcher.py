@@ -87,7 +87,7 @@ class RayLauncher:
     async def wait_for_death(self, name: str) -> None:
         """Return at the first sign: its connection closed, or Ray says so."""
         try:
-            handle = self._transport.handle(name)
+            handle = await self._transport.find(name)
             address = await self._transport.address_of(name)
         except PeerGone as problem:
             log.info("host_process_ended", host=name, reason=type(problem).__name__)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import ray
 import structlog
@@ -30,7 +31,8 @@ def living_machines(cpus: float = 0.0) -> dict[str, str]:
 
     Asks Ray's head, and waits for it: call it in a thread.
     """
-    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0.0) >= cpus]
+    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray ships no types for it
+    nodes = [node for node in known if node["Alive"] and node["Resources"].get("CPU", 0.0) >= cpus]
     return {str(node["NodeManagerAddress"]): str(node["NodeID"]) for node in nodes}
 
 

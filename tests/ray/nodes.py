@@ -101,7 +101,7 @@ class Nodes:
     def start_ray(self, machine: Machine) -> None:
         """Run a node of Ray on a machine, again whenever it ends."""
         head = self.machines[0]
-        where = ("--head", f"--port={RAY_PORT}", "--include-dashboard=false")
+        where: tuple[str, ...] = ("--head", f"--port={RAY_PORT}", "--include-dashboard=false")
         environment: dict[str, str] = {}
         if machine is not head:
             where = (f"--address={head.address}:{RAY_PORT}",)
