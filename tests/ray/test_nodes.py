@@ -116,13 +116,16 @@ async def cut_and_heal(nodes: Nodes, traffic: Spread, figures: dict[str, float])
     async def given_up() -> bool:
         return host not in {placed.host for placed in (await nodes.shard_table()).shards.values()}
 
+    async def long_enough() -> bool:
+        return time.monotonic() - cut_at >= CUT_S
+
     async def is_back() -> bool:
         return host in await nodes.hosts_on(nodes.machines[at])
 
     cut_at, cut_ms = time.monotonic(), now_ms()
     await nodes.machines[at].cut()
     figures["shards_moved_s"] = await nodes.until(given_up, MOVED_WITHIN_S)
-    await asyncio.sleep(CUT_S - (time.monotonic() - cut_at))  # the fault's own length: half a minute, as promised
+    await nodes.until(long_enough)
     healed_ms = now_ms()
     figures["silence_elsewhere_s"] = traffic.silence_s(talking - by_gateway - by_host, cut_ms, healed_ms)
     figures["silence_its_shards_s"] = traffic.silence_s(by_host - by_gateway, cut_ms, healed_ms)
