@@ -39,8 +39,10 @@ def centre() -> str:
 class Patient:
     """Customers of the queue that nobody serves, who come one by one until told to stop."""
 
-    def __init__(self, targets: list[str], tokens: dict[str, str]) -> None:
+    def __init__(self, targets: list[str], tokens: dict[str, str], pause_s: float = 0.1) -> None:
+        """One comes each `pause_s`; the agent who comes in the end has room for a hundred of them."""
         self._link = GatewayLink(LinkOptions(targets, "patient", tokens["gateway"], connect_timeout_s=60.0))
+        self._pause_s = pause_s
         self.came: list[str] = []
         self.enough = asyncio.Event()
 
@@ -55,7 +57,7 @@ class Patient:
                 )
                 await self._link.send(gateway_pb2.Event(id="open", conversation=name, conversation_opened=opened))
                 self.came.append(name)
-                await asyncio.wait([asyncio.create_task(self.enough.wait())], timeout=0.1)
+                await asyncio.wait([asyncio.create_task(self.enough.wait())], timeout=self._pause_s)
             reader.cancel()
 
     async def _read(self) -> None:

@@ -161,7 +161,7 @@ async def test_a_machine_is_cut_off_and_all_are_upgraded_under_load(tmp_path: Pa
     async with Nodes(tmp_path) as nodes:
         figures["up_s"] = time.monotonic() - began
         traffic = Spread(nodes, "nodes", desk=0)
-        patient = Patient(nodes.targets, nodes.tokens)
+        patient = Patient(nodes.targets, nodes.tokens, pause_s=4.0)
         coming = asyncio.create_task(patient.come())
         try:
             await traffic.start()
@@ -180,7 +180,8 @@ async def test_a_machine_is_cut_off_and_all_are_upgraded_under_load(tmp_path: Pa
         finally:
             coming.cancel()
             await traffic.close()
-        places = await offered(nodes.targets, nodes.tokens, len(patient.came))
+        async with asyncio.timeout(60.0):
+            places = await offered(nodes.targets, nodes.tokens, len(patient.came))
         found = await verdict(nodes, traffic)
     figures["took_s"] = time.monotonic() - began
     with capsys.disabled():
