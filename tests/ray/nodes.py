@@ -1,7 +1,7 @@
 """Three Ray nodes, each on a machine of its own, with the product on them as an operator would have it.
 
     outside:    the store (Valkey with a password), the load
-    machine 1:  Ray's head with its state in the same Valkey, `trunkline up`, gateway-1
+    machine 1:  Ray's head, `trunkline up`, gateway-1
     machine 2:  a Ray worker, gateway-2
     machine 3:  a Ray worker, gateway-3
 
@@ -56,10 +56,8 @@ TRUNKLINE = (sys.executable, "-m", "cluster.cli.main")
 class Nodes:
     """The product on three nodes; use it as `async with`."""
 
-    def __init__(self, directory: Path, *, head_state: bool = False) -> None:
-        """With `head_state` Ray's head keeps its state in the store's server."""
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._head_state = head_state
         self._password = secrets.token_hex(16)
         self._stack = AsyncExitStack()
         self.machines = Machines(3, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **PATIENCE})
@@ -68,7 +66,6 @@ class Nodes:
         self.run_dir = Path()
         self.tokens: dict[str, str] = {}
         self.targets: list[str] = []
-        self._redis = ""
 
     async def __aenter__(self) -> Self:
         try:
@@ -86,8 +83,7 @@ class Nodes:
         self._stack.callback(shutil.rmtree, self.machines.directory, ignore_errors=True)
         servers = await self._stack.enter_async_context(Valkeys(self._directory / "valkey", self._password))
         port = await servers.start(bind=f"127.0.0.1 {self.machines.outside}", requirepass=self._password)
-        self._redis = f"{self.machines.outside}:{port}"
-        self.store_url = f"redis://:{self._password}@{self._redis}/0"
+        self.store_url = f"redis://:{self._password}@{self.machines.outside}:{port}/0"
         self.targets = [f"{machine.address}:{GATEWAY_PORT}" for machine in self.machines]
         head, *workers = self.machines
         self.start_ray(head)
@@ -102,19 +98,13 @@ class Nodes:
         """Run a node of Ray on a machine, again whenever it ends."""
         head = self.machines[0]
         where: tuple[str, ...] = ("--head", f"--port={RAY_PORT}", "--include-dashboard=false")
-        environment: dict[str, str] = {}
         if machine is not head:
             where = (f"--address={head.address}:{RAY_PORT}",)
-        elif self._head_state:
-            where += (f"--redis-password={self._password}",)
-            environment = {"RAY_REDIS_ADDRESS": self._redis, "RAY_external_storage_namespace": "ray"}
         command = (
             *RAY, "start", *where, f"--node-ip-address={machine.address}", "--num-cpus=2", "--object-store-memory=100000000",
             "--disable-usage-stats", "--block",
         )  # fmt: skip
-        # A busy machine takes longer than Ray's 30 s.
-        environment |= {"RAY_raylet_start_wait_time_s": "120"}
-        self.rays.append(machine.keep(*command, log="ray.log", environment=environment))
+        self.rays.append(machine.keep(*command, log="ray.log"))
 
     async def _up(self) -> None:
         head = self.machines[0]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +32,6 @@ CUT_S = 30.0
 #: Until a cut-off machine's shards run elsewhere: the lease (3 s), a check (0.5 s), claiming, on a busy machine.
 MOVED_WITHIN_S = 20.0
 BACK_WITHIN_S = 60.0
-HEAD_BACK_WITHIN_S = 120.0
 KEPT: dict[str, list[str]] = {"lost": [], "doubled": [], "stuck": [], "refused": [], "violations": []}
 
 
@@ -190,53 +187,3 @@ async def test_a_machine_is_cut_off_and_all_are_upgraded_under_load(tmp_path: Pa
     assert len(upgraded["steps"]) == 7, "three hosts, the supervisor and three gateways are other processes now"
     assert places == patient.came, "whoever waits keeps the place in the queue"
     assert figures["silence_elsewhere_s"] < MOVED_WITHIN_S, "who has nothing to do with the machine is served"
-
-
-async def restart_head(nodes: Nodes, traffic: Spread, program: str) -> dict[str, float]:
-    """Kill a process of the head's, which ends Ray there; it is started again, with the state that it keeps in Redis."""
-    head = nodes.machines[0]
-    (host,) = await nodes.hosts_on(head)
-    table = await nodes.shard_table()
-    on_head = {shard for shard, placed in table.shards.items() if placed.host == host}
-    talking = set(traffic.seen.stories)
-    elsewhere = {name for name in talking if shard_of(name) not in on_head and traffic.several.of(name) != 0}
-    others = {name: entry["pid"] for name, entry in (await nodes.status(1))["hosts"].items() if name != host}
-    starts = nodes.rays[0].starts
-    (pid,) = head.pids(program)
-    killed_at, killed_ms = time.monotonic(), now_ms()
-    os.kill(pid, signal.SIGKILL)
-
-    async def is_back() -> bool:
-        status = await nodes.status(0)
-        hosts = status.get("hosts", {})
-        return nodes.rays[0].starts > starts and len(hosts) == 3 and all(entry.get("node") for entry in hosts.values())
-
-    await nodes.until(is_back, HEAD_BACK_WITHIN_S)
-    back_at, back_ms = time.monotonic(), now_ms()
-    await traffic.until_flowing(traffic.seen.pulse.now(), 100, 60.0)
-    after = {name: entry["pid"] for name, entry in (await nodes.status(1))["hosts"].items() if name in others}
-    assert after == others, "what runs on other machines goes on in the same processes"
-    return {
-        "head_back_s": back_at - killed_at,
-        "silence_elsewhere_s": traffic.silence_s(elsewhere, killed_ms, back_ms),
-        "silence_at_all_s": traffic.seen.silence_s(
-            traffic.seen.pulse.now() - (time.monotonic() - killed_at), traffic.seen.pulse.now()
-        ),
-    }
-
-
-async def test_the_head_is_started_again_with_its_state_in_redis(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The GCS is killed, then the head's raylet: other machines go on meanwhile, everything is back, and nothing was lost."""
-    async with Nodes(tmp_path, head_state=True) as nodes:
-        traffic = Spread(nodes, "head", desk=1)
-        try:
-            await traffic.start()
-            await traffic.until_flowing(traffic.seen.pulse.now(), 100, 60.0)
-            figures = {program: await restart_head(nodes, traffic, program) for program in ("gcs_server", "raylet")}
-            await traffic.stop(40.0)
-        finally:
-            await traffic.close()
-        found = await verdict(nodes, traffic)
-    with capsys.disabled():
-        print("", *figures.items(), traffic.seen.promises, sep="\n  ")
-    assert found == KEPT
