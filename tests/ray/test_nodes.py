@@ -106,9 +106,6 @@ async def cut_and_heal(nodes: Nodes, traffic: Spread, figures: dict[str, float])
     at, host = await busy_worker(nodes)
     before = await nodes.shard_table()
     gone = {shard for shard, placed in before.shards.items() if placed.host == host}
-    talking = set(traffic.seen.stories)
-    by_gateway = {name for name in talking if traffic.several.of(name) == at}
-    by_host = {name for name in talking if shard_of(name) in gone}
 
     async def given_up() -> bool:
         return host not in {placed.host for placed in (await nodes.shard_table()).shards.values()}
@@ -124,6 +121,9 @@ async def cut_and_heal(nodes: Nodes, traffic: Spread, figures: dict[str, float])
     figures["shards_moved_s"] = await nodes.until(given_up, MOVED_WITHIN_S)
     await nodes.until(long_enough)
     healed_ms = now_ms()
+    talking = set(traffic.seen.stories)  # also those who came meanwhile: conversations end, and others take their place
+    by_gateway = {name for name in talking if traffic.several.of(name) == at}
+    by_host = {name for name in talking if shard_of(name) in gone}
     figures["silence_elsewhere_s"] = traffic.silence_s(talking - by_gateway - by_host, cut_ms, healed_ms)
     figures["silence_its_shards_s"] = traffic.silence_s(by_host - by_gateway, cut_ms, healed_ms)
     figures["silence_its_gateway_s"] = traffic.silence_s(by_gateway - by_host, cut_ms, healed_ms)
