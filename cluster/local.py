@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from actors.address import Placement
+from cluster.admission import AdmissionOptions
 from cluster.catalogue import Catalogue
 from cluster.clock import Clock, SystemClock
 from cluster.edge import Edge
@@ -45,16 +46,18 @@ class LocalCluster:
         transport: Transport | None = None,
         registry: PeerRegistry | None = None,
         incarnations: Callable[[], str] | None = None,
+        admission: AdmissionOptions | None = None,
     ) -> None:
         self.store = store
         self.catalogue = catalogue
         self.placement = placement or Placement(8)
         self.options = options or SupervisorOptions(hosts=1, spares=1)
         self.host_options = host_options or HostOptions()
+        self.admission = admission or AdmissionOptions()
         self.clock = clock or SystemClock()
         local = LocalTransport()
         self.transport = transport or local
-        self._registry = registry or local
+        self.registry = registry or local
         self.hosts: dict[str, Host] = {}
         self.edges: dict[str, Edge] = {}
         self.supervisor: Supervisor | None = None
@@ -81,7 +84,7 @@ class LocalCluster:
         self.supervisor = supervisor
         await supervisor.start()
         # Not before: it would answer from an empty table, and store that for the true one.
-        self._registry.add(SUPERVISOR, supervisor)
+        self.registry.add(SUPERVISOR, supervisor)
 
     async def stop(self) -> None:
         """End everything."""
@@ -94,27 +97,27 @@ class LocalCluster:
 
     def start_edge(self, name: str) -> Edge:
         """Start an edge; `kill_edge` first to start it anew."""
-        edge = Edge(name, self._incarnation(), self.transport, self.placement, self.catalogue.codec, self.clock)
+        edge = Edge(name, self._incarnation(), self.transport, self.placement, self.catalogue.codec, self.clock, self.admission)
         self.edges[name] = edge
-        self._registry.add(name, edge)
+        self.registry.add(name, edge)
         return edge
 
     async def kill_edge(self, name: str) -> None:
         """An edge dies with all it held in memory."""
-        self._registry.remove(name)
+        self.registry.remove(name)
         edge = self.edges.pop(name, None)
         if edge is not None:
             await edge.stop()
 
     async def kill_supervisor(self) -> None:
-        self._registry.remove(SUPERVISOR)
+        self.registry.remove(SUPERVISOR)
         supervisor, self.supervisor = self.supervisor, None
         if supervisor is not None:
             await supervisor.stop()
 
     async def kill_host(self, name: str) -> None:
         """A host dies with all it held in memory; the supervisor sees it at once and starts it again."""
-        self._registry.remove(name)
+        self.registry.remove(name)
         host = self.hosts.pop(name, None)
         if host is not None:
             # Taken now: a new host of this name may be started while the old one ends.
@@ -140,7 +143,7 @@ class LocalCluster:
         )
         self.hosts[name] = host
         self._deaths[name] = asyncio.Event()
-        self._registry.add(name, host)
+        self.registry.add(name, host)
 
     async def stop_host(self, name: str) -> None:
         await self.kill_host(name)

@@ -19,7 +19,7 @@ from cluster.host.routes import Routes
 from cluster.shard.shard import VERSION_FIELD
 from cluster.store.base import Records, Store
 from cluster.supervisor.plan import PINNED_HOST_PREFIX
-from cluster.transport import SUPERVISOR, Transport
+from cluster.transport import ARCHIVER, SUPERVISOR, Transport
 
 #: Record fields that hold what a person wrote; operators see that they are there, not what they say.
 PRIVATE_FIELDS = frozenset({"content", "text", "note", "subject", "source", "edge", "password_hash"})
@@ -106,16 +106,16 @@ class Operations:
         await self._ask_supervisor("drain", host, DRAIN_TIMEOUT_S)
 
     async def restart(self, part: str) -> None:
-        """Start a host, a gateway or the supervisor (an empty name) anew.
+        """Start a host, a gateway, the archiver or the supervisor (an empty name) anew.
 
-        A host is emptied first, and is back when this returns. A gateway is to be emptied before; it and the supervisor
-        end just after this returns.
+        A host is emptied first, and is back when this returns. A gateway is to be emptied before; it, the archiver and the
+        supervisor end just after this returns.
 
         Raises:
             Refused: there is no such part, or no other host that could take a host's shards meanwhile.
             Unavailable: the supervisor did not answer.
         """
-        if part and part not in self._routes.table.gateways:
+        if part and part != ARCHIVER and part not in self._routes.table.gateways:
             self._require_host(part)
             if not part.startswith(PINNED_HOST_PREFIX):
                 self._require_another(part)

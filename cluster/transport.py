@@ -13,6 +13,7 @@ from typing import Protocol
 from cluster.errors import PeerGone
 
 SUPERVISOR = "supervisor"
+ARCHIVER = "archiver"
 
 PeerMethod = Callable[[bytes], Awaitable[bytes]]
 

@@ -38,6 +38,8 @@ class RunFile(msgspec.Struct, frozen=True):
     data_dir: str = ""
     #: Where metrics are served, empty for nowhere.
     metrics_url: str = ""
+    #: Where journals go that the store does not keep, empty if it keeps all.
+    archive_dir: str = ""
 
 
 def run_file_path(run_directory: Path) -> Path:

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from cluster.admission import AdmissionOptions
+from cluster.archive.base import ArchiveOptions
 from cluster.boot.anew import RuntimeLost, until_ports_free
 from cluster.boot.first_centre import apply_first_centre
 from cluster.boot.ports import require_free_ports
@@ -52,6 +54,8 @@ class Runtime(Protocol):
         self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False, node: str = ""
     ) -> None: ...
 
+    async def start_archiver(self) -> None: ...
+
     async def until_lost(self) -> str: ...
 
     async def stop(self) -> None: ...
@@ -73,8 +77,9 @@ class Running:
     seconds: float = 0.0
 
 
-def spec_of(settings: LayoutModel, store_url: str) -> ClusterSpec:
+def spec_of(layout: Layout, store_url: str) -> ClusterSpec:
     """What every process of this layout's cluster must agree on."""
+    settings = layout.settings
     hosts = settings.hosts
     return ClusterSpec(
         name=settings.cluster,
@@ -88,8 +93,21 @@ def spec_of(settings: LayoutModel, store_url: str) -> ClusterSpec:
             passivate_after_ms=int(hosts.passivate_after_s * 1000),
         ),
         supervisor=SupervisorOptions(hosts=hosts.count, spares=hosts.spares, lease_s=hosts.lease_s),
+        admission=AdmissionOptions(target_ms=settings.admission.target_ms, patience_s=settings.admission.patience_s),
         log_level=settings.log_level,
         host_cpus=hosts.cpus,
+        archive=_archive_of(layout),
+    )
+
+
+def _archive_of(layout: Layout) -> ArchiveOptions:
+    settings, path = layout.settings.archive, layout.archive_path
+    return ArchiveOptions(
+        directory="" if path is None else str(path),
+        keep_entries=settings.keep_entries,
+        segment_entries=settings.segment_entries,
+        settle_s=settings.settle_s,
+        every_s=settings.every_s,
     )
 
 
@@ -162,7 +180,7 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
         server, store_url = await _start_store(layout, announce, stack)
     finally:
         ray_address = await attached
-    spec = spec_of(settings, store_url)
+    spec = spec_of(layout, store_url)
     runtime = _runtime(spec, settings)
     running = Running(layout, spec, server, secrets, runtime, metrics_listen=_metrics_listen(settings, announce))
     _claim_run_directory(running, ray_address, stack)
@@ -183,6 +201,8 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
     programs = [_program_of(layout, program.name, secrets) for program in settings.programs if program.enabled]
     await asyncio.gather(runtime.start(), *gateways, start_all(programs, layout.run_path / "logs", running.programs.append))
     running.centre_version = await _first_centre(layout, secrets)
+    # Last: nobody waits for it, and everybody for the rest.
+    await runtime.start_archiver()
     running.seconds = time.monotonic() - started
     return running
 
@@ -318,6 +338,7 @@ def _claim_run_directory(running: Running, ray_address: str, stack: AsyncExitSta
         plugins=list(settings.plugins),
         tls_gateways=[gateway.name for gateway in settings.gateways if gateway.tls is not None],
         data_dir=str(layout.data_path) if running.store is not None else "",
+        archive_dir=running.spec.archive.directory,
         metrics_url=f"http://{running.metrics_listen}/metrics" if running.metrics_listen else "",
     )
     write_run_file(layout.run_path, run)

@@ -124,7 +124,7 @@ def upgrade(
     run_dir: RunDir = None,
     as_json: Json = False,
 ) -> None:
-    """Start every host, the supervisor and every gateway anew, one after the other, with the release that is installed now."""
+    """Start every process of the cluster anew, one after the other, with the release that is installed now."""
     accesses = find_gateways(gateway, token_file, ca_file, client_cert, run_dir)
     first = next(iter(accesses.values()))
     steps: list[dict[str, object]] = []
@@ -141,6 +141,8 @@ def upgrade(
         for host in _hosts(client):
             step(host, partial(client.restart, host))
         step(SUPERVISOR, partial(_restart_supervisor, client))
+        for service in _cluster(client).get("services", ()):
+            step(service, partial(client.restart, service))
     for name, access in accesses.items():
         step(name, partial(_restart_gateway, access))
     with _client(first) as client:

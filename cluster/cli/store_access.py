@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from cluster.archive import ArchiveDirectory, ArchivedStore
 from cluster.cli.where import StoreAccess
 from cluster.errors import ConfigInvalid, TrunklineError, Unavailable
 from cluster.store import Store, connect
@@ -39,7 +41,7 @@ def with_store(access: StoreAccess, work: Callable[[Store], Awaitable[R]]) -> R:
     # Standard output is the command's own, so what libraries and the embedded server say goes elsewhere.
     configure_logs("trunkline", level="warning")
     if access.data_path is not None:
-        return asyncio.run(_with_embedded(access.data_path, access.cluster, work))
+        return asyncio.run(_with_embedded(access.data_path, access, work))
     return asyncio.run(_with_url(access, work))
 
 
@@ -49,21 +51,25 @@ async def _with_url(access: StoreAccess, work: Callable[[Store], Awaitable[R]]) 
     except StoreUrlInvalid as error:
         raise ConfigInvalid(f"--store: {error}") from error
     try:
-        store = connect(access.url, access.cluster)
+        store: Store = connect(access.url, access.cluster)
     except ValueError as error:
         raise ConfigInvalid(f"--cluster: {error}") from error
     try:
+        if access.archive is not None:
+            store = ArchivedStore(store, ArchiveDirectory(access.archive, access.cluster))
         return await work(store)
     except StoreUnavailable as error:
         detail = f"the store at {place} does not answer: is it running, and is the URL right? ({error})"
         raise Unavailable(detail) from error
+    except OSError as error:
+        raise StoreFailed(f"the archive {access.archive} cannot be read: {error}") from error
     except StoreError as error:
         raise StoreFailed(f"the store at {place} refuses: {error}") from error
     finally:
         await store.close()
 
 
-async def _with_embedded(data_path: Path, cluster: str, work: Callable[[Store], Awaitable[R]]) -> R:
+async def _with_embedded(data_path: Path, access: StoreAccess, work: Callable[[Store], Awaitable[R]]) -> R:
     """Start a server over the files of a run that ended, for as long as the work takes."""
     if not (data_path / "store").is_dir():
         raise StoreFailed(f"there is no embedded store in {data_path}: nothing ran there yet")
@@ -73,6 +79,6 @@ async def _with_embedded(data_path: Path, cluster: str, work: Callable[[Store], 
     except (StoreServerFailed, NoServerProgram) as error:
         raise StoreFailed(f"the embedded store cannot be opened: {error}") from error
     try:
-        return await _with_url(StoreAccess(url, cluster), work)
+        return await _with_url(replace(access, url=url), work)
     finally:
         await server.stop()

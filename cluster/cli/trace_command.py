@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.output import Json, print_json, say
-from cluster.cli.where import Cluster, RunDir, Store, find_store
+from cluster.cli.where import Archive, Cluster, RunDir, Store, find_history
 from cluster.errors import TrunklineError
 
 if TYPE_CHECKING:
@@ -39,10 +39,11 @@ def trace(
     store: Store = None,
     cluster: Cluster = None,
     run_dir: RunDir = None,
+    archive: Archive = None,
     as_json: Json = False,
 ) -> None:
     """Tell the story of one interaction: who waited, who was asked, who served, and when."""
-    access = find_store(store, cluster, run_dir)
+    access = find_history(store, cluster, run_dir, archive)
     from actors.address import Placement
     from cluster.cli.journal_search import JournalSearch
     from cluster.cli.store_access import with_store

@@ -8,20 +8,21 @@ from typing import Annotated
 import typer
 
 from cluster.cli.output import Json, finish, print_json, say
-from cluster.cli.where import Cluster, RunDir, Store, find_store
+from cluster.cli.where import Archive, Cluster, RunDir, Store, find_history
 
 
 def verify(
     store: Store = None,
     cluster: Cluster = None,
     run_dir: RunDir = None,
+    archive: Archive = None,
     evidence: Annotated[
         Path | None, typer.Option("--evidence", help="What was seen outside, as JSON, to be held against what is stored.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Check that nothing was lost, offered twice or passed over; exit status 1 if anything was."""
-    access = find_store(store, cluster, run_dir)
+    access = find_history(store, cluster, run_dir, archive)
     import msgspec
 
     from cluster.cli.store_access import with_store

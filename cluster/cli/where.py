@@ -7,7 +7,7 @@ Invariants kept: when nothing is found the error says how to start it or how to 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +15,12 @@ import typer
 
 from cluster.boot.run_file import RunFile, read_run_file
 from cluster.boot.secrets import read_tokens
-from cluster.errors import TrunklineError
+from cluster.errors import ConfigInvalid, TrunklineError
 
 #: The value of `--store` that means the files of an embedded store.
 EMBEDDED = "embedded"
+#: The archive's directory beside an embedded store's files, unless the layout has it elsewhere.
+ARCHIVE = "archive"
 
 #: What listens on every address of a machine.
 EVERY_ADDRESS = frozenset({"0.0.0.0", "[::]"})  # noqa: S104  # compared with, not bound to
@@ -64,6 +66,11 @@ Cluster = Annotated[
     typer.Option("--cluster", envvar="TRUNKLINE_CLUSTER", help="The cluster's name in the store; this run's when left out."),
 ]
 
+Archive = Annotated[
+    Path | None,
+    typer.Option("--archive", help="Directory with the journals that the store has no more; this run's when left out."),
+]
+
 
 class NothingRuns(TrunklineError):
     """There is no run here, and no flag names one elsewhere."""
@@ -93,13 +100,15 @@ class GatewayAccess:
 class StoreAccess:
     """How to open a store.
 
-    `run` is set when a run of this machine has it, `data_path` when it is the files of an embedded one that ended.
+    `run` is set when a run of this machine has it, `data_path` when it is the files of an embedded one that ended,
+    `archive` when journals are read that may be older than what the store has.
     """
 
     url: str
     cluster: str
     run: RunFile | None = None
     data_path: Path | None = None
+    archive: Path | None = None
 
 
 def find_run_path(run_dir: Path | None) -> Path:
@@ -168,6 +177,26 @@ def find_gateways(
         for name, listen in run.gateways.items()
         if gateway in (None, name)
     }
+
+
+def find_history(store: str | None, cluster: str | None, run_dir: Path | None, archive: Path | None) -> StoreAccess:
+    """The store to read, and the archive of its journals.
+
+    Raises:
+        NothingRuns: no store is named and none runs here.
+        ConfigInvalid: the archive that is named is no directory.
+    """
+    access = find_store(store, cluster, run_dir)
+    if archive is not None:
+        if not archive.is_dir():
+            raise ConfigInvalid(f"--archive {archive}: there is no such directory")
+    elif access.run is not None:
+        archive = Path(access.run.archive_dir) if access.run.archive_dir else None
+    elif access.data_path is not None:
+        from cluster.config.layout_file import Layout
+
+        archive = access.data_path / ARCHIVE if run_dir is not None else Layout.load().archive_path
+    return replace(access, archive=archive)
 
 
 def find_store(store: str | None, cluster: str | None, run_dir: Path | None) -> StoreAccess:

@@ -116,6 +116,23 @@ class Hosts(Section):
     )
 
 
+class Admission(Section):
+    """When gateways refuse new arrivals, so that what was accepted stays quick."""
+
+    target_ms: float = Field(
+        default=250,
+        ge=1,
+        le=60_000,
+        description="a host is behind while what gateways send it takes longer than this to be committed",
+        examples=[250],
+    )
+    patience_s: Seconds = Field(
+        default=5,
+        description="a host that is behind for this long is overloaded; a shorter burst is taken whole, however large",
+        examples=[5],
+    )
+
+
 class Ray(Section):
     """How to reach Ray; used with `runtime: ray` only."""
 
@@ -173,6 +190,30 @@ class StoreSection(Section):
         except (StoreUrlInvalid, ValueError) as error:
             raise wrong(str(error), "or write `embedded`") from None
         return value
+
+
+class ArchiveSection(Section):
+    """Journals: how much of them the store keeps, and where the rest goes. A store in memory archives nothing."""
+
+    enabled: bool = Field(default=True, description="false lets journals grow in the store for ever", examples=["true"])
+    dir: str | None = Field(
+        default=None,
+        description="where segment files are written, on the machine of `trunkline up`; `archive` beside the embedded "
+        "server's files when left out",
+        examples=["/var/lib/trunkline/archive"],
+    )
+    keep_entries: int = Field(
+        default=2000, ge=1, le=10_000_000, description="newest entries of each shard that the store keeps", examples=[2000]
+    )
+    segment_entries: int = Field(
+        default=2000, ge=1, le=100_000, description="entries of one segment file, or fewer if they are large", examples=[2000]
+    )
+    settle_s: Seconds = Field(
+        default=60,
+        description="how long the store must have kept an entry before it is archived; longer than any loss of its newest data",
+        examples=[60],
+    )
+    every_s: float = Field(default=10, ge=0.05, le=3600, description="how often journals are looked at", examples=[10])
 
 
 class Tls(Section):
@@ -288,6 +329,9 @@ class LayoutModel(Section):
         examples=[16],
     )
     hosts: Hosts = Field(default=Hosts(), description="host processes", examples=["{count: 2, spares: 1}"])
+    admission: Admission = Field(
+        default=Admission(), description="when new arrivals are refused", examples=["{target_ms: 250, patience_s: 5}"]
+    )
     pinned_kinds: list[str] = Field(
         default=[],
         description="actor kinds whose every actor is a Ray actor of its own; fixed like `shards`",
@@ -295,6 +339,9 @@ class LayoutModel(Section):
     )
     plugins: list[Module] = Field(default=[], description="modules with actor kinds of your own", examples=["[mybank.actors]"])
     store: StoreSection = Field(default=StoreSection(), description="the store", examples=["{url: embedded}"])
+    archive: ArchiveSection = Field(
+        default=ArchiveSection(), description="journals that the store need not keep", examples=["{keep_entries: 2000}"]
+    )
     gateways: list[Gateway] = Field(
         default=[Gateway(name="gateway-1")], min_length=1, description="gateways", examples=["[{name: gateway-1}]"]
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cluster.config.document import Document, Node, parse_document
 from cluster.config.explain import validate
-from cluster.config.layout import SECTION, LayoutModel, layout_errors, resolve, warnings_of
+from cluster.config.layout import MEMORY, SECTION, LayoutModel, layout_errors, resolve, warnings_of
 from cluster.config.load import read_text
 from cluster.config.problems import ConfigProblems, Mark, Problem, did_you_mean
 from cluster.config.sample import SAMPLE
@@ -44,6 +44,14 @@ class Layout:
         """Where the embedded store keeps its files, absolute."""
         data_dir = self.settings.store.data_dir
         return self.run_path if data_dir is None else resolve(self.base, data_dir)
+
+    @property
+    def archive_path(self) -> Path | None:
+        """Where journals go that the store does not keep, absolute; None if nothing is archived."""
+        archive = self.settings.archive
+        if not archive.enabled or self.settings.store.url == MEMORY:
+            return None
+        return self.data_path / "archive" if archive.dir is None else resolve(self.base, archive.dir)
 
     @property
     def centre_path(self) -> Path | None:

@@ -34,12 +34,13 @@ from actors.messages.gateway import (
     SendCommands,
     SettleFrames,
 )
+from cluster.admission import AdmissionOptions
 from cluster.clock import Clock
 from cluster.codec import Codec, encode, raw
 from cluster.config.edge import EdgeCentre
 from cluster.edge.dispatch import Dispatch
 from cluster.edge.scrape import Scrape
-from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
+from cluster.errors import Overloaded, PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.telemetry import metrics
 from cluster.telemetry.exposition import exposed
@@ -62,6 +63,11 @@ from cluster.wire import (
 log = structlog.get_logger("edge")
 
 REFRESH_EVERY_S = 1.0
+#: Questions that wait at once: while no host answers, they would pile up.
+MOST_ASKS = 2_000
+ASK_AGAIN_MS = 2_000
+#: Longer than any adapter takes to come back from a break.
+FORGET_AFTER_S = 600.0
 CENTRE = Address("centre/main")
 
 
@@ -143,7 +149,7 @@ class Link:
                 dispatch.floors[self._source] = self._actor.heard
                 for frame in frames:
                     parcel = Parcel(self._source, frame.seq, frame.to, raw(frame.message))
-                    dispatch.send(parcel)
+                    dispatch.send(parcel, begins=frame.message.begins)
             case ForwardAcknowledgement(source, number):
                 self._edge.dispatch.acknowledge(ShardId(source), self.name, number)
 
@@ -152,7 +158,14 @@ class Edge:
     """All links of one gateway process."""
 
     def __init__(
-        self, name: str, incarnation: str, transport: Transport, placement: Placement, codec: Codec, clock: Clock
+        self,
+        name: str,
+        incarnation: str,
+        transport: Transport,
+        placement: Placement,
+        codec: Codec,
+        clock: Clock,
+        admission: AdmissionOptions | None = None,
     ) -> None:
         self.name = name
         self._incarnation = incarnation
@@ -173,12 +186,16 @@ class Edge:
         self._report = SupervisorReport(0, [])
         self._asked: dict[int, asyncio.Future[Message]] = {}
         self._generations: dict[str, int] = {}
-        self.dispatch = Dispatch(name, transport, placement, self._settled)
+        #: Link -> when its stream closed, in the loop's time, longest ago first; for links without one.
+        self._left_at_s: dict[str, float] = {}
+        self.dispatch = Dispatch(name, transport, placement, self._settled, admission)
         self._hosts_told: dict[str, tuple[str, dict[str, int]]] = {}
         #: The configuration in force as edges need it, and its version; None until it is known.
         self.centre: EdgeCentre | None = None
         self.centre_version = 0
         self._informed = asyncio.Event()
+        #: Processes beside hosts, gateways and supervisor that are asked for their figures, by name.
+        self.also_scraped: tuple[str, ...] = ()
         #: What is counted in this process.
         self.meter = Meter()
         self._scrape = Scrape(self, transport)
@@ -206,7 +223,8 @@ class Edge:
         if actor is None:
             actor = self._actors[name] = Gateway(address("gateway", name))
         elif actor.incarnation != incarnation:
-            self._streams.pop(link_stream(name, actor.incarnation), None)
+            self._forget_stream(link_stream(name, actor.incarnation))
+        self._left_at_s.pop(name, None)
         self._streams[link_stream(name, incarnation)] = actor
         link = Link(self, name, incarnation, actor, stream)
         self._links[name] = link
@@ -222,6 +240,7 @@ class Edge:
     def forget(self, link: Link) -> None:
         """The stream closed; frames under way are still settled, in case the adapter comes back."""
         del self._links[link.name]
+        self._left_at_s[link.name] = asyncio.get_running_loop().time()
         self._generations.pop(link.name, None)
         self._tell_hosts()
 
@@ -232,8 +251,11 @@ class Edge:
 
         Raises:
             Refused: the actor said no; nothing was applied.
+            Overloaded: too many ask already; nothing was sent.
             Unavailable: no answer in time; the outcome is unknown.
         """
+        if len(self._asked) >= MOST_ASKS:
+            raise Overloaded(f"{MOST_ASKS} questions wait for their answers already", retry_after_ms=ASK_AGAIN_MS)
         self._ask_seq += 1
         seq = self._ask_seq
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -311,6 +333,7 @@ class Edge:
             "table_version": table.version,
             "term": table.term,
             "hosts": {name: reports.get(name, {}) | {"shards": count} for name, count in sorted(shards.items())},
+            "services": list(self.also_scraped),
             "links": sorted(self._links),
             "pending_frames": self.dispatch.pending,
             "calls": self.dispatch.calls,
@@ -321,6 +344,7 @@ class Edge:
         now = [
             sample(metrics.CENTRE_VERSION, self.centre_version if self.centre is not None else 0),
             sample(metrics.PENDING_FRAMES, self.dispatch.pending),
+            *self.dispatch.admission.samples(),
             sample(metrics.CALLS, self.dispatch.calls),
         ]
         return [*now, *self.meter.samples(), *process_samples()]
@@ -345,6 +369,23 @@ class Edge:
         await self.dispatch.stop()
 
     # -- within ---------------------------------------------------------------------------------------------------------
+
+    def _forget_left(self) -> None:
+        """Forget links that left long ago, as the death of this process would: one that comes back says where it stopped."""
+        before_s = asyncio.get_running_loop().time() - FORGET_AFTER_S
+        for name, left_at_s in list(self._left_at_s.items()):
+            if left_at_s > before_s:
+                break
+            actor = self._actors[name]
+            if actor.received == actor.acknowledged:  # Else the fate of its last frames is still to come.
+                del self._left_at_s[name], self._actors[name]
+                self._forget_stream(link_stream(name, actor.incarnation))
+                self.dispatch.forget(name)
+
+    def _forget_stream(self, stream: str) -> None:
+        """This incarnation of a link says nothing more."""
+        self._streams.pop(stream, None)
+        self.dispatch.floors.pop(stream, None)
 
     def _settled(self, stream: str, settled: list[tuple[int, Refusal | None]]) -> None:
         if stream == self._ask_stream:
@@ -410,6 +451,7 @@ class Edge:
                 self._take_table(payload)
                 answer = await self._transport.call(SUPERVISOR, "status", b"")
                 self._report = supervisor_report_decoder.decode(answer)
+            self._forget_left()
             await asyncio.sleep(REFRESH_EVERY_S if self.is_ready else 0.05)
 
     async def _refresh_centre(self) -> None:

@@ -1,4 +1,4 @@
-"""Collects every figure of a cluster in one go: all hosts, the supervisor, all gateways, and each queue's counters.
+"""Collects every figure of a cluster in one go: hosts, supervisor, gateways, archiver, and each queue's counters.
 
     /metrics ---> Scrape ---> metrics of every host, the supervisor, the other gateways   (calls, all at once)
                           --> ReadQueue of every queue that the configuration names        (asks, all at once)
@@ -64,6 +64,7 @@ class Scrape:
         peers = [(Of.SUPERVISOR.value, SUPERVISOR)]
         peers += [(Of.HOST.value, name) for name in dict.fromkeys([*sorted(table.hosts), *sorted(table.members)])]
         peers += [(Of.GATEWAY.value, name) for name in sorted(table.gateways) if name != edge.name]
+        peers += [(name, name) for name in edge.also_scraped]
         queues = [Address(f"{QUEUE_PREFIX}{name}") for name in (edge.centre.queues if edge.centre is not None else ())]
         answers, counted = await asyncio.gather(
             asyncio.gather(*(self._ask_peer(name) for _, name in peers)),

@@ -168,7 +168,7 @@ class Checker:
         quiet = settled or not (self.commits.in_flight() or self.commits.ahead())
         self._interactions.finish(quiet, bool(trimmed))
         self._agents.finish(settled, self._now(now))
-        self._routing.finish(settled, self._now(now))
+        self._routing.finish(settled, self._now(now), bool(trimmed))
         self.commits.finish(evidence)
         judge_evidence(self.findings, self._stories, self.commits, evidence, trimmed)
         counts = self.findings.counts

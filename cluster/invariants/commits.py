@@ -78,7 +78,10 @@ class Commits:
         if state is None:
             state = self.shards[shard] = ShardState(shard, entry.number)
             if state.trimmed:
-                self.findings.note(f"shard {shard}: the journal begins at commit {entry.number}; what was before is unknown")
+                self.findings.note(
+                    f"shard {shard}: the journal begins at commit {entry.number}; what was before is unknown: "
+                    "neither the store nor the archive has it (is it the right one? see --archive)"
+                )
         number = entry.number
         if number != state.number + 1:
             self._violated("I9", state, f"shard {shard}", number, f"commit {number} follows commit {state.number}")
@@ -183,7 +186,7 @@ class Commits:
                 self._violated("I10", state, address, state.number, "has records by the journal, and is not stored")
         self._stored_marks(state, image)
         if state.trimmed:
-            self.findings.judged_in_part("I10", f"shard {image.shard}: only what was written since commit {state.number}")
+            self.findings.judged_in_part("I10", f"shard {image.shard}: only what was written since its journal begins")
 
     def _stored_marks(self, state: ShardState, image: ShardImage) -> None:
         """The stored high-water marks are those of the journal; a link's may have been forgotten since (I11)."""

@@ -1,6 +1,7 @@
 """Judges a whole store, running or at rest: what `trunkline verify` does.
 
-Journals are read in pages and merged by time, so memory follows the live state and not the length of the past. A store
+Journals are read in pages and merged by time, so memory follows the live state and not the length of the past; where the
+store is one with an archive (`cluster.archive.history`) they begin where they began. A store
 that is being written to is judged at a consistent cut: when one shard was read further than the shards that it heard
 from, those are read on, entry by entry, until every message received has its sending.
 """
@@ -52,7 +53,8 @@ async def verify_store(
 async def _read_journals(store: Store, checker: Checker, shards: list[ShardId]) -> None:
     """Feed all shards up to where each stands now, oldest commit first."""
     page = max(20, BUFFERED // max(1, len(shards)))
-    streams = {shard: _entries(store, checker, shard, (await store.describe(shard)).last_commit, page) for shard in shards}
+    spans = zip(shards, await store.journal_spans(shards), strict=True)
+    streams = {shard: _entries(store, checker, shard, first, last, page) for shard, (first, last) in spans}
     heads: list[tuple[int, ShardId, Entry]] = []
 
     async def advance(shard: ShardId) -> None:
@@ -68,8 +70,9 @@ async def _read_journals(store: Store, checker: Checker, shards: list[ShardId]) 
         await advance(shard)
 
 
-async def _entries(store: Store, checker: Checker, shard: ShardId, last: int, page: int) -> AsyncIterator[Entry]:
-    after = 0
+async def _entries(store: Store, checker: Checker, shard: ShardId, first: int, last: int, page: int) -> AsyncIterator[Entry]:
+    """Entries from where on nothing is missing. What was before a gap has no sequel, so it is not judged."""
+    after = max(0, first - 1)
     while after < last:
         contents = await store.journal(shard, after, page)
         if not contents:

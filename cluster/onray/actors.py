@@ -1,4 +1,4 @@
-"""The Ray actors of the runtime: hosts, the supervisor and gateways, each a thin shell around a plain class.
+"""The Ray actors of the runtime: hosts, the supervisor, gateways and the archiver, each a thin shell around a plain class.
 
 Ray restarts a dead actor's process and runs `__init__` again, but restores no state: the shell builds its insides on
 the first call, a host empty, a supervisor from the stored table.
@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -27,7 +28,7 @@ from cluster.store import connect
 from cluster.supervisor.supervisor import Supervisor
 from cluster.telemetry.logs import configure_logs
 from cluster.telemetry.process import LoopLag
-from cluster.transport import Peer
+from cluster.transport import ARCHIVER, Peer
 
 if TYPE_CHECKING:
     from cluster.edge import Edge
@@ -195,7 +196,8 @@ class GatewayActor:
         spec = self._spec
         catalogue, placement = spec.catalogue(), spec.placement()
         transport = RayTransport(spec.name)
-        edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock())
+        edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock(), spec.admission)
+        edge.also_scraped = (ARCHIVER,) if spec.archive.directory else ()
         store = connect(spec.store_url, spec.name)
         operations = Operations(store, transport, placement, edge.dispatch.routes, catalogue)
         serve = partial(open_server, self._factory, self._name, self._settings, edge, operations)
@@ -213,3 +215,31 @@ class GatewayActor:
         await edge.until_informed(INFORMED_WITHIN_S)
         self._server = await serve_when_free(self._settings["listen"][0], serve)
         log.warning("gateway_took_over", gateway=self._name)
+
+
+@ray.remote
+class ArchiverActor:
+    """A Ray actor that moves old journal entries into files of its machine."""
+
+    def __init__(self, spec: ClusterSpec) -> None:
+        configure_logs(ARCHIVER, level=spec.log_level)
+        self._spec = spec
+        self._shell = Shell(self._build)
+        self._lag: LoopLag | None = None
+        # Built at once, not at the first call: nobody calls it but for its figures.
+        self._start = asyncio.ensure_future(self._shell.build())
+
+    async def address(self) -> PeerAddress:
+        """Where this process takes calls."""
+        return await self._shell.address()
+
+    async def _build(self) -> Peer:
+        from cluster.archive.archiver import Archiver
+        from cluster.archive.directory import ArchiveDirectory
+
+        spec = self._spec
+        archive = ArchiveDirectory(Path(spec.archive.directory), spec.name)
+        archiver = Archiver(connect(spec.store_url, spec.name), archive, spec.archive)
+        self._lag = LoopLag(archiver.figures.meter)
+        archiver.start()
+        return archiver

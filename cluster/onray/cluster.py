@@ -19,7 +19,7 @@ from cluster.onray.spread import living_machines
 from cluster.onray.transport import RayTransport, actor_name
 from cluster.spec import ClusterSpec
 from cluster.supervisor.supervisor import host_names
-from cluster.transport import SUPERVISOR
+from cluster.transport import ARCHIVER, SUPERVISOR
 from cluster.wire import table_decoder
 
 log = structlog.get_logger("ray")
@@ -28,8 +28,11 @@ log = structlog.get_logger("ray")
 SupervisorActor: Any = ray_actors.SupervisorActor
 GatewayActor: Any = ray_actors.GatewayActor
 HostActor: Any = ray_actors.HostActor
+ArchiverActor: Any = ray_actors.ArchiverActor
 
 START_TIMEOUT_S = 90.0
+#: Ray gives its raylet 30 s, which cannot be set, and a busy machine takes longer.
+START_TRIES = 3
 LOCAL = "local"
 #: Ray gives each machine a resource that names it, and its head one more. An actor that takes a little of it runs there only.
 HEAD = "node:__internal_head__"
@@ -49,8 +52,6 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         StartupFailed: there is no Ray at the address, or it cannot be started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # A busy machine takes longer than Ray's 30 s.
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": True, "logging_level": "ERROR"}
     if address == LOCAL:
         options |= {
@@ -60,11 +61,16 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         }
     else:
         options |= {"address": address}
-    try:
-        ray.init(**options)
-    except Exception as problem:  # Ray raises bare `Exception` when its processes are slow to come up
-        hint = "" if address == LOCAL else "; start one with `ray start --head` or write ray.address: local"
-        raise StartupFailed(f"Ray cannot be used at {address!r}: {problem}{hint}") from problem
+    for tries_left in reversed(range(START_TRIES if address == LOCAL else 1)):
+        try:
+            ray.init(**options)
+            break
+        except Exception as problem:  # Ray raises bare `Exception` when its processes are slow to come up
+            if not tries_left:
+                hint = "" if address == LOCAL else "; start one with `ray start --head` or write ray.address: local"
+                raise StartupFailed(f"Ray cannot be used at {address!r}: {problem}{hint}") from problem
+            log.warning("ray_did_not_start", tries_left=tries_left, reason=str(problem))
+            ray.shutdown()
     found: str = ray.get_runtime_context().gcs_address
     return found
 
@@ -109,22 +115,25 @@ class RayCluster:
         Raises:
             StartupFailed: it cannot; the detail says why.
         """
-        # Ray would put an actor that reserves no CPU on any machine, but the layout's addresses are one machine's. By its
-        # address, not by Ray's id of it: a machine that Ray gave up and takes in again has another id, and what is bound to
-        # the former one is dead for good.
-        machine = node or ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray ships no types for it
-        machines = await asyncio.to_thread(living_machines)
+        # On this machine, or on the one that the layout names: its addresses are that machine's.
+        machine, machines = node or this_machine(), await asyncio.to_thread(living_machines)
         if machine not in machines:
             raise StartupFailed(f"{name} is to run on {machine}, and Ray's machines are {', '.join(machines)}: correct `node`")
 
         def launch(peer: str, waits: bool) -> None:
-            options = {**ACTOR_OPTIONS, "name": actor_name(self.spec.name, peer), "resources": {f"node:{machine}": A_LITTLE}}
+            options = _on(machine, actor_name(self.spec.name, peer))
             self._gateways[peer] = GatewayActor.options(**options).remote(peer, self.spec, factory, settings, waits)
 
         launch(name, waits=False)
         await self._first_call(name, "ping")
         if standby:
             launch(name + STANDBY_SUFFIX, waits=True)
+
+    async def start_archiver(self) -> None:
+        """Have the archiver's process started, without waiting for it; nobody else does either."""
+        if self.spec.archive.directory:
+            # Its directory is on this machine.
+            ArchiverActor.options(**_on(this_machine(), actor_name(self.spec.name, ARCHIVER))).remote(self.spec)
 
     async def until_lost(self) -> str:
         """Wait until Ray itself has died; returns which of its processes did."""
@@ -151,7 +160,7 @@ class RayCluster:
             hosts = list(table.hosts)
         except PeerGone as problem:
             log.warning("supervisor_silent", detail=problem.detail)
-        return [SUPERVISOR, *self._gateways, *hosts]
+        return [SUPERVISOR, *self._gateways, *hosts, *((ARCHIVER,) if self.spec.archive.directory else ())]
 
     async def _retire(self, handle: Any) -> None:
         with contextlib.suppress(RayError, TimeoutError):
@@ -172,3 +181,18 @@ class RayCluster:
             cause = problem.__cause__
             detail = str(getattr(cause, "cause", None) or cause or problem.detail)
             raise StartupFailed(f"{peer} could not be started: {detail}") from problem
+
+
+def this_machine() -> str:
+    """The address that Ray knows this machine by."""
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray ships no types for it
+    return address
+
+
+def _on(machine: str, name: str) -> dict[str, Any]:
+    """Options of an actor that runs on one machine only: Ray would put one that reserves nothing on any.
+
+    By the machine's address, not by Ray's id of it: a machine that Ray gave up and takes in again has another id, and what is
+    bound to the former one is dead for good.
+    """
+    return {**ACTOR_OPTIONS, "name": name, "resources": {f"node:{machine}": A_LITTLE}}

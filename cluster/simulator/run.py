@@ -12,7 +12,8 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from actors.address import Address
+from actors.address import Address, ShardId
+from cluster.archive.history import ArchivedStore
 from cluster.catalogue import load_catalogue
 from cluster.invariants.checker import Checker
 from cluster.simulator.logbook import Logbook
@@ -20,11 +21,14 @@ from cluster.simulator.loop import VirtualLoop
 from cluster.simulator.options import SimulationOptions, drawn
 from cluster.simulator.transcripts import Transcripts
 from cluster.simulator.world import World
+from cluster.store.base import Store
 
 T = TypeVar("T")
 
 #: A full collection costs as much as a tenth of a run, so it waits for this many.
 COLLECT_EVERY = 8
+#: Journal entries read at once.
+PAGE = 1_000
 #: The virtual time when every run must be over; faults last for 45 s at most, and the calm after them for 90 s.
 LIMIT_S = 600.0
 
@@ -55,6 +59,7 @@ def simulate(seed: int, options: SimulationOptions | None = None) -> SimulationR
             gc.enable()
     loop, scale = world.loop, world.scale
     counts |= {"virtual_ms": int(loop.time() * 1000), "steps": loop.steps, "literal": int(scale.literal), "lax": int(scale.lax)}
+    counts |= world.archivist.counts()
     counts |= {f"fault_{name}": count for name, count in world.faults.counts.items()}
     story = tuple(world.faults.story) if options.trace or violations else ()
     return SimulationResult(seed, tuple(violations), counts, digest, time.perf_counter() - begun, story)
@@ -78,8 +83,9 @@ def _judge(world: World) -> tuple[list[str], dict[str, int], str]:
     memory.faults = None
     oracle.evidence.settled = True
     checker, transcripts, digest = Checker(oracle.evidence), Transcripts(), hashlib.sha256()
+    history = ArchivedStore(memory, world.archivist.archive)
     for shard in finish(memory.shards()):
-        for number, content in finish(memory.journal(shard, 0, 1 << 30)):
+        for number, content in _journal(history, shard):
             digest.update(b"%s %d %d\n" % (shard.encode(), number, len(content)))
             digest.update(content)
             entry = checker.decode(shard, content)
@@ -97,6 +103,14 @@ def _judge(world: World) -> tuple[list[str], dict[str, int], str]:
     found += [f"E2E {what}" for what in dict.fromkeys(oracle.violations)]
     found += [f"DEFECT {what}" for what in dict.fromkeys(world.loop.failures)]
     return found, dict(report.counts), digest.hexdigest()
+
+
+def _journal(history: Store, shard: ShardId) -> Iterator[tuple[int, bytes]]:
+    """All that was ever committed, wherever it is now."""
+    after = 0
+    while page := finish(history.journal(shard, after, PAGE)):
+        yield from page
+        after = page[-1][0]
 
 
 def finish(coroutine: Coroutine[Any, Any, T]) -> T:

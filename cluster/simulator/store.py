@@ -40,6 +40,8 @@ class StoreWeather:
     lose_reply: float = 0.0
     #: This share of commit pipelines breaks off after one of its commits.
     break_off: float = 0.0
+    #: How much longer a commit takes for each actor that it writes: a store, or a host before it, of limited speed.
+    each_s: float = 0.0
 
 
 class StoreServer:
@@ -68,21 +70,24 @@ class StoreServer:
         self.is_down = False
         self.life += 1
 
-    def delay(self) -> float:
-        weather, random = self.weather, self.random
+    def delay(self, random: Random) -> float:
+        weather = self.weather
         if weather.slow and random.random() < weather.slow:
             return random.random() * weather.slow_s
         return weather.delay_s * (0.5 + random.random())
 
-    def happens(self, share: float) -> bool:
-        return bool(share) and self.random.random() < share
+    @staticmethod
+    def happens(share: float, random: Random) -> bool:
+        return bool(share) and random.random() < share
 
 
 class SimStore:
     """One process's connection to the store. See `cluster.store.base.Store`."""
 
-    def __init__(self, server: StoreServer, process: Process) -> None:
+    def __init__(self, server: StoreServer, process: Process, random: Random | None = None) -> None:
         self._server = server
+        #: Its own for whoever's calls shall not change the luck of the others.
+        self._random = random or server.random
         self._process = process
         self._store = server.memory
         #: The only life of the server that this connection speaks to; 0 for any.
@@ -93,9 +98,11 @@ class SimStore:
 
     async def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
         server = self._server
-        if len(commits) > 1 and server.happens(server.weather.break_off):
-            await self._call(lambda: self._store.commit(commits[: server.random.randrange(len(commits))]))
+        if len(commits) > 1 and server.happens(server.weather.break_off, self._random):
+            await self._call(lambda: self._store.commit(commits[: self._random.randrange(len(commits))]))
             raise StoreUnavailable("the connection broke off amid the commits")
+        if server.weather.each_s:
+            await asyncio.sleep(server.weather.each_s * sum(len(commit.actors) for commit in commits))
         return await self._call(lambda: self._store.commit(commits))
 
     async def load(self, shard: ShardId, addresses: Sequence[Address]) -> list[Records]:
@@ -109,6 +116,12 @@ class SimStore:
 
     async def journal(self, shard: ShardId, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         return await self._call(lambda: self._store.journal(shard, after, limit))
+
+    async def journal_spans(self, shards: Sequence[ShardId]) -> list[tuple[int, int]]:
+        return await self._call(lambda: self._store.journal_spans(shards))
+
+    async def trim(self, shard: ShardId, through: int, last: bytes) -> bool:
+        return await self._call(lambda: self._store.trim(shard, through, last))
 
     async def dead_letters(self, shard: ShardId, limit: int = 1000) -> list[bytes]:
         return await self._call(lambda: self._store.dead_letters(shard, limit))
@@ -139,11 +152,11 @@ class SimStore:
         future: asyncio.Future[T] = server.loop.create_future()
         patience = server.loop.call_later(PATIENCE_S, _fail, future)
         is_cut = server.network.is_cut(self._process.name, STORE)
-        if not is_cut and not server.happens(server.weather.lose_request):
+        if not is_cut and not server.happens(server.weather.lose_request, self._random):
             life = 0 if of_any_life else self._followed
-            server.loop.call_later(server.delay(), self._apply, operation, future, life, context=WORLD)
-        elif server.random.random() < server.network.weather.reset:
-            server.loop.call_later(server.delay(), _fail, future, context=WORLD)
+            server.loop.call_later(server.delay(self._random), self._apply, operation, future, life, context=WORLD)
+        elif self._random.random() < server.network.weather.reset:
+            server.loop.call_later(server.delay(self._random), _fail, future, context=WORLD)
         try:
             return await future
         finally:
@@ -153,7 +166,7 @@ class SimStore:
         """At the server: it happens now, or not at all."""
         server = self._server
         if server.is_down or life not in (0, server.life):
-            server.loop.call_later(server.delay(), _fail, future)
+            server.loop.call_later(server.delay(self._random), _fail, future)
             return
         coroutine = operation()
         try:
@@ -166,10 +179,10 @@ class SimStore:
             coroutine.close()
             raise RuntimeError("an operation of the memory store waited for something")
         is_cut = server.network.is_cut(STORE, self._process.name)
-        if not is_cut and not server.happens(server.weather.lose_reply):
-            server.loop.call_later(server.delay(), self._reply, future, reply, server.life)
-        elif server.random.random() < server.network.weather.reset:
-            server.loop.call_later(server.delay(), _fail, future)
+        if not is_cut and not server.happens(server.weather.lose_reply, self._random):
+            server.loop.call_later(server.delay(self._random), self._reply, future, reply, server.life)
+        elif self._random.random() < server.network.weather.reset:
+            server.loop.call_later(server.delay(self._random), _fail, future)
 
     def _reply(self, future: asyncio.Future[T], reply: Any, life: int) -> None:
         if self._server.is_down or self._server.life != life:

@@ -10,6 +10,7 @@ from cluster.catalogue import Catalogue
 from cluster.simulator.adapter import SimAdapter
 from cluster.simulator.administrator import Administrator
 from cluster.simulator.agents import SimAgent
+from cluster.simulator.archivist import Archivist
 from cluster.simulator.customers import SimCustomer
 from cluster.simulator.faults import Faults
 from cluster.simulator.loop import VirtualLoop
@@ -49,6 +50,7 @@ class World:
         self.agents[-1].is_lazy = len(self.agents) > 3
         self.admin = Administrator(self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"))
         self.faults = Faults(self, Random(f"{seed}:faults"))
+        self.archivist = Archivist(self.plant, Random(f"{seed}:archive"))
         self._random = Random(f"{seed}:world")
 
     # -- adapters -------------------------------------------------------------------------------------------------
@@ -94,6 +96,7 @@ class World:
         until = begun_at + self.scale.chaos_s
         lives = [self.loop.create_task(self._customer(number, until)) for number in range(self.scale.customers)]
         shifts = [self.loop.create_task(agent.work()) for agent in self.agents]
+        archiving = self.loop.create_task(self.archivist.work(until))
         meddling = self.loop.create_task(self.admin.meddle(until - 5.0))
         await self.faults.rage(until)
         await self.faults.heal()
@@ -102,6 +105,7 @@ class World:
             for window in (*self.customers, *self.agents):
                 window.detach()  # What they show may be lost; they find out by coming back.
         await meddling
+        await archiving
         await self.admin.apply(self.admin.plan(complete=True))
         await self._settle(lives)
         self.is_closing = True

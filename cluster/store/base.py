@@ -127,6 +127,21 @@ class Store(Protocol):
         """Journal entries with a commit number above `after`, ascending."""
         ...
 
+    async def journal_spans(self, shards: Sequence[ShardId]) -> list[tuple[int, int]]:
+        """The first and last commit numbers that each shard's journal has here; (0, 0) for an empty one."""
+        ...
+
+    async def trim(self, shard: ShardId, through: int, last: bytes) -> bool:
+        """Forget the journal up to commit `through`, whose entry must be `last`. Repeating it is harmless.
+
+        The entry is compared because a store that lost its tail may have written that number anew: what is kept elsewhere
+        is then not what is here. The newest entry always stays.
+
+        Returns:
+            Whether the journal holds none of them now; False when it was left as it is.
+        """
+        ...
+
     async def dead_letters(self, shard: ShardId, limit: int = 1000) -> list[bytes]:
         """The newest messages that were set aside, oldest first."""
         ...

@@ -60,10 +60,15 @@ class _Shard:
         self.timers: dict[str, int] = {}
         self.outbox: dict[int, bytes] = {}
         self.marks: dict[str, bytes] = {}
-        #: By commit number, which has no gaps.
+        #: By commit number, without gaps up to the last commit.
         self.journal: dict[int, bytes] = {}
         #: By position from 0.
         self.dead: dict[int, bytes] = {}
+
+    @property
+    def trimmed(self) -> int:
+        """The last commit whose journal entry was forgotten."""
+        return self.meta["number"] - len(self.journal)
 
     def image(self, shard: ShardId) -> ShardImage:
         return ShardImage(
@@ -135,8 +140,26 @@ class MemoryStore:
 
     async def journal(self, shard: ShardId, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         state = await self._read("journal", shard)
-        last = min(state.meta["number"], after + limit)
-        return [(number, state.journal[number]) for number in range(after + 1, last + 1)]
+        before = max(after, state.trimmed)
+        last = min(state.meta["number"], before + limit)
+        return [(number, state.journal[number]) for number in range(before + 1, last + 1)]
+
+    async def journal_spans(self, shards: Sequence[ShardId]) -> list[tuple[int, int]]:
+        states = [await self._read("journal_spans", shard) for shard in shards]
+        return [(state.trimmed + 1, state.meta["number"]) if state.journal else (0, 0) for state in states]
+
+    async def trim(self, shard: ShardId, through: int, last: bytes) -> bool:
+        call = StoreCall("trim", shard, number=through)
+        await self._before(call)
+        state = self._shards.get(shard) or _Shard()
+        is_gone = not state.journal or through <= state.trimmed
+        if not is_gone and through < state.meta["number"] and state.journal[through] == last:
+            self._begin()
+            for number in range(state.trimmed + 1, through + 1):
+                self._set(state.journal, number, _ABSENT)
+            is_gone = True
+        await self._after(call)
+        return is_gone
 
     async def dead_letters(self, shard: ShardId, limit: int = 1000) -> list[bytes]:
         state = await self._read("dead_letters", shard)

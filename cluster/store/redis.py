@@ -92,7 +92,8 @@ class RedisStore:
         self._guard.guard(self._client)
         #: Asks who answers; it must reach whoever does, so nothing guards it.
         self._observer: Any = None
-        self._commit, self._claim, self._document = (_Script(name) for name in ("commit.lua", "claim.lua", "document.lua"))
+        scripts = ("commit.lua", "claim.lua", "document.lua", "trim.lua")
+        self._commit, self._claim, self._document, self._trim = (_Script(name) for name in scripts)
         self._keys: dict[ShardId, ShardKeys] = {}
         self._known_shards = f"{{{self.options.cluster}}}:shards"
 
@@ -135,7 +136,18 @@ class RedisStore:
 
     async def journal(self, shard: ShardId, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         entries = await self._call("XRANGE", self._keys_of(shard).journal, f"{after + 1}-0", "+", "COUNT", limit)
-        return [(int(entry.partition(b"-")[0]), fields[b"e"]) for entry, fields in entries]
+        return [(_number_of(entry), fields[b"e"]) for entry, fields in entries]
+
+    async def journal_spans(self, shards: Sequence[ShardId]) -> list[tuple[int, int]]:
+        keys = [self._keys_of(shard).journal for shard in shards]
+        firsts = [("XRANGE", key, "-", "+", "COUNT", 1) for key in keys]
+        lasts = [("XREVRANGE", key, "+", "-", "COUNT", 1) for key in keys]
+        ends = [self._checked(reply) for reply in await self._pipeline([*firsts, *lasts])]
+        numbers = [_number_of(entries[0][0]) if entries else 0 for entries in ends]
+        return list(zip(numbers[: len(keys)], numbers[len(keys) :], strict=True))
+
+    async def trim(self, shard: ShardId, through: int, last: bytes) -> bool:
+        return bool(await self._run(self._trim, (self._keys_of(shard).journal,), through, last, f"{through + 1}-0"))
 
     async def dead_letters(self, shard: ShardId, limit: int = 1000) -> list[bytes]:
         entries = await self._call("XREVRANGE", self._keys_of(shard).dead, "+", "-", "COUNT", limit)
@@ -249,6 +261,11 @@ class RedisStore:
         if isinstance(reply, Exception):
             raise store_failure(self.url, reply) from reply
         return reply
+
+
+def _number_of(entry: bytes) -> int:
+    """The commit number in a journal entry's id."""
+    return int(entry.partition(b"-")[0])
 
 
 def _to_repeat(commits: Sequence[Commit], replies: Sequence[Any]) -> list[int]:

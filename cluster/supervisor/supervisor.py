@@ -27,7 +27,7 @@ from cluster.store.base import Store
 from cluster.supervisor.board import Board, patiently
 from cluster.supervisor.figures import SupervisorFigures
 from cluster.supervisor.plan import PINNED_HOST_PREFIX, pinned_host, plan
-from cluster.transport import SUPERVISOR, PeerMethod, Transport
+from cluster.transport import ARCHIVER, SUPERVISOR, PeerMethod, Transport
 from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder
 
 log = structlog.get_logger("supervisor")
@@ -184,11 +184,11 @@ class Supervisor:
     async def restart(self, payload: bytes) -> bytes:
         """Start a process anew, with the code that is installed now, without loss.
 
-        A host's shards move away first, and the answer comes when it is back. The supervisor (an empty name) and
-        gateways are ended just after the answer; a gateway is to be emptied before.
+        A host's shards move away first, and the answer comes when it is back. The supervisor (an empty name), the archiver
+        and gateways are ended just after the answer; a gateway is to be emptied before.
         """
         name = payload.decode()
-        if not name or name in self._table.gateways:
+        if name in {"", ARCHIVER, *self._table.gateways}:
             await self._launcher.restart(name or SUPERVISOR)
         elif name in self._members:
             await self._restart_host(name)

@@ -89,5 +89,5 @@ def _who(of: Of, teller: Told) -> tuple[str, ...]:
             return (teller.name,)
         case Of.PROCESS:
             return (teller.kind, teller.name)
-        case Of.SUPERVISOR | Of.CLUSTER:
+        case Of.SUPERVISOR | Of.ARCHIVER | Of.CLUSTER:
             return ()

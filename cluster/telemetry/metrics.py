@@ -27,7 +27,8 @@ class Of(StrEnum):
     HOST = "host"
     GATEWAY = "gateway"
     SUPERVISOR = "supervisor"
-    #: Every process: host, gateway and supervisor.
+    ARCHIVER = "archiver"
+    #: Every process: host, gateway, supervisor and archiver.
     PROCESS = "process"
     #: The gateway that is scraped, for the cluster as a whole.
     CLUSTER = "cluster"
@@ -42,6 +43,7 @@ _WHO: dict[Of, tuple[str, ...]] = {
     Of.HOST: ("host",),
     Of.GATEWAY: ("gateway",),
     Of.SUPERVISOR: (),
+    Of.ARCHIVER: (),
     Of.PROCESS: ("kind", "name"),
     Of.CLUSTER: (),
 }
@@ -88,7 +90,8 @@ PATIENT_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0
 BATCHES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 
 C, G, H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
-HOST, GATEWAY, SUPERVISOR, PROCESS, CLUSTER = Of.HOST, Of.GATEWAY, Of.SUPERVISOR, Of.PROCESS, Of.CLUSTER
+HOST, GATEWAY, SUPERVISOR, ARCHIVER = Of.HOST, Of.GATEWAY, Of.SUPERVISOR, Of.ARCHIVER
+PROCESS, CLUSTER = Of.PROCESS, Of.CLUSTER
 
 # Who answers.
 UP = _metric("up", G, CLUSTER, "1 if it answered this scrape in time, else 0", ("kind", "name"))
@@ -198,6 +201,16 @@ EVENTS_REFUSED = _metric(
 )
 STREAMS_FAILED = _metric("streams_failed_total", C, GATEWAY, "streams that the gateway ended, by reason", ("service", "reason"))
 PENDING_FRAMES = _metric("pending_frames", G, GATEWAY, "events that no host has committed yet")
+TURNED_AWAY = _metric(
+    "arrivals_turned_away_total",
+    C,
+    GATEWAY,
+    "arrivals that the gateway refused because this host is overloaded; also counted in `events_refused_total`",
+    ("host",),
+)
+OVERLOADED_HOSTS = _metric(
+    "overloaded_hosts", G, GATEWAY, "hosts behind for `admission.patience_s`, for which arrivals are let in at a limited rate"
+)
 
 # The supervisor.
 SHARDS = _metric("shards", G, SUPERVISOR, "shards by the host that the table gives them to", ("host",))
@@ -209,6 +222,20 @@ HOSTS = _metric("hosts", G, SUPERVISOR, "hosts by state: `alive`, `silent`", ("s
 HOSTS_LOST = _metric("hosts_lost_total", C, SUPERVISOR, "hosts given up on: `died`, `silent`", ("how",))
 TABLE_VERSION = _metric("table_version", G, SUPERVISOR, "version of the shard table; grows with every move")
 SUPERVISOR_TERM = _metric("supervisor_term", G, SUPERVISOR, "how many supervisors the cluster has had")
+
+# The archiver.
+JOURNAL_ENTRIES = _metric("journal_entries", G, ARCHIVER, "journal entries that the store has, of all shards")
+ARCHIVE_OVERDUE = _metric(
+    "archive_overdue_entries",
+    G,
+    ARCHIVER,
+    "journal entries that should have left the store for the archive and could not; 0 when all is well",
+)
+ARCHIVED_ENTRIES = _metric("archived_entries_total", C, ARCHIVER, "journal entries written to the archive")
+ARCHIVED_SEGMENTS = _metric("archived_segments_total", C, ARCHIVER, "segment files written to the archive")
+JOURNAL_TRIMS = _metric("journal_trims_total", C, ARCHIVER, "times that a journal in the store was trimmed")
+ARCHIVE_FAILURES = _metric("archive_failures_total", C, ARCHIVER, "looks at the journals that failed; each is repeated")
+ARCHIVE_BYTES = _metric("archive_bytes", G, ARCHIVER, "compressed size of all segment files", unit="bytes")
 
 # Every process.
 LOOP_LAG = _metric(

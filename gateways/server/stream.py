@@ -185,9 +185,11 @@ class AdapterStream:
         if events:
             self._take_events(frame, link)
         for ack in frame.acks:
-            link.acknowledge(ack.source, ack.number)
-            if self._gate.acknowledge(ack.source, ack.number) and self._gate.held:
-                self._wake.set()
+            number = self._gate.sent(ack.source, ack.number)
+            if number:
+                link.acknowledge(ack.source, number)
+                if self._gate.acknowledge(ack.source, number) and self._gate.held:
+                    self._wake.set()
         if frame.HasField("ping"):
             self._collected().pong.nonce = frame.ping.nonce
         if frame.HasField("goodbye"):

@@ -22,21 +22,27 @@ CENTRE = Path(__file__).parent / "centre.yaml"
 async def bench(runtime: str, options: Options) -> Figures:
     """Start a product with the benchmark's centre and plug-in, measure it, end it."""
     with tempfile.TemporaryDirectory() as directory:
-        offers = Path(directory) / "offers"
+        times = Path(directory) / "times"
         product = OwnProduct(
             runtime,
             centre=CENTRE.read_text(),
             settings={"plugins": "[loadtest.bench.null_actor]"},
             gateway_factory="loadtest.bench.timed_gateway:open_timed_gateway",
-            environment={FILE_VARIABLE: str(offers)},
+            environment={FILE_VARIABLE: str(times)},
         )
-        return await _bench(product, replace(options, offers_file=offers))
+        return await _bench(product, replace(options, times_file=times))
 
 
 async def _bench(product: OwnProduct, options: Options) -> Figures:
     async with product as access:
         tokens = {"gateway": access.gateway_token, "desk": access.desk_token, "admin": access.admin_token}
-        options = replace(options, ray_address=access.ray_address, environment=product.environment())
+        options = replace(
+            options,
+            ray_address=access.ray_address,
+            environment=product.environment(),
+            pid=access.pid,
+            store_url=access.store_url,
+        )
         return await measure(access.targets[0], tokens, options)
 
 

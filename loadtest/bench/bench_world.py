@@ -41,20 +41,18 @@ class World:
         self.ends_at_once = False
         self._changed = asyncio.Event()
 
-    async def open(self, agents: int) -> None:
-        """Connect, and make this many agents available."""
+    async def open(self) -> None:
+        """Connect."""
+        self.customers = await open_customers(self._channel, self._tokens["gateway"], self._customer_commands)
+        self.desk = await open_desk(self._channel, self._tokens["desk"], [], self._desk_commands)
+
+    async def staff(self, agents: Sequence[str]) -> None:
+        """Make these agents available."""
         stub = desk_pb2_grpc.DeskServiceStub(self._channel)
         metadata = (("authorization", f"Bearer {self._tokens['desk']}"),)
-        names = [f"bench-{number:02d}" for number in range(1, agents + 1)]
-        signed_in = [
-            await stub.SignIn(desk_pb2.SignInRequest(agent=name, password=PASSWORD), metadata=metadata, timeout=30.0)
-            for name in names
-        ]
-        self.customers = await open_customers(self._channel, self._tokens["gateway"], self._customer_commands)
-        grants = [answer.token for answer in signed_in]
-        self.desk = await open_desk(self._channel, self._tokens["desk"], grants, self._desk_commands)
         last = 0
-        for name, answer in zip(names, signed_in, strict=True):
+        for name in agents:
+            answer = await stub.SignIn(desk_pb2.SignInRequest(agent=name, password=PASSWORD), metadata=metadata, timeout=30.0)
             self.desk.post(desk_pb2.Event(id=f"in-{name}", agent=name, sign_in=desk_pb2.SignIn(token=answer.token)))
             presence = desk_pb2.SetPresence(presence=desk_pb2.PRESENCE_AVAILABLE)
             last = self.desk.post(desk_pb2.Event(id=f"on-{name}", agent=name, set_presence=presence))
@@ -65,10 +63,12 @@ class World:
         await self.customers.close()
         await self.desk.close()
 
-    def arrive(self, conversation: str) -> int:
+    def arrive(self, conversation: str, entry_point: str = "default") -> int:
         """A customer opens a conversation."""
         opened = messaging_pb2.ConversationOpened(
-            channel=CHANNEL, entry_point="default", customer=content_pb2.Customer(id=conversation, name="Bench", language="en")
+            channel=CHANNEL,
+            entry_point=entry_point,
+            customer=content_pb2.Customer(id=conversation, name="Bench", language="en"),
         )
         self.offers.opened_at[f"{conversation}/1"] = time.perf_counter()
         return self.customers.post(gateway_pb2.Event(id="open", conversation=conversation, conversation_opened=opened))
@@ -137,5 +137,10 @@ class World:
     def _connected(self, agent: str, conversation: desk_pb2.Conversation) -> None:
         self.talking[conversation.interaction] = (agent, conversation.reservation)
         if self.ends_at_once:
-            end = desk_pb2.EndConversation(interaction=conversation.interaction)
-            self.desk.post(desk_pb2.Event(id=f"e-{conversation.interaction}", agent=agent, end_conversation=end))
+            self.end(conversation.interaction)
+
+    def end(self, interaction: str) -> None:
+        """The agent who has this conversation ends it."""
+        agent, _ = self.talking.pop(interaction)
+        end = desk_pb2.EndConversation(interaction=interaction)
+        self.desk.post(desk_pb2.Event(id=f"e-{interaction}", agent=agent, end_conversation=end))

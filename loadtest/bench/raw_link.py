@@ -67,6 +67,8 @@ class RawLink:
         """Wait until everything up to `seq` is settled; raises `RuntimeError` if anything was rejected."""
         async with asyncio.timeout(timeout_s):
             while self.acknowledged < seq:
+                if self._call.done():
+                    raise RuntimeError(f"the stream ended: {await self._call.code()} {await self._call.details()}")
                 self._settled.clear()
                 await self._settled.wait()
         if self.rejected:
@@ -111,6 +113,7 @@ class RawLink:
                 self._on_commands(frame.commands, now)
             if frame.HasField("ping"):
                 await self._call.write(self._frame(pong=link_pb2.Pong(nonce=frame.ping.nonce)))
+        self._settled.set()
 
 
 async def open_customers(

@@ -4,6 +4,7 @@ ray_round_trip   bare Ray calls, before anything else runs
 null_path        the same frames, gateway, batching, commit and way back, with an actor that only counts
 chat             real conversations: customer's frame -> commit -> agent's frame
 offer            arrival -> session -> queue -> router -> agent -> offer, at 100 and at 1,000 events/s
+scale            see `loadtest.bench.scale`
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from google.protobuf.json_format import MessageToDict
 
 from loadtest.bench.bench_world import World
 from loadtest.bench.measures import offer_latency, percentile, throughput
-from loadtest.bench.timed_gateway import forget_offers, read_offers
+from loadtest.bench.scale import Scale
+from loadtest.bench.timed_gateway import forget_times, read_times
+from loadtest.load.processes import Processes
 from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 
-AGENTS = 40
+AGENTS = [f"bench-{number:02d}" for number in range(1, 41)]
 CONVERSATIONS = 400
 IN_FLIGHT = 2_000
 #: The gateway's view of other processes' counters is up to a second old.
@@ -43,7 +46,10 @@ class Options:
     #: Where the product's Ray is; empty if it runs without.
     ray_address: str = ""
     #: Where the gateway writes how long each offer took; without it the generator's own times count.
-    offers_file: Path | None = None
+    times_file: Path | None = None
+    #: The product's front process, under which all others are.
+    pid: int = 0
+    store_url: str = ""
     #: What processes that attach to it must have in their environment.
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -56,7 +62,8 @@ async def measure(target: str, tokens: dict[str, str], options: Options) -> Figu
     channel = grpc.aio.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
     async with channel:
         world = World(channel, tokens)
-        await world.open(AGENTS)
+        await world.open()
+        await world.staff(AGENTS)
         try:
             figures |= await _measure_in(world, partial(calls_made, channel, tokens["admin"]), options)
         finally:
@@ -86,23 +93,24 @@ async def _measure_in(world: World, calls: Callable[[], Awaitable[float]], optio
     figures["chat_events_per_s"] = rate
     if options.ray_address:
         figures["ray_calls_per_event"] = (await calls() - calls_before) / count
-    if options.offers_file is not None:
-        forget_offers(options.offers_file)  # Those of the conversations above.
+    if options.times_file is not None:
+        forget_times(options.times_file)  # Those of the conversations above.
     for events_per_s in (100, 1_000):
         seen = await offer_latency(world, f"offer-{tag}-{events_per_s}", events_per_s, options.offers_s, chats)
-        offered = await _timed(options.offers_file, len(seen)) if options.offers_file is not None else seen
+        offered = await _timed(options.times_file, len(seen)) if options.times_file is not None else seen
         figures[f"offer_seen_ms_p99_at_{events_per_s}"] = percentile(seen, 0.99)
         figures[f"offer_ms_p50_at_{events_per_s}"] = percentile(offered, 0.5)
         figures[f"offer_ms_p99_at_{events_per_s}"] = percentile(offered, 0.99)
-    return figures
+    processes = Processes(options.pid, ())
+    return figures | await Scale(world, tag, processes, options.store_url, options.throughput_s).measure(options.times_file)
 
 
 async def _timed(path: Path, count: int) -> list[float]:
     """The gateway's own times of the last `count` offers, once it has written them."""
     async with asyncio.timeout(10.0):
-        while len(taken := read_offers(path)) < count:
+        while len(taken := read_times(path, "offer")) < count:
             await asyncio.sleep(0.05)
-    forget_offers(path)
+    forget_times(path)
     return taken
 
 

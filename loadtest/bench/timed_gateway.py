@@ -1,4 +1,6 @@
-"""The product's gateway with a stopwatch on it: from receiving a customer's arrival to sending its offer to a desk.
+"""The product's gateway with a stopwatch on it: how long after it received the cause it sends an offer to a desk.
+
+The cause is a customer's arrival (`offer`), or an agent's end of the conversation before (`freed`).
 
 The layout of the benchmark's own product names it in the place of `gateways.server.factory:open_gateway`. What it adds
 to each frame is a look at its type; so the figure leaves out the generator, which shares the machine.
@@ -14,41 +16,48 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-#: Names the file that takes the figures, one a line, in milliseconds.
-FILE_VARIABLE = "TRUNKLINE_BENCH_OFFERS"
+#: Names the file that takes the figures, one a line: what was timed, and milliseconds.
+FILE_VARIABLE = "TRUNKLINE_BENCH_TIMES"
 WRITE_EVERY_S = 0.2
 
 
 class Stopwatch:
-    """Times of offers, by interaction."""
+    """Times of offers: of arrivals by interaction, of freed agents by their name."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._received_at: dict[str, float] = {}
-        self._taken_ms: list[float] = []
+        self._arrived_at: dict[str, float] = {}
+        self._freed_at: dict[str, float] = {}
+        self._taken: list[str] = []
         self._writing = asyncio.create_task(self._write(), name="stopwatch")
 
     def received(self, frames: Sequence[Any]) -> None:
-        """Frames came from an adapter."""
+        """Frames came from an adapter or desk."""
         for frame in frames:
-            if type(frame.message).__name__ == "Arrive":
-                self._received_at[f"{frame.message.conversation}/1"] = time.perf_counter()
+            kind = type(frame.message).__name__
+            if kind == "Arrive":
+                self._arrived_at[f"{frame.message.conversation}/1"] = time.perf_counter()
+            elif kind == "AgentEnds":
+                self._freed_at[frame.message.agent] = time.perf_counter()
 
     def sent(self, commands: Sequence[Any]) -> None:
         """Commands were written to an adapter or desk."""
         for command in commands:
             if type(command.message).__name__ == "DeskOffer":
-                received_at = self._received_at.pop(command.message.reservation.interaction, None)
-                if received_at is not None:
-                    self._taken_ms.append((time.perf_counter() - received_at) * 1000)
+                self._note("offer", self._arrived_at.pop(command.message.reservation.interaction, None))
+                self._note("freed", self._freed_at.pop(command.message.agent, None))
+
+    def _note(self, what: str, since: float | None) -> None:
+        if since is not None:
+            self._taken.append(f"{what} {(time.perf_counter() - since) * 1000:.3f}\n")
 
     async def _write(self) -> None:
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            taken, self._taken_ms = self._taken_ms, []
+            taken, self._taken = self._taken, []
             if taken:
                 with self._path.open("a", encoding="utf-8") as file:
-                    file.writelines(f"{one_ms:.3f}\n" for one_ms in taken)
+                    file.writelines(taken)
 
 
 class TimedStream:
@@ -88,11 +97,14 @@ async def open_timed_gateway(name: str, settings: dict[str, Any], edge: Any, ope
     return await open_gateway(name, settings, edge, operations)
 
 
-def read_offers(path: Path) -> list[float]:
-    """Every figure so far."""
-    return [float(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+def read_times(path: Path, what: str) -> list[float]:
+    """Every time of this kind so far, in milliseconds."""
+    if not path.exists():
+        return []
+    lines = (line.partition(" ") for line in path.read_text(encoding="utf-8").splitlines())
+    return [float(taken_ms) for kind, _, taken_ms in lines if kind == what]
 
 
-def forget_offers(path: Path) -> None:
+def forget_times(path: Path) -> None:
     """Begin a new file."""
     path.unlink(missing_ok=True)

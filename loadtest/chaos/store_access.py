@@ -1,8 +1,10 @@
-"""Speaks to the product's embedded store as an operator would: two commands over its Unix socket, no client library."""
+"""Speaks to the product's embedded store as an operator would: a few commands over its Unix socket, no client library."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 ANSWER_WITHIN_S = 5.0
@@ -15,12 +17,32 @@ async def command(socket_path: Path, *words: str) -> str:
         OSError: nobody listens.
         TimeoutError: no answer came.
     """
+    async with _asked(socket_path, words) as reader:
+        return (await reader.readline()).decode().strip()
+
+
+async def memory_bytes(socket_path: Path) -> int:
+    """What the store's data takes of memory, as it says itself (`used_memory`).
+
+    Raises:
+        OSError: nobody listens.
+        TimeoutError: no answer came.
+    """
+    async with _asked(socket_path, ("INFO", "memory")) as reader:
+        length = int((await reader.readline()).removeprefix(b"$"))
+        lines = (await reader.readexactly(length)).decode().splitlines()
+    return int(dict(line.split(":", 1) for line in lines if ":" in line)["used_memory"])
+
+
+@asynccontextmanager
+async def _asked(socket_path: Path, words: Sequence[str]) -> AsyncIterator[asyncio.StreamReader]:
+    """Where the answer to this command is read."""
     reader, writer = await asyncio.open_unix_connection(str(socket_path))
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
             writer.write(f"*{len(words)}\r\n{''.join(parts)}".encode())
             await writer.drain()
-            return (await reader.readline()).decode().strip()
+            yield reader
     finally:
         writer.close()

@@ -246,6 +246,32 @@ async def test_the_journal_is_read_in_pages(store: Store) -> None:
     assert await store.journal(ShardId("never")) == []
 
 
+async def test_a_journal_is_trimmed_up_to_a_commit(store: Store) -> None:
+    """What is trimmed is gone, the rest and the shard itself stay; doing it again, or through less, changes nothing."""
+    await store.claim(SHARD, 1)
+    await store.commit([batch(number) for number in range(1, 26)])
+    assert await store.journal_spans([SHARD, ShardId("never")]) == [(1, 25), (0, 0)]
+    assert await store.trim(SHARD, 10, b"entry 10")
+    assert await store.trim(SHARD, 10, b"entry 10"), "repeating it is harmless"
+    assert await store.trim(SHARD, 4, b"whatever"), "those are gone already"
+    assert await store.journal_spans([SHARD]) == [(11, 25)]
+    assert await store.journal(SHARD, 0, 3) == [(number, b"entry %d" % number) for number in (11, 12, 13)]
+    assert await store.journal(SHARD, 24) == [(25, b"entry 25")]
+    assert (await store.describe(SHARD)).last_commit == 25
+    assert await store.commit([batch(26)]) == [APPLIED], "commits go on as if nothing had happened"
+    assert await store.trim(ShardId("never"), 5, b""), "there is nothing to forget"
+
+
+async def test_a_journal_is_trimmed_only_by_who_has_it(store: Store) -> None:
+    """Another entry under that number, and the newest entry of all, leave the journal as it is."""
+    await store.claim(SHARD, 1)
+    await store.commit([batch(number) for number in range(1, 6)])
+    assert not await store.trim(SHARD, 3, b"entry of a life that was lost")
+    assert not await store.trim(SHARD, 5, b"entry 5"), "the newest says where the journal ends"
+    assert not await store.trim(SHARD, 9, b"entry 9"), "the store is not there yet"
+    assert await store.journal_spans([SHARD]) == [(1, 5)]
+
+
 async def test_the_newest_dead_letters_are_read(store: Store) -> None:
     """`limit` keeps the newest letters, told oldest first."""
     await store.claim(SHARD, 1)

@@ -103,6 +103,13 @@ class TwoStores(RuleBasedStateMachine):
         expected = self.runner.run(self.memory.journal(shard, after, limit))
         assert self.runner.run(self.redis.journal(shard, after, limit)) == expected, "a journal page is the same"
 
+    @rule(shard=shards, through=st.integers(0, 4), right=st.booleans())
+    def trim(self, shard: ShardId, through: int, right: bool) -> None:
+        entries = dict(self.runner.run(self.memory.journal(shard)))
+        last = entries.get(through, b"") if right else b"another entry"
+        expected = self.runner.run(self.memory.trim(shard, through, last))
+        assert self.runner.run(self.redis.trim(shard, through, last)) == expected, "a trim has the same outcome"
+
     @rule(shard=shards, limit=st.integers(1, 3))
     def read_dead_letters(self, shard: ShardId, limit: int) -> None:
         expected = self.runner.run(self.memory.dead_letters(shard, limit))
@@ -119,6 +126,8 @@ class TwoStores(RuleBasedStateMachine):
     def alike(self) -> None:
         listed = self.runner.run(self.memory.shards())
         assert self.runner.run(self.redis.shards()) == listed, "the same shards are listed"
+        spans = self.runner.run(self.memory.journal_spans(listed))
+        assert self.runner.run(self.redis.journal_spans(listed)) == spans, "journals begin and end alike"
         everyone = [Address("agent/a"), Address("agent/b"), Address("session/会话")]
         for shard in listed:
             expected, actual = (_sorted(self.runner.run(store.describe(shard))) for store in (self.memory, self.redis))

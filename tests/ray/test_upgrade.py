@@ -59,7 +59,7 @@ async def test_hosts_leave_join_and_are_upgraded_under_load(tmp_path: Path) -> N
         store = connect(running.running.spec.store_url, running.running.spec.name)
         report = await verify_store(store)
         await store.close()
-    assert sorted(step["part"] for step in upgraded["steps"]) == ["gateway-1", "host-2", "host-3", "supervisor"]
+    assert sorted(step["part"] for step in upgraded["steps"]) == ["archiver", "gateway-1", "host-2", "host-3", "supervisor"]
     assert sorted(before["hosts"]) == sorted(after["hosts"]) == ["host-2", "host-3"], "the drained host stays away"
     assert before["pid"] != after["pid"], "the gateway is another process"
     for host in after["hosts"]:

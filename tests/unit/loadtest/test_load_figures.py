@@ -63,13 +63,13 @@ def test_only_measured_phases_count() -> None:
     assert [1, 2, 3] == sorted(recorder.seconds), "nothing from before the begin"
 
 
-def scenario() -> Scenario:
+def scenario(lasts_s: float = 4) -> Scenario:
     return Scenario.model_validate(
         {
             "title": "a <title>",
             "agents": {"count": 1},
             "customers": {"hold_s": 1},
-            "phases": [{"for_s": 2, "per_s": 1, "measured": False}, {"name": "after", "for_s": 4, "per_s": 1}],
+            "phases": [{"for_s": 2, "per_s": 1, "measured": False}, {"name": "after", "for_s": lasts_s, "per_s": 1}],
         }
     )
 
@@ -98,6 +98,16 @@ def test_figures_of_a_run() -> None:
     assert (10_000, 7_500, 9) == (figures["live_max"], figures["live_mean"], figures["unsettled_max"])
     assert 200_000.0 == figures["host_bytes_per_session"]
     assert "offer_ms_p99" not in figures, "what was not measured is no figure"
+
+
+def test_growth_of_memory() -> None:
+    """The last quarter of a long run is held against its second, so that what a start needs is not called growth."""
+    sizes = [10] * 100 + [100] * 100 + [105] * 100 + [110] * 100
+    long = [Look(2.0 + second, 500, 0, {"host": Use(1.0, size)}) for second, size in enumerate(sizes)]
+    recorder = Recorder()
+    recorder.begin(0.0, scenario(lasts_s=400).windows_s())
+    figures = figures_of(recorder, Judged(lost=0, doubled=0, unended=0), long, scenario(lasts_s=400))
+    assert 0.1 == figures["host_rss_growth"]
 
 
 def test_objectives() -> None:
