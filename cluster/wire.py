@@ -195,6 +195,8 @@ class HostReport(msgspec.Struct, frozen=True, array_like=True):
     #: Calls that this host made to other processes, for the figure of Ray calls per event.
     calls: int = 0
     pid: int = 0
+    #: The machine that it runs on, as Ray knows it; empty without Ray.
+    node: str = ""
 
 
 class SupervisorReport(msgspec.Struct, frozen=True, array_like=True):

@@ -41,8 +41,13 @@ class InProcess:
         """Start the supervisor and hosts."""
         await self.cluster.start_supervisor()
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None:
-        """Open a gateway's server; raises `StartupFailed`. A standby in the same process would die with it: there is none."""
+    async def start_gateway(
+        self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False, node: str = ""
+    ) -> None:
+        """Open a gateway's server; raises `StartupFailed`. A standby in the same process would die with it: there is none.
+
+        Nor is there another `node`, which the layout's checks see to.
+        """
         cluster = self.cluster
         edge = cluster.start_edge(name)
         edge.also_scraped = (ARCHIVER,) if self._spec.archive.directory else ()

@@ -50,7 +50,9 @@ class Runtime(Protocol):
 
     async def start(self) -> None: ...
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None: ...
+    async def start_gateway(
+        self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False, node: str = ""
+    ) -> None: ...
 
     async def start_archiver(self) -> None: ...
 
@@ -190,6 +192,7 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
             # One gateway tells the figures of all.
             _gateway_settings(layout, gateway, secrets) | _metrics_settings(running.metrics_listen if at == 0 else ""),
             standby=gateway.standby,
+            node=gateway.node,
         )
         for at, gateway in enumerate(settings.gateways)
     ]

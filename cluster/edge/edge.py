@@ -470,6 +470,7 @@ class Edge:
 def _host_status(report: HostReport) -> dict[str, object]:
     return {
         "pid": report.pid,
+        "node": report.node,
         "actors": report.actors,
         "pending": report.pending,
         "turns": report.turns,

@@ -90,9 +90,12 @@ class Host:
         codec: Codec,
         clock: Clock,
         options: HostOptions | None = None,
+        node: str = "",
     ) -> None:
+        """`node` is the machine that it runs on, for its reports."""
         self.name = name
         self.incarnation = incarnation
+        self.node = node
         self.options = options or HostOptions()
         self.shards: dict[ShardId, Shard] = {}
         self.figures = HostFigures(self.shards)
@@ -201,6 +204,7 @@ class Host:
                 table_version=self.outlets.routes.table.version,
                 calls=self.outlets.calls,
                 pid=os.getpid(),
+                node=self.node,
             )
         )
 

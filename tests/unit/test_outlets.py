@@ -54,7 +54,7 @@ def outlets_with_a_command(gateways: Gateways) -> Outlets:
     outbox = Outbox(1, {})
     outbox.stage(f"l:{LINK}", Address(f"gateway/{LINK}"), ReadQueue())
     outbox.take_staged()
-    outbox.release(1)
+    outbox.release(1, now=0)
     shard: Any = SimpleNamespace(id=SHARD, outbox=outbox, stream="s:1")
     codec = Codec(MESSAGE_TYPES, RECORD_TYPES, EVENT_TYPES)
     return Outlets("host-1", {SHARD: shard}, gateways, codec, partial(lambda: None))
