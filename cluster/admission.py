@@ -48,7 +48,7 @@ class AdmissionOptions:
     """How long frames may take to be committed, and how long they may take longer before arrivals are refused."""
 
     target_ms: float = 250.0
-    patience_s: float = 5.0
+    patience_s: float = 10.0
 
 
 class _Overload:
