@@ -47,7 +47,7 @@ GOLDEN = 0.6180339887498949
 class AdmissionOptions:
     """How long frames may take to be committed, and how long they may take longer before arrivals are refused."""
 
-    target_ms: float = 250.0
+    target_ms: float = 500.0
     patience_s: float = 10.0
 
 
@@ -100,9 +100,10 @@ class _Overload:
 class _Host:
     """What is known of one host."""
 
-    __slots__ = ("behind_since_s", "calm_since_s", "committed", "overload")
+    __slots__ = ("behind_since_s", "calm_since_s", "committed", "overload", "seen_at_s")
 
     def __init__(self) -> None:
+        self.seen_at_s = 0.0
         self.behind_since_s: float | None = None
         self.calm_since_s: float | None = None
         #: Arrivals committed since it is behind.
@@ -136,6 +137,9 @@ class Admission:
         if known is None:
             known = self._hosts[host] = _Host()
         now_s = self._now_s()
+        if now_s - delay_ms / 1000 > known.seen_at_s:
+            known.behind_since_s = None  # Even the oldest came after the last receipt: for a moment nothing was waiting.
+        known.seen_at_s = now_s
         if known.overload is not None:
             known.overload.observe(now_s, delay_ms)
         if delay_ms > self.options.target_ms:

@@ -57,6 +57,15 @@ def test_a_burst_is_taken_whole() -> None:
     assert [] == scene.admission.overloaded
 
 
+def test_bursts_with_nothing_between_are_none_together() -> None:
+    """When the oldest frame came after the receipt before, nothing was waiting in between, and patience begins anew."""
+    scene = Scene()
+    for _ in range(5):
+        scene.passes(1.9, 5_000.0)
+        scene.clock.now_s += 10.0
+    assert [] == scene.admission.overloaded
+
+
 def test_silence_does_not_overload() -> None:
     """A host that answers nothing for long, and then late, has died or stood still; that is no reason to refuse."""
     scene = Scene()
