@@ -30,14 +30,14 @@ FEW: Final = 1_000
 BURST: Final = 10_000
 MANY: Final = 50_000
 WAITING: Final = 10_000
-MANY_AGENTS: Final = [f"many-{number:03d}" for number in range(1, 601)]
+MANY_AGENTS: Final = [f"many-{number:04d}" for number in range(1, 2_601)]
 SINGLE_AGENTS: Final = [f"single-{number:02d}" for number in range(1, 51)]
 IN_FLIGHT: Final = 2_000
 #: Messages on their way while their cost is measured: fewer than `FEW`, so that at both sizes each of them meets another
 #: conversation, and what is compared is the size and not how many of one conversation's messages share a turn.
 COSTED_IN_FLIGHT: Final = 500
-#: Conversations that are opened at once while the many gather.
-GATHER_IN_FLIGHT: Final = 1_000
+#: Conversations that are being connected while the many gather: more would be an overload, and some of them refused.
+GATHER_IN_FLIGHT: Final = 200
 #: Arrivals on their way at once while routing is measured: enough to keep every process busy.
 ROUTED_IN_FLIGHT: Final = 400
 #: Agents who end a conversation in each second of the `waiting` stage.
@@ -88,11 +88,11 @@ class Scale:
         """Open conversations until so many are connected, and let each customer write once."""
         world = self._world
         new = [f"webchat:many-{self._tag}-{number}" for number in range(len(self._live), until)]
-        expected = len(world.talking) + len(new)
-        for conversation in new:
-            await world.customers.room(GATHER_IN_FLIGHT)
+        connected = len(world.talking)
+        for number, conversation in enumerate(new, start=1):
             world.arrive(conversation, "many")
-        await world.until_talking(expected, PATIENCE_S)
+            await world.until_talking(connected + number - GATHER_IN_FLIGHT, PATIENCE_S)
+        await world.until_talking(connected + len(new), PATIENCE_S)
         delivered = world.delivered
         for conversation in new:
             await world.customers.room(IN_FLIGHT)
