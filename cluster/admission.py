@@ -39,6 +39,8 @@ DRAINING, DRAIN_FACTOR = 2.0, 0.5
 LEAST_PER_S = 2.0
 #: Least and most that whoever was refused is asked to wait.
 LEAST_RETRY_S, MOST_RETRY_S = 1.0, 30.0
+#: With nothing to do for so long, what the host is behind with now has nothing to do with what it was behind with then.
+IDLE_S = 1.0
 #: Spreads those who come again: multiples of the golden ratio, modulo one, are as even as can be without chance.
 GOLDEN = 0.6180339887498949
 
@@ -47,7 +49,7 @@ GOLDEN = 0.6180339887498949
 class AdmissionOptions:
     """How long frames may take to be committed, and how long they may take longer before arrivals are refused."""
 
-    target_ms: float = 500.0
+    target_ms: float = 250.0
     patience_s: float = 10.0
 
 
@@ -137,8 +139,8 @@ class Admission:
         if known is None:
             known = self._hosts[host] = _Host()
         now_s = self._now_s()
-        if now_s - delay_ms / 1000 > known.seen_at_s:
-            known.behind_since_s = None  # Even the oldest came after the last receipt: for a moment nothing was waiting.
+        if now_s - delay_ms / 1000 > known.seen_at_s + IDLE_S:
+            known.behind_since_s = None  # Even the oldest came long after the last receipt: nothing was waiting meanwhile.
         known.seen_at_s = now_s
         if known.overload is not None:
             known.overload.observe(now_s, delay_ms)

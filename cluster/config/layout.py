@@ -120,11 +120,11 @@ class Admission(Section):
     """When gateways refuse new arrivals, so that what was accepted stays quick."""
 
     target_ms: float = Field(
-        default=500,
+        default=250,
         ge=1,
         le=60_000,
         description="a host is behind while what gateways send it takes longer than this to be committed",
-        examples=[500],
+        examples=[250],
     )
     patience_s: Seconds = Field(
         default=10,
@@ -335,7 +335,7 @@ class LayoutModel(Section):
     )
     hosts: Hosts = Field(default=Hosts(), description="host processes", examples=["{count: 2, spares: 1}"])
     admission: Admission = Field(
-        default=Admission(), description="when new arrivals are refused", examples=["{target_ms: 500, patience_s: 10}"]
+        default=Admission(), description="when new arrivals are refused", examples=["{target_ms: 250, patience_s: 10}"]
     )
     pinned_kinds: list[str] = Field(
         default=[],
