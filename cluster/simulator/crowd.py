@@ -27,6 +27,9 @@ from cluster.simulator.clock import BEGIN_AT
 from cluster.simulator.plant import Plant
 from cluster.simulator.transport import WORLD
 
+#: What is done once the cluster has accepted what was said.
+Done = Callable[[], None]
+
 CHANNEL = "webchat"
 TEXT = "I am still waiting on my card, can you tell me when it will arrive?"
 #: How long an agent takes for an answer, and how long until the next customer comes.
@@ -207,10 +210,10 @@ class Crowd:
 
     # -- within ---------------------------------------------------------------------------------------------------------
 
-    def _post(self, adapter: SimAdapter, kind: str, name: str, message: Message, done: Callable[[], None] | None = None) -> None:
+    def _post(self, adapter: SimAdapter, kind: str, name: str, message: Message, done: Done | None = None) -> None:
         adapter.link.post(address(kind, name), message, partial(self._told, message, done))
 
-    def _told(self, message: Message, done: Callable[[], None] | None, refusal: Refusal | None) -> None:
+    def _told(self, message: Message, done: Done | None, refusal: Refusal | None) -> None:
         if refusal is not None:
             self.refusals.append(f"{type(message).__name__} was refused: {refusal.detail}")
         elif done is not None:

@@ -14,23 +14,23 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from random import Random
 
 from actors.address import Address, ShardId
+from actors.messages.centre import ApplyCentre, CentrePlan
 from cluster.catalogue import load_catalogue
 from cluster.codec import encode
 from cluster.invariants.checker import Checker
-from actors.messages.centre import ApplyCentre, CentrePlan
 from cluster.simulator.administrator import asked
 from cluster.simulator.crowd import Crowd, Habits
 from cluster.simulator.logbook import Logbook
 from cluster.simulator.loop import VirtualLoop
 from cluster.simulator.plant import Machinery, Plant
 from cluster.simulator.run import feed
+from cluster.simulator.store import StoreWeather
 from cluster.simulator.tally import Tally, kind_of
 from cluster.simulator.transport import Weather
-from cluster.simulator.store import StoreWeather
 from cluster.supervisor.supervisor import SupervisorOptions
 from cluster.transport import SUPERVISOR
 from cluster.wire import ShardTable, table_decoder
@@ -60,9 +60,9 @@ class ScaleOptions:
     hosts: int = 2
     shards: int = 512
     hosts_a_gateway: int = 2
-    sessions: int = 60
-    message_every_s: float = 10.0
-    handling_s: float = 60.0
+    sessions: int = 50
+    message_every_s: float = 25.0
+    handling_s: float = 150.0
     ramp_s: float = 8.0
     measured_s: float = 6.0
     seed: int = 1
