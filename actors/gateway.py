@@ -135,7 +135,9 @@ class Gateway(Actor):
         before = self.acknowledged
         self._advance(before)
         if self.acknowledged > before and self.connected:
-            refused = tuple(self._refused[seq] for seq in sorted(self._refused) if before < seq <= self.acknowledged)
+            # By number, not through all that is remembered: in an overload that is as many as the window.
+            news = range(before + 1, self.acknowledged + 1) if self._refused else ()
+            refused = tuple(self._refused[seq] for seq in news if seq in self._refused)
             turn.tell(ADAPTER, SettleFrames(self.acknowledged, refused))
 
     @on(CommandsArrived)

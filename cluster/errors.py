@@ -86,7 +86,12 @@ class StartupFailed(TrunklineError):
 
 @dataclass(frozen=True, slots=True)
 class StatusCodes:
-    """One code in the three protocols that customers and adapters see."""
+    """One code in the three protocols that customers and adapters see.
+
+    Where waiting helps, the time travels beside it: in gRPC as `google.rpc.RetryInfo` among the details, on a link as
+    `Rejection.retry_after_ms`, in HTTP and SIP as `Retry-After` in whole seconds, rounded up (RFC 9110, 10.2.3; RFC 3261,
+    20.33).
+    """
 
     grpc: int
     http: int

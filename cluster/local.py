@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from actors.address import Placement
+from cluster.admission import AdmissionOptions
 from cluster.catalogue import Catalogue
 from cluster.clock import Clock, SystemClock
 from cluster.edge import Edge
@@ -45,12 +46,14 @@ class LocalCluster:
         transport: Transport | None = None,
         registry: PeerRegistry | None = None,
         incarnations: Callable[[], str] | None = None,
+        admission: AdmissionOptions | None = None,
     ) -> None:
         self.store = store
         self.catalogue = catalogue
         self.placement = placement or Placement(8)
         self.options = options or SupervisorOptions(hosts=1, spares=1)
         self.host_options = host_options or HostOptions()
+        self.admission = admission or AdmissionOptions()
         self.clock = clock or SystemClock()
         local = LocalTransport()
         self.transport = transport or local
@@ -94,7 +97,7 @@ class LocalCluster:
 
     def start_edge(self, name: str) -> Edge:
         """Start an edge; `kill_edge` first to start it anew."""
-        edge = Edge(name, self._incarnation(), self.transport, self.placement, self.catalogue.codec, self.clock)
+        edge = Edge(name, self._incarnation(), self.transport, self.placement, self.catalogue.codec, self.clock, self.admission)
         self.edges[name] = edge
         self.registry.add(name, edge)
         return edge

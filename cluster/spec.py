@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from actors.address import Placement
+from cluster.admission import AdmissionOptions
 from cluster.archive.base import ArchiveOptions
 from cluster.catalogue import Catalogue, load_catalogue
 from cluster.host.host import HostOptions
@@ -28,6 +29,7 @@ class ClusterSpec:
     plugins: tuple[str, ...] = ()
     hosts: HostOptions = field(default_factory=HostOptions)
     supervisor: SupervisorOptions = field(default_factory=SupervisorOptions)
+    admission: AdmissionOptions = field(default_factory=AdmissionOptions)
     log_level: str = "INFO"
     #: Names this run of the cluster; another one each time that it is brought up.
     run: str = field(default_factory=new_incarnation)

@@ -90,10 +90,14 @@ class ShardReceipt(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
-    """`strangers` are shards whose commands were acknowledged to a host that does not run them."""
+    """`strangers` are shards whose commands were acknowledged to a host that does not run them.
+
+    `behind_ms` is how long the oldest message has waited that a shard of this host has for another shard.
+    """
 
     shards: dict[ShardId, ShardReceipt]
     strangers: list[ShardId] = []
+    behind_ms: int = 0
 
 
 class Outbound(msgspec.Struct, frozen=True, array_like=True):
@@ -141,11 +145,15 @@ class OutboxItem(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Mark(msgspec.Struct, array_like=True):
-    """High-water mark of one sender: the last number taken, when, and refused numbers the sender may repeat."""
+    """High-water mark of one sender: the last number taken, when, and refused numbers the sender may repeat.
+
+    `turned_away` holds those that were refused for want of room, with the time to come again (ms).
+    """
 
     seq: int
     at: int
     refused: dict[int, Refusal] = {}
+    turned_away: dict[int, int] = {}
 
 
 class Placed(msgspec.Struct, frozen=True, array_like=True):
@@ -187,6 +195,8 @@ class HostReport(msgspec.Struct, frozen=True, array_like=True):
     #: Calls that this host made to other processes, for the figure of Ray calls per event.
     calls: int = 0
     pid: int = 0
+    #: The machine that it runs on, as Ray knows it; empty without Ray.
+    node: str = ""
 
 
 class SupervisorReport(msgspec.Struct, frozen=True, array_like=True):

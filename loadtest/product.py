@@ -60,7 +60,7 @@ def find_running(run_dir: Path) -> Access | None:
     """
     try:
         run: dict[str, Any] = json.loads((run_dir / RUN_FILE).read_text(encoding="utf-8"))
-        if not _is_running(int(run["pid"])):
+        if not is_running(int(run["pid"])):
             return None
         encrypted = set(run.get("tls_gateways", ()))
         targets = [listens[0] for name, listens in run["gateways"].items() if name not in encrypted]
@@ -104,8 +104,11 @@ class OwnProduct:
         self._centre = centre
         self._more = settings or {}
         self._gateway_factory = gateway_factory
-        self._environment = environment or {}
+        #: What its processes have in their environment besides ours.
+        self.added_environment = dict(environment or {})
         self._process: asyncio.subprocess.Process | None = None
+        #: The settings of its first start; their ports are where everybody comes back to.
+        self._chosen: dict[str, str] = {}
         self.run_dir = Path(tempfile.mkdtemp(prefix="tl-demo-"))
         #: After a failure the directory is kept, for its logs.
         self.keep = False
@@ -121,12 +124,18 @@ class OwnProduct:
     async def __aexit__(self, *_: object) -> None:
         await self._stop()
 
+    async def start_again(self) -> Access:
+        """Start it from the same directory and with the same settings, after every process of it was killed."""
+        if self._process is not None:
+            await self._process.wait()
+        return await self._start()
+
     async def _start(self) -> Access:
         log_path = self.run_dir / "logs" / "up.log"
-        log_path.parent.mkdir()
-        settings = self._settings()
+        log_path.parent.mkdir(exist_ok=True)
+        settings = self._chosen = self._chosen or self._settings()
         arguments = [item for setting in settings.items() for item in ("--set", "=".join(setting))]
-        with log_path.open("wb") as log:
+        with log_path.open("ab") as log:
             # In a session of its own, so that Ctrl-C reaches only the demo, which ends the product in good order.
             self._process = await asyncio.create_subprocess_exec(
                 *TRUNKLINE,
@@ -173,9 +182,9 @@ class OwnProduct:
             "ray": "{address: local}",
             "pinned_kinds": LITERAL_KINDS if self._literal else "[]",
             "store": "{url: embedded}",
-            "gateways": f'[{{name: gateway-1, listen: "127.0.0.1:{_free_port()}", factory: "{self._gateway_factory}"}}]',
+            "gateways": f'[{{name: gateway-1, listen: "127.0.0.1:{free_port()}", factory: "{self._gateway_factory}"}}]',
             "programs": "[]",
-            "metrics": f'{{listen: "127.0.0.1:{_free_port()}"}}',
+            "metrics": f'{{listen: "127.0.0.1:{free_port()}"}}',
             "centre": centre,
             "run_dir": str(self.run_dir),
             **self._more,
@@ -184,7 +193,7 @@ class OwnProduct:
     def environment(self) -> dict[str, str]:
         """What processes that attach to the product's Ray must have in their environment."""
         # A Ray that `up` starts asks for its token, and whoever attaches by address must be told to show it.
-        environment = {"RAY_AUTH_MODE": "token", **os.environ, **self._environment}
+        environment = {"RAY_AUTH_MODE": "token", **os.environ, **self.added_environment}
         if len(str(self.run_dir)) <= LONGEST_RAY_DIRECTORY:
             # Ray's logs beside the others, and gone with them.
             environment["RAY_TMPDIR"] = str(self.run_dir)
@@ -242,7 +251,8 @@ async def verify_file(access: Access, evidence: Path) -> dict[str, Any]:
     return report
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether a process with this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -258,7 +268,7 @@ def _dialled(listen: str) -> str:
     return f"127.0.0.1:{port}" if host in ("0.0.0.0", "[::]", "") else listen  # noqa: S104  # not bound here
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that is free now; the product says so if somebody else was faster."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

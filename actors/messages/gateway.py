@@ -42,6 +42,16 @@ class FrameRefused(Message, frozen=True):
     refusal: Refusal
 
 
+class TurnedAway(Message, frozen=True):
+    """In place of a message that would begin something: its gateway refused it, because the cluster is behind.
+
+    It takes the way of that message all the same, so that its shard records the refusal with everything else: an answer
+    that only the gateway knew would be forgotten with it, and the number taken for an accepted one afterwards.
+    """
+
+    retry_after_ms: int
+
+
 class FrameSettled(Value, frozen=True):
     """What became of one frame: committed, or refused without any effect."""
 

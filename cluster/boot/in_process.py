@@ -25,7 +25,12 @@ class InProcess:
         self._spec = spec
         self._store = connect(spec.store_url, spec.name)
         self.cluster = LocalCluster(
-            self._store, spec.catalogue(), spec.placement(), options=spec.supervisor, host_options=spec.hosts
+            self._store,
+            spec.catalogue(),
+            spec.placement(),
+            options=spec.supervisor,
+            host_options=spec.hosts,
+            admission=spec.admission,
         )
         self.servers: dict[str, Server] = {}
         self.archiver: Archiver | None = None
@@ -36,8 +41,13 @@ class InProcess:
         """Start the supervisor and hosts."""
         await self.cluster.start_supervisor()
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None:
-        """Open a gateway's server; raises `StartupFailed`. A standby in the same process would die with it: there is none."""
+    async def start_gateway(
+        self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False, node: str = ""
+    ) -> None:
+        """Open a gateway's server; raises `StartupFailed`. A standby in the same process would die with it: there is none.
+
+        Nor is there another `node`, which the layout's checks see to.
+        """
         cluster = self.cluster
         edge = cluster.start_edge(name)
         edge.also_scraped = (ARCHIVER,) if self._spec.archive.directory else ()

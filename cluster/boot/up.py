@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from cluster.admission import AdmissionOptions
 from cluster.archive.base import ArchiveOptions
 from cluster.boot.anew import RuntimeLost, until_ports_free
 from cluster.boot.first_centre import apply_first_centre
@@ -49,7 +50,9 @@ class Runtime(Protocol):
 
     async def start(self) -> None: ...
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None: ...
+    async def start_gateway(
+        self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False, node: str = ""
+    ) -> None: ...
 
     async def start_archiver(self) -> None: ...
 
@@ -90,6 +93,7 @@ def spec_of(layout: Layout, store_url: str) -> ClusterSpec:
             passivate_after_ms=int(hosts.passivate_after_s * 1000),
         ),
         supervisor=SupervisorOptions(hosts=hosts.count, spares=hosts.spares, lease_s=hosts.lease_s),
+        admission=AdmissionOptions(target_ms=settings.admission.target_ms, patience_s=settings.admission.patience_s),
         log_level=settings.log_level,
         host_cpus=hosts.cpus,
         archive=_archive_of(layout),
@@ -188,6 +192,7 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
             # One gateway tells the figures of all.
             _gateway_settings(layout, gateway, secrets) | _metrics_settings(running.metrics_listen if at == 0 else ""),
             standby=gateway.standby,
+            node=gateway.node,
         )
         for at, gateway in enumerate(settings.gateways)
     ]
@@ -225,7 +230,13 @@ async def _start_store(layout: Layout, announce: Announce, stack: AsyncExitStack
     if store.url != EMBEDDED:
         await _require_store(store.url, layout.settings.cluster)
         return None, store.url
-    options = EmbeddedOptions(layout.data_path, fsync=Fsync(store.fsync), port=store.port, max_memory_mb=store.max_memory_mb)
+    options = EmbeddedOptions(
+        layout.data_path,
+        fsync=Fsync(store.fsync),
+        port=store.port,
+        over_tcp=store.over_tcp,
+        max_memory_mb=store.max_memory_mb,
+    )
     server = EmbeddedServer(options)
     try:
         url = await server.start()

@@ -23,6 +23,8 @@ from cluster.config.sample import SAMPLE
 SECTION = ("metadata", "trunkline")
 EMBEDDED = "embedded"
 MEMORY = "memory"
+#: `ray.address` for a Ray of this run's own.
+LOCAL_RAY = "local"
 #: What the listener of `metrics` is called among listeners.
 METRICS = "metrics"
 #: Actor kinds that can be pinned; a gateway always has a process of its own.
@@ -30,6 +32,7 @@ PINNABLE_KINDS = ("session", "queue", "agent", "router", "centre")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_NODE = re.compile(r"[0-9A-Fa-f.:]{2,45}")
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -64,6 +67,12 @@ def _check_import(text: str) -> str:
 def _check_module(text: str) -> str:
     if not _MODULE.fullmatch(text):
         raise wrong(f"`{text[:60]}` is not a module", "write a dotted name, like gateways.webchat")
+    return text
+
+
+def _check_node(text: str) -> str:
+    if text and not _NODE.fullmatch(text):
+        raise wrong(f"`{text[:60]}` is not a machine's address", "write it as `ray list nodes` does, like 10.0.0.11")
     return text
 
 
@@ -107,6 +116,23 @@ class Hosts(Section):
     )
 
 
+class Admission(Section):
+    """When gateways refuse new arrivals, so that what was accepted stays quick."""
+
+    target_ms: float = Field(
+        default=500,
+        ge=1,
+        le=60_000,
+        description="a host is behind while what gateways send it takes longer than this to be committed",
+        examples=[500],
+    )
+    patience_s: Seconds = Field(
+        default=10,
+        description="a host that is behind for this long is overloaded; a shorter burst is taken whole, however large",
+        examples=[10],
+    )
+
+
 class Ray(Section):
     """How to reach Ray; used with `runtime: ray` only."""
 
@@ -146,6 +172,11 @@ class StoreSection(Section):
         le=65_535,
         description="also serve the embedded server on this loopback port; 0 means its socket only",
         examples=[0],
+    )
+    over_tcp: bool = Field(
+        default=False,
+        description="hosts and gateways use the embedded server's `port` and not its socket, as if it were another machine's",
+        examples=["false"],
     )
     max_memory_mb: int = Field(default=0, ge=0, description="refuse new data beyond this; 0 means no limit", examples=[0])
 
@@ -210,6 +241,12 @@ class Gateway(Section):
         examples=["gateways.server.factory:open_gateway"],
     )
     listen: Listens = Field(default=["127.0.0.1:7350"], description="addresses to listen on", examples=["127.0.0.1:7350"])
+    node: Annotated[str, AfterValidator(_check_node)] = Field(
+        default="",
+        description="the machine of the Ray cluster that it runs on, by the address that Ray knows it by; the one that `up` "
+        "runs on when left out",
+        examples=["10.0.0.11"],
+    )
     tls: Tls | None = Field(
         default=None, description="without it the gateway speaks plain text", examples=["{certificate: …, key: …}"]
     )
@@ -297,6 +334,9 @@ class LayoutModel(Section):
         examples=[16],
     )
     hosts: Hosts = Field(default=Hosts(), description="host processes", examples=["{count: 2, spares: 1}"])
+    admission: Admission = Field(
+        default=Admission(), description="when new arrivals are refused", examples=["{target_ms: 500, patience_s: 10}"]
+    )
     pinned_kinds: list[str] = Field(
         default=[],
         description="actor kinds whose every actor is a Ray actor of its own; fixed like `shards`",
@@ -338,9 +378,11 @@ class LayoutModel(Section):
         return value
 
     def listeners(self) -> list[tuple[str, Path, str]]:
-        """Everything that listens: owner, where the layout says so, and address."""
+        """Everything that listens on the machine of `up`: owner, where the layout says so, and address."""
         found: list[tuple[str, Path, str]] = []
         for at, gateway in enumerate(self.gateways):
+            if gateway.node:
+                continue
             found += [(gateway.name, ("gateways", at, "listen", n), address) for n, address in enumerate(gateway.listen)]
         for at, program in enumerate(self.programs):
             if program.enabled and program.listen is not None:
@@ -362,6 +404,12 @@ def layout_errors(document: Document, layout: LayoutModel) -> list[Problem]:
             add(("pinned_kinds", at), f"there is no actor kind `{kind[:40]}`", did_you_mean(kind, PINNABLE_KINDS))
     if layout.store.url == MEMORY and layout.runtime != "process":
         add(("store", "url"), "`memory` cannot be shared by processes", "write `embedded`, or `runtime: process`")
+    if layout.store.over_tcp and not layout.store.port:
+        add(("store", "over_tcp"), "the embedded store has no port", "give `store.port` a free one")
+    for at, gateway in enumerate(layout.gateways):
+        if gateway.node and (layout.runtime != "ray" or layout.ray.address == LOCAL_RAY):
+            problem = "there is no other machine: this layout starts everything on one"
+            add(("gateways", at, "node"), problem, "leave `node` out, or write `ray: {address: auto}`")
     gateways = [gateway.name for gateway in layout.gateways]
     for section, names in (("gateways", gateways), ("programs", [program.name for program in layout.programs])):
         for at, name in enumerate(names):
@@ -399,7 +447,7 @@ def warnings_of(layout: LayoutModel) -> list[str]:
         found.append(f"metrics are served on {layout.metrics.listen} to whoever can reach it: let only Prometheus through")
     if layout.store.url == EMBEDDED and layout.store.fsync != "always":
         found.append(f"store.fsync is {layout.store.fsync}: a power loss can lose what was accepted just before")
-    if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address != "local":
+    if layout.store.url == EMBEDDED and layout.runtime == "ray" and layout.ray.address != LOCAL_RAY:
         found.append("an embedded store serves one machine only: give a Ray cluster of several machines a store.url")
     return found
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 
+import msgspec
+
 from actors.actor import Refusal
 from actors.address import Placement, ShardId
-from cluster.codec import encode
+from actors.messages.gateway import TurnedAway
+from cluster.admission import Admission, AdmissionOptions
+from cluster.codec import encode, raw
 from cluster.errors import PeerGone
 from cluster.host.routes import Routes
 from cluster.pump import Pump
@@ -31,6 +35,8 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
+#: Frames in a call to an overloaded host: short calls show soon what the rate of arrivals does.
+OVERLOADED_LIMIT = 512
 ACK_DELAY_S = 0.1
 
 Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
@@ -39,10 +45,12 @@ Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 class Lane:
     """Unsettled frames of one shard, oldest first; the first `sent` of them are under way to `host`."""
 
-    __slots__ = ("host", "parcels", "sent")
+    __slots__ = ("came", "host", "parcels", "sent")
 
     def __init__(self) -> None:
         self.parcels: deque[Parcel] = deque()
+        #: When each of them came, in the loop's time, and whether it begins something.
+        self.came: deque[tuple[float, bool]] = deque()
         self.sent = 0
         self.host: str | None = None
 
@@ -50,11 +58,20 @@ class Lane:
 class Dispatch:
     """All lanes of one edge. `settled(stream, [(seq, refusal or None)])` is told what became of frames."""
 
-    def __init__(self, edge: str, transport: Transport, placement: Placement, settled: Settled) -> None:
+    def __init__(
+        self,
+        edge: str,
+        transport: Transport,
+        placement: Placement,
+        settled: Settled,
+        admission: AdmissionOptions | None = None,
+    ) -> None:
         self._edge = edge
         self._transport = transport
         self._placement = placement
         self._settled = settled
+        self._loop = asyncio.get_running_loop()
+        self.admission = Admission(admission or AdmissionOptions(), self._loop.time)
         self.routes = Routes(transport, self._table_changed)
         self._lanes: dict[ShardId, Lane] = {}
         self._ready: dict[str, dict[ShardId, None]] = {}
@@ -73,13 +90,14 @@ class Dispatch:
         """Frames that are not settled yet."""
         return sum(len(lane.parcels) for lane in self._lanes.values())
 
-    def send(self, parcel: Parcel) -> None:
-        """Queue one frame for its shard."""
+    def send(self, parcel: Parcel, *, begins: bool = False) -> None:
+        """Queue one frame for its shard; one that begins something may be refused when its turn to leave comes."""
         shard = self._placement.shard_of(parcel.to)
         lane = self._lanes.get(shard)
         if lane is None:
             lane = self._lanes[shard] = Lane()
         lane.parcels.append(parcel)
+        lane.came.append((self._loop.time(), begins))
         if not lane.sent:
             self._route(shard)
 
@@ -153,6 +171,10 @@ class Dispatch:
         for ack in acks:
             if ack.shard in receipt.strangers:
                 self._route_ack(ack.shard, ack.link)
+        if parcels:
+            # The wait for the call before counts too: it shows a gateway that is itself behind.
+            delay_ms = max((self._loop.time() - self._oldest_at_s(parcels)) * 1000, receipt.behind_ms)
+            self.admission.observe(host, delay_ms, self._arrivals(parcels))
         settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
         if receipt.strangers or not all(settled):
             raise PeerGone(f"{host} could not take every shard's frames now")
@@ -161,14 +183,48 @@ class Dispatch:
     def _take_parcels(self, host: str) -> dict[ShardId, list[Parcel]]:
         """What is ready for the host's shards; from here on it is under way."""
         parcels: dict[ShardId, list[Parcel]] = {}
-        for shard in self._ready.pop(host, ()):
+        room = OVERLOADED_LIMIT if self.admission.is_overloaded(host) else None
+        ready = self._ready.pop(host, {})
+        for shard in list(ready):
+            if room == 0:
+                self._ready[host] = ready  # The rest leaves first next time.
+                break
+            del ready[shard]
             lane = self._lanes.get(shard)
             if lane is None or lane.sent or self.routes.host_of(shard) != host:
                 continue
-            taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
+            if room is None:
+                taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
+            else:
+                taken = list(islice(lane.parcels, room))
+                parcels[shard] = self._admitted(host, lane, taken)
+                room -= len(taken)
             lane.sent = len(taken)
             lane.host = host
         return parcels
+
+    def _admitted(self, host: str, lane: Lane, taken: list[Parcel]) -> list[Parcel]:
+        """What is sent of these to an overloaded host: in place of each arrival that is not let in, its refusal.
+
+        Judged as it leaves and not as it came: then what piled up before the host was known to be overloaded is out of
+        the way at once. A frame that is sent again may be judged otherwise: its shard gives its first answer.
+        """
+        sent: list[Parcel] = []
+        for parcel, (_, begins) in zip(taken, lane.came, strict=False):
+            retry_after_ms = self.admission.refusal_ms(host) if begins else 0
+            refusal = msgspec.structs.replace(parcel, body=raw(TurnedAway(retry_after_ms))) if retry_after_ms else None
+            sent.append(refusal or parcel)
+        return sent
+
+    def _oldest_at_s(self, shards: Iterable[ShardId]) -> float:
+        """When the oldest unsettled frame of these shards came."""
+        came_at_s = [lane.came[0][0] for shard in shards if (lane := self._lanes.get(shard)) is not None and lane.came]
+        return min(came_at_s, default=self._loop.time())
+
+    def _arrivals(self, shards: Iterable[ShardId]) -> int:
+        """How many of the frames under way to these shards begin something."""
+        lanes = [lane for shard in shards if (lane := self._lanes.get(shard)) is not None]
+        return sum(begins for lane in lanes for _, begins in islice(lane.came, lane.sent))
 
     def _take_acks(self, host: str) -> list[CommandAck]:
         """Acknowledgements that the host's shards have not been told of."""
@@ -196,6 +252,7 @@ class Dispatch:
         last = {parcel.stream: parcel.seq for parcel in sent}
         while lane.parcels and lane.parcels[0].seq <= last.get(lane.parcels[0].stream, -1):
             lane.parcels.popleft()
+            lane.came.popleft()
         if lane.host == host:
             lane.sent = 0
             lane.host = None
@@ -231,6 +288,7 @@ class Dispatch:
             # A silent host can be out of the table while its shards wait for it to come back.
             unsaid.update(self._acks_ready.pop(host, ()))
             self._pumps.pop(host).retire()
+            self.admission.forget(host)
         for shard, lane in self._lanes.items():
             if previous.shards.get(shard) != table.shards.get(shard):
                 lane.sent = 0

@@ -34,12 +34,13 @@ from actors.messages.gateway import (
     SendCommands,
     SettleFrames,
 )
+from cluster.admission import AdmissionOptions
 from cluster.clock import Clock
 from cluster.codec import Codec, encode, raw
 from cluster.config.edge import EdgeCentre
 from cluster.edge.dispatch import Dispatch
 from cluster.edge.scrape import Scrape
-from cluster.errors import PeerGone, ProtocolViolation, Refused, Unavailable
+from cluster.errors import Overloaded, PeerGone, ProtocolViolation, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.telemetry import metrics
 from cluster.telemetry.exposition import exposed
@@ -62,6 +63,9 @@ from cluster.wire import (
 log = structlog.get_logger("edge")
 
 REFRESH_EVERY_S = 1.0
+#: Questions that wait at once: while no host answers, they would pile up.
+MOST_ASKS = 2_000
+ASK_AGAIN_MS = 2_000
 #: Longer than any adapter takes to come back from a break.
 FORGET_AFTER_S = 600.0
 CENTRE = Address("centre/main")
@@ -145,7 +149,7 @@ class Link:
                 dispatch.floors[self._source] = self._actor.heard
                 for frame in frames:
                     parcel = Parcel(self._source, frame.seq, frame.to, raw(frame.message))
-                    dispatch.send(parcel)
+                    dispatch.send(parcel, begins=frame.message.begins)
             case ForwardAcknowledgement(source, number):
                 self._edge.dispatch.acknowledge(ShardId(source), self.name, number)
 
@@ -154,7 +158,14 @@ class Edge:
     """All links of one gateway process."""
 
     def __init__(
-        self, name: str, incarnation: str, transport: Transport, placement: Placement, codec: Codec, clock: Clock
+        self,
+        name: str,
+        incarnation: str,
+        transport: Transport,
+        placement: Placement,
+        codec: Codec,
+        clock: Clock,
+        admission: AdmissionOptions | None = None,
     ) -> None:
         self.name = name
         self._incarnation = incarnation
@@ -177,7 +188,7 @@ class Edge:
         self._generations: dict[str, int] = {}
         #: Link -> when its stream closed, in the loop's time, longest ago first; for links without one.
         self._left_at_s: dict[str, float] = {}
-        self.dispatch = Dispatch(name, transport, placement, self._settled)
+        self.dispatch = Dispatch(name, transport, placement, self._settled, admission)
         self._hosts_told: dict[str, tuple[str, dict[str, int]]] = {}
         #: The configuration in force as edges need it, and its version; None until it is known.
         self.centre: EdgeCentre | None = None
@@ -240,8 +251,11 @@ class Edge:
 
         Raises:
             Refused: the actor said no; nothing was applied.
+            Overloaded: too many ask already; nothing was sent.
             Unavailable: no answer in time; the outcome is unknown.
         """
+        if len(self._asked) >= MOST_ASKS:
+            raise Overloaded(f"{MOST_ASKS} questions wait for their answers already", retry_after_ms=ASK_AGAIN_MS)
         self._ask_seq += 1
         seq = self._ask_seq
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -330,6 +344,7 @@ class Edge:
         now = [
             sample(metrics.CENTRE_VERSION, self.centre_version if self.centre is not None else 0),
             sample(metrics.PENDING_FRAMES, self.dispatch.pending),
+            *self.dispatch.admission.samples(),
             sample(metrics.CALLS, self.dispatch.calls),
         ]
         return [*now, *self.meter.samples(), *process_samples()]
@@ -455,6 +470,7 @@ class Edge:
 def _host_status(report: HostReport) -> dict[str, object]:
     return {
         "pid": report.pid,
+        "node": report.node,
         "actors": report.actors,
         "pending": report.pending,
         "turns": report.turns,

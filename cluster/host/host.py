@@ -90,9 +90,12 @@ class Host:
         codec: Codec,
         clock: Clock,
         options: HostOptions | None = None,
+        node: str = "",
     ) -> None:
+        """`node` is the machine that it runs on, for its reports."""
         self.name = name
         self.incarnation = incarnation
+        self.node = node
         self.options = options or HostOptions()
         self.shards: dict[ShardId, Shard] = {}
         self.figures = HostFigures(self.shards)
@@ -142,7 +145,7 @@ class Host:
         receipts: dict[ShardId, ShardReceipt] = {}
         expected = len(delivery.parcels)
         if not expected:
-            return encode(Receipt(receipts, list(strangers)))
+            return encode(Receipt(receipts, list(strangers), self._behind_ms()))
         complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def settle(shard: ShardId, receipt: ShardReceipt) -> None:
@@ -158,7 +161,7 @@ class Host:
                 continue
             self._accept(delivery, shard_id, pending, partial(settle, shard_id))
         await complete
-        return encode(Receipt(receipts, list(strangers)))
+        return encode(Receipt(receipts, list(strangers), self._behind_ms()))
 
     async def assign(self, payload: bytes) -> bytes:
         """Claim shards and run them; answers with a report of what runs here now."""
@@ -201,6 +204,7 @@ class Host:
                 table_version=self.outlets.routes.table.version,
                 calls=self.outlets.calls,
                 pid=os.getpid(),
+                node=self.node,
             )
         )
 
@@ -238,6 +242,15 @@ class Host:
         inputs = [Input(p.stream, p.seq, p.to, decode(p.body)) for p in parcels]
         shard.accept(InputGroup(inputs, settle, delivery.floors, turns_away=is_full))
         self._work.set()
+
+    def _behind_ms(self) -> int:
+        """How long the oldest message between shards has waited: an arrival is not decided before its queue has it."""
+        waits_ms = (
+            self.time_of(shard) - oldest_at
+            for shard in self.shards.values()
+            if (oldest_at := shard.outbox.oldest_at()) is not None
+        )
+        return max(0, max(waits_ms, default=0))
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 

@@ -57,6 +57,8 @@ class Outlets:
         #: The life of the store that this host's shards were read from.
         self.life = ""
         self._claims: dict[str, dict[str, int]] = {}
+        #: Gateways that could not be reached when they were last called.
+        self._silent: set[str] = set()
         #: Gateway -> its present incarnation, and the number of its last news.
         self._heard: dict[str, tuple[str, int]] = {}
         #: Incarnations of gateways that another one followed.
@@ -85,6 +87,7 @@ class Outlets:
         """A gateway says which links it holds; for each newer stream, unacknowledged commands start over."""
         if not self._is_fresh(news):
             return
+        self._silent.discard(news.gateway)
         before = self._claims.get(news.gateway, {})
         self._claims[news.gateway] = dict(news.links)
         for link in before | news.links:
@@ -103,12 +106,18 @@ class Outlets:
         return True
 
     def _choose(self, link: str) -> None:
-        """Use the newest stream that any gateway claims to hold; start over on it if it is another than before."""
-        claims = [(links[link], gateway) for gateway, links in self._claims.items() if link in links]
+        """Use the newest stream that any gateway claims to hold; start over on it if it is another than before.
+
+        Generations are from the gateways' clocks. One whose clock was ahead and that died would go on having the newest
+        stream for as long as its clock was ahead, so a claim of one that can be reached comes first.
+        """
+        claims = [
+            (gateway not in self._silent, links[link], gateway) for gateway, links in self._claims.items() if link in links
+        ]
         if not claims:
             self._links.pop(link, None)
             return
-        generation, gateway = max(claims)
+        _, generation, gateway = max(claims)
         if self._links.get(link) == (gateway, generation):
             return
         self._links[link] = (gateway, generation)
@@ -251,11 +260,20 @@ class Outlets:
         try:
             answer = await self._transport.call(gateway, "push", encode(Push(WIRE_FORMAT, self._host, commands)))
         except PeerGone:
+            self._fall_silent(gateway)
             self._send_again(taken)
             raise
+        self._silent.discard(gateway)
         for link, generation in push_receipt_decoder.decode(answer).unknown:
             self._lose_link(link, gateway, generation)
         return bool(self._ready.get(gateway) or self._commands.get(gateway))
+
+    def _fall_silent(self, gateway: str) -> None:
+        """The gateway cannot be reached: use what others claim to hold, if they do; its own claims may still be true."""
+        if gateway not in self._silent:
+            self._silent.add(gateway)
+            for link in self._claims.get(gateway, ()):
+                self._choose(link)
 
     def _lose_link(self, link: str, gateway: str, generation: int) -> None:
         """The gateway does not hold the link under the generation that was used: wait for news of a newer one."""

@@ -4,6 +4,9 @@ Journals are read in pages and merged by time, so memory follows the live state 
 store is one with an archive (`cluster.archive.history`) they begin where they began. A store
 that is being written to is judged at a consistent cut: when one shard was read further than the shards that it heard
 from, those are read on, entry by entry, until every message received has its sending.
+
+Keeps: a journal is read by the store's numbering, each entry once. What an entry says of itself may be wrong, which is for
+the checker to find, and must not make reading go back.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from cluster.store.base import Store
 BUFFERED: Final = 4_000
 #: Actors loaded at once.
 LOADED: Final = 200
+#: Shard -> the last journal entry that was read.
+Read = dict[ShardId, int]
 #: How often an actor that keeps changing is loaded again before it is left out.
 ROUNDS: Final = 20
 
@@ -43,18 +48,22 @@ async def verify_store(
     """
     checker = Checker(evidence, bounds)
     shards = await store.shards()
-    await _read_journals(store, checker, shards)
+    read: Read = {}
+    await _read_journals(store, checker, shards, read)
     for shard in shards:
-        await _compare(store, checker, shard, now)
-    await _catch_up(store, checker)
+        await _compare(store, checker, shard, read, now)
+    await _catch_up(store, checker, read)
     return checker.finish(now)
 
 
-async def _read_journals(store: Store, checker: Checker, shards: list[ShardId]) -> None:
+async def _read_journals(store: Store, checker: Checker, shards: list[ShardId], read: Read) -> None:
     """Feed all shards up to where each stands now, oldest commit first."""
     page = max(20, BUFFERED // max(1, len(shards)))
-    spans = zip(shards, await store.journal_spans(shards), strict=True)
-    streams = {shard: _entries(store, checker, shard, first, last, page) for shard, (first, last) in spans}
+    streams = {}
+    for shard, (first, last) in zip(shards, await store.journal_spans(shards), strict=True):
+        # What was before a gap has no sequel, so it is not judged.
+        read[shard] = max(0, first - 1)
+        streams[shard] = _entries(store, checker, shard, read, last, page)
     heads: list[tuple[int, ShardId, Entry]] = []
 
     async def advance(shard: ShardId) -> None:
@@ -70,17 +79,16 @@ async def _read_journals(store: Store, checker: Checker, shards: list[ShardId]) 
         await advance(shard)
 
 
-async def _entries(store: Store, checker: Checker, shard: ShardId, first: int, last: int, page: int) -> AsyncIterator[Entry]:
-    """Entries from where on nothing is missing. What was before a gap has no sequel, so it is not judged."""
-    after = max(0, first - 1)
-    while after < last:
-        contents = await store.journal(shard, after, page)
+async def _entries(store: Store, checker: Checker, shard: ShardId, read: Read, last: int, page: int) -> AsyncIterator[Entry]:
+    """Entries from where on nothing is missing."""
+    while read[shard] < last:
+        contents = await store.journal(shard, read[shard], page)
         if not contents:
             return
         for number, content in contents:
             if number > last:
                 return
-            after = number
+            read[shard] = number
             entry = checker.decode(shard, content)
             if entry is None:
                 checker.commits.skip(shard)
@@ -88,25 +96,21 @@ async def _entries(store: Store, checker: Checker, shard: ShardId, first: int, l
                 yield entry
 
 
-def _position(checker: Checker, shard: ShardId) -> int:
-    state = checker.commits.shards.get(shard)
-    return 0 if state is None else state.number
-
-
-async def _advance(store: Store, checker: Checker, shard: ShardId, last: int | None = None) -> set[str]:
+async def _advance(store: Store, checker: Checker, shard: ShardId, read: Read, last: int | None = None) -> set[str]:
     """Feed a shard further, to commit `last` or to its end.
 
     Returns:
         The actors that changed on the way.
     """
     changed: set[str] = set()
-    while last is None or _position(checker, shard) < last:
-        contents = await store.journal(shard, _position(checker, shard), LOADED)
+    while last is None or read.get(shard, 0) < last:
+        contents = await store.journal(shard, read.get(shard, 0), LOADED)
         if not contents:
             break
         for number, content in contents:
             if last is not None and number > last:
                 return changed
+            read[shard] = number
             entry = checker.decode(shard, content)
             if entry is None:
                 checker.commits.skip(shard)
@@ -116,10 +120,10 @@ async def _advance(store: Store, checker: Checker, shard: ShardId, last: int | N
     return changed
 
 
-async def _compare(store: Store, checker: Checker, shard: ShardId, now: int | None) -> None:
+async def _compare(store: Store, checker: Checker, shard: ShardId, read: Read, now: int | None) -> None:
     """Hold the stored state of one shard against its journal's replay, while it may be changing."""
     image = await store.describe(shard)
-    await _advance(store, checker, shard, image.last_commit)
+    await _advance(store, checker, shard, read, image.last_commit)
     checker.stored(image, now)
     left: list[Address] = list(image.live)
     for _ in range(ROUNDS):
@@ -128,7 +132,7 @@ async def _compare(store: Store, checker: Checker, shard: ShardId, now: int | No
             addresses = left[start : start + LOADED]
             stored = await store.load(shard, addresses)
             # Whatever is loaded is no newer than the journal read after it.
-            changed = await _advance(store, checker, shard)
+            changed = await _advance(store, checker, shard, read)
             again += [address for address in addresses if address in changed]
             for address, records in zip(addresses, stored, strict=True):
                 if address not in changed:
@@ -139,15 +143,17 @@ async def _compare(store: Store, checker: Checker, shard: ShardId, now: int | No
     checker.findings.judged_in_part("I10", f"shard {shard}: {len(left)} actors kept changing and were not compared")
 
 
-async def _catch_up(store: Store, checker: Checker) -> None:
+async def _catch_up(store: Store, checker: Checker, read: Read) -> None:
     """Read on where another shard already received what was sent later, until the cut is consistent."""
     stuck: set[tuple[str, str, int]] = set()
     while wanted := [need for need in checker.commits.ahead() if need not in stuck]:
         for source, target, mark in wanted:
             state, stream = checker.commits.shards[source], checker.commits.shards[target].stream
             while state.sent.get(stream, 0) < mark:
-                contents = await store.journal(ShardId(source), state.number, 1)
+                shard = ShardId(source)
+                contents = await store.journal(shard, read.get(shard, 0), 1)
                 if not contents:
                     stuck.add((source, target, mark))
                     break
-                checker.feed(source, contents[0][1])
+                [(read[shard], content)] = contents
+                checker.feed(source, content)

@@ -21,6 +21,7 @@ from cluster.host.host import Host
 from cluster.onray.direct import Listener, PeerAddress
 from cluster.onray.launcher import RayLauncher
 from cluster.onray.pauses import collect_now_and_then, settle_heap
+from cluster.onray.spread import keep_spread, living_machines
 from cluster.onray.transport import RayTransport
 from cluster.spec import ClusterSpec, new_incarnation
 from cluster.store import connect
@@ -110,6 +111,7 @@ class HostActor:
             catalogue.codec,
             SystemClock(),
             spec.hosts,
+            ray.util.get_node_ip_address(),  # type: ignore[no-untyped-call]  # Ray ships no types for it
         )
         self._lag = LoopLag(host.figures.meter)
         return host
@@ -124,6 +126,7 @@ class SupervisorActor:
         self._spec = spec
         self._shell = Shell(self._build)
         self._lag: LoopLag | None = None
+        self._spreading: asyncio.Task[None] | None = None
 
     async def address(self) -> PeerAddress:
         """Where this process takes calls."""
@@ -135,12 +138,15 @@ class SupervisorActor:
         launcher = RayLauncher(spec, transport, HostActor)
         store = connect(spec.store_url, spec.name)
         supervisor = Supervisor(store, transport, launcher, spec.placement(), spec.supervisor, spec.run)
+        launcher.spread.machines = await asyncio.to_thread(living_machines, spec.host_cpus)
         try:
             await supervisor.start()
         except BaseException:
             await supervisor.stop()  # The next call builds another; there must not be two that decide.
             raise
         self._lag = LoopLag(supervisor.figures.meter)
+        spreading = keep_spread(launcher.spread, supervisor, spec.host_cpus)
+        self._spreading = asyncio.create_task(spreading, name="supervisor:spread")
         return supervisor
 
 
@@ -190,7 +196,7 @@ class GatewayActor:
         spec = self._spec
         catalogue, placement = spec.catalogue(), spec.placement()
         transport = RayTransport(spec.name)
-        edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock())
+        edge = Edge(self._name, new_incarnation(), transport, placement, catalogue.codec, SystemClock(), spec.admission)
         edge.also_scraped = (ARCHIVER,) if spec.archive.directory else ()
         store = connect(spec.store_url, spec.name)
         operations = Operations(store, transport, placement, edge.dispatch.routes, catalogue)

@@ -10,12 +10,12 @@ from typing import Any
 import ray
 import structlog
 from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import PeerGone, StartupFailed
 from cluster.onray import actors as ray_actors
 from cluster.onray.launcher import ACTOR_OPTIONS, RayLauncher
 from cluster.onray.loss import end_rest, lost_process, until_lost
+from cluster.onray.spread import living_machines
 from cluster.onray.transport import RayTransport, actor_name
 from cluster.spec import ClusterSpec
 from cluster.supervisor.supervisor import host_names
@@ -34,6 +34,9 @@ START_TIMEOUT_S = 90.0
 #: Ray gives its raylet 30 s, which cannot be set, and a busy machine takes longer.
 START_TRIES = 3
 LOCAL = "local"
+#: Ray gives each machine a resource that names it, and its head one more. An actor that takes a little of it runs there only.
+HEAD = "node:__internal_head__"
+A_LITTLE = 0.001
 STANDBY_SUFFIX = "-standby"
 
 
@@ -90,23 +93,35 @@ class RayCluster:
 
     async def start(self) -> None:
         """Start the supervisor, which starts the hosts; returns when every shard is placed."""
-        SupervisorActor.options(**ACTOR_OPTIONS, name=actor_name(self.spec.name, SUPERVISOR)).remote(self.spec)
+        # Beside Ray's head: who is cut off from the one is cut off from the other. On a machine that is cut off by itself,
+        # it would be missed until Ray gave the machine up, and nobody would move that machine's shards.
+        supervisor = {**ACTOR_OPTIONS, "resources": {HEAD: A_LITTLE}, "name": actor_name(self.spec.name, SUPERVISOR)}
+        SupervisorActor.options(**supervisor).remote(self.spec)
         # The supervisor would start the hosts itself; started here too, their processes come up beside its own.
         launcher = RayLauncher(self.spec, self.transport, HostActor)
+        launcher.spread.machines = await asyncio.to_thread(living_machines, self.spec.host_cpus)
         for name in host_names(self.spec.supervisor):
             launcher.launch(name)
         await self._first_call(SUPERVISOR, "status")
 
-    async def start_gateway(self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False) -> None:
+    async def start_gateway(
+        self, name: str, factory: str, settings: dict[str, Any], *, standby: bool = False, node: str = ""
+    ) -> None:
         """Start a gateway and wait until it listens; its standby comes up behind it.
+
+        Args:
+            node: the address of the machine that is to run it; this one if it is left out.
 
         Raises:
             StartupFailed: it cannot; the detail says why.
         """
+        # On this machine, or on the one that the layout names: its addresses are that machine's.
+        machine, machines = node or this_machine(), await asyncio.to_thread(living_machines)
+        if machine not in machines:
+            raise StartupFailed(f"{name} is to run on {machine}, and Ray's machines are {', '.join(machines)}: correct `node`")
 
         def launch(peer: str, waits: bool) -> None:
-            # The layout's addresses are this machine's.
-            options = _here(actor_name(self.spec.name, peer))
+            options = _on(machine, actor_name(self.spec.name, peer))
             self._gateways[peer] = GatewayActor.options(**options).remote(peer, self.spec, factory, settings, waits)
 
         launch(name, waits=False)
@@ -118,7 +133,7 @@ class RayCluster:
         """Have the archiver's process started, without waiting for it; nobody else does either."""
         if self.spec.archive.directory:
             # Its directory is on this machine.
-            ArchiverActor.options(**_here(actor_name(self.spec.name, ARCHIVER))).remote(self.spec)
+            ArchiverActor.options(**_on(this_machine(), actor_name(self.spec.name, ARCHIVER))).remote(self.spec)
 
     async def until_lost(self) -> str:
         """Wait until Ray itself has died; returns which of its processes did."""
@@ -168,7 +183,16 @@ class RayCluster:
             raise StartupFailed(f"{peer} could not be started: {detail}") from problem
 
 
-def _here(name: str) -> dict[str, Any]:
-    """Options of an actor on this machine: Ray would put one that reserves no CPU on any."""
-    node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return {**ACTOR_OPTIONS, "name": name, "scheduling_strategy": node}
+def this_machine() -> str:
+    """The address that Ray knows this machine by."""
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray ships no types for it
+    return address
+
+
+def _on(machine: str, name: str) -> dict[str, Any]:
+    """Options of an actor that runs on one machine only: Ray would put one that reserves nothing on any.
+
+    By the machine's address, not by Ray's id of it: a machine that Ray gave up and takes in again has another id, and what is
+    bound to the former one is dead for good.
+    """
+    return {**ACTOR_OPTIONS, "name": name, "resources": {f"node:{machine}": A_LITTLE}}

@@ -10,9 +10,11 @@ from typing import Any
 import ray
 import structlog
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import PeerGone
 from cluster.onray.direct import wait_for_end
+from cluster.onray.spread import Spread
 from cluster.onray.transport import NAMESPACE, RayTransport, actor_name
 from cluster.spec import ClusterSpec
 from cluster.supervisor.plan import PINNED_HOST_PREFIX
@@ -30,6 +32,8 @@ ACTOR_OPTIONS: dict[str, Any] = {
     "num_cpus": 0,
     "max_concurrency": 5_000,
 }
+#: Of a machine's memory, as Ray counts it out.
+A_BYTE = 1
 START_TIMEOUT_S = 60.0
 ANSWERED_WITHIN_S = 0.2
 
@@ -41,6 +45,7 @@ class RayLauncher:
         self._spec = spec
         self._transport = transport
         self._host_actor = host_actor
+        self.spread = Spread()
 
     async def start_host(self, name: str) -> None:
         try:
@@ -51,10 +56,21 @@ class RayLauncher:
 
     def launch(self, name: str) -> None:
         """Have the host's process started, unless it runs, without waiting for it."""
-        options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": "SPREAD"}
+        options = {**ACTOR_OPTIONS, "name": actor_name(self._spec.name, name), "scheduling_strategy": self._where(name)}
         if not name.startswith(PINNED_HOST_PREFIX):
-            options["num_cpus"] = self._spec.host_cpus
+            # An actor that asks for nothing at all is put on any machine, whatever its strategy says (measured, Ray 2.60).
+            options |= {"num_cpus": self._spec.host_cpus, "memory": A_BYTE}
         self._host_actor.options(**options).remote(name, self._spec)
+
+    def _where(self, name: str) -> Any:
+        """Ray's own SPREAD may put several actors that reserve no CPU on one machine, so it is told which one to prefer.
+
+        With CPUs to reserve it does spread, and takes machines that an autoscaler is yet to start.
+        """
+        if self._spec.host_cpus or name.startswith(PINNED_HOST_PREFIX):
+            return "SPREAD"
+        machine = self.spread.place(name)
+        return NodeAffinitySchedulingStrategy(machine, soft=True) if machine else "SPREAD"
 
     async def stop_host(self, name: str) -> None:
         try:
@@ -71,7 +87,7 @@ class RayLauncher:
     async def wait_for_death(self, name: str) -> None:
         """Return at the first sign: its connection closed, or Ray says so."""
         try:
-            handle = self._transport.handle(name)
+            handle = await self._transport.find(name)
             address = await self._transport.address_of(name)
         except PeerGone as problem:
             log.info("host_process_ended", host=name, reason=type(problem).__name__)

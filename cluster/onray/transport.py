@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 import structlog
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 
 from cluster.errors import PeerGone
 from cluster.onray.direct import Connection, PeerAddress, PeerFailed, connect
@@ -34,8 +34,10 @@ class RayTransport:
     def handle(self, peer: str) -> Any:
         """The actor's handle.
 
+        May wait long for Ray's head, if it is asked for a name that was not asked for before: in a loop, await `find`.
+
         Raises:
-            PeerGone: no actor has this name.
+            PeerGone: no actor has this name, or the head does not say.
         """
         handle = self._handles.get(peer)
         if handle is None:
@@ -43,8 +45,14 @@ class RayTransport:
                 handle = ray.get_actor(actor_name(self._cluster, peer), namespace=NAMESPACE)
             except ValueError:
                 raise PeerGone(f"no Ray actor is called {actor_name(self._cluster, peer)!r}") from None
+            except RayError as problem:
+                raise PeerGone(f"Ray's head does not say where {peer} is: {type(problem).__name__}") from problem
             self._handles[peer] = handle
         return handle
+
+    async def find(self, peer: str) -> Any:
+        """The same without keeping everything else waiting while the head is away."""
+        return self._handles.get(peer) or await asyncio.to_thread(self.handle, peer)
 
     def forget(self, peer: str) -> None:
         """Look the name up anew next time."""
@@ -60,8 +68,12 @@ class RayTransport:
             PeerGone: it is dead, or could not build itself.
         """
         try:
-            address: PeerAddress = await self.handle(peer).address.remote()
+            handle = await self.find(peer)
+            address: PeerAddress = await handle.address.remote()
             return address
+        except ActorUnavailableError as problem:
+            # It cannot be reached just now. Its handle stays: looking it up anew would take the head, which may be away too.
+            raise PeerGone(f"{peer}: {type(problem).__name__}") from problem
         except RayActorError as problem:
             self.forget(peer)
             raise PeerGone(f"{peer}: {type(problem).__name__}") from problem

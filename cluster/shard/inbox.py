@@ -9,8 +9,15 @@ from actors.actor import Message, Refusal
 from actors.address import Address
 from cluster.wire import Mark, ShardReceipt, ShardStatus, mark_decoder
 
-#: The answer to what would begin something while the host is full.
-FULL = Refusal("RESOURCE_EXHAUSTED", "the cluster is full; try again shortly", retry_after_ms=1_000)
+FULL_RETRY_MS = 1_000
+
+
+def full(retry_after_ms: int = FULL_RETRY_MS) -> Refusal:
+    """The answer to what would begin something while there is no room."""
+    return Refusal("RESOURCE_EXHAUSTED", "the cluster is full; try again shortly", retry_after_ms)
+
+
+FULL = full()
 
 #: A sender that was silent this long is forgotten: its process, and any retry of its, is long gone.
 MARK_LIFETIME_MS = 7 * 24 * 3600 * 1000
@@ -57,6 +64,8 @@ class Marks:
         self._marks: dict[str, Mark] = {}
         self._touched: dict[str, None] = {}
         self._expired: list[str] = []
+        #: Stream -> the floor that its refusals were last dropped to.
+        self._floors: dict[str, int] = {}
         for stream, content in stored.items():
             mark = mark_decoder.decode(content)
             if stream.startswith("l:") and now - mark.at > MARK_LIFETIME_MS:
@@ -69,6 +78,7 @@ class Marks:
         for stream in [s for s, mark in self._marks.items() if s.startswith("l:") and now - mark.at > MARK_LIFETIME_MS]:
             del self._marks[stream]
             self._touched.pop(stream, None)
+            self._floors.pop(stream, None)
             self._expired.append(stream)
 
     def repeated(self, stream: str, seq: int) -> bool:
@@ -78,7 +88,9 @@ class Marks:
 
     def answer(self, stream: str, seq: int) -> Refusal | None:
         """The refusal that a repeated number got the first time; None if it was accepted."""
-        return self._marks[stream].refused.get(seq)
+        mark = self._marks[stream]
+        retry_after_ms = mark.turned_away.get(seq)
+        return mark.refused.get(seq) if retry_after_ms is None else full(retry_after_ms)
 
     def advance(self, stream: str, seq: int, now: int, refusal: Refusal | None) -> None:
         """Take this number; a refusal is remembered until the sender is known to have heard it."""
@@ -88,15 +100,22 @@ class Marks:
         mark.seq = seq
         mark.at = now
         if refusal is not None:
-            mark.refused[seq] = refusal
+            # Of those there can be thousands, and the mark is written with every commit: a number is enough.
+            if refusal.code == FULL.code and refusal.detail == FULL.detail:
+                mark.turned_away[seq] = refusal.retry_after_ms
+            else:
+                mark.refused[seq] = refusal
         self._touched[stream] = None
 
     def settle_floor(self, stream: str, floor: int) -> None:
         """The sender knows the outcome of everything up to `floor`: its refusals there can go."""
+        if self._floors.get(stream) == floor:
+            return  # Told with every input of a batch.
+        self._floors[stream] = floor
         mark = self._marks.get(stream)
-        if mark is not None and mark.refused:
-            for seq in [seq for seq in mark.refused if seq <= floor]:
-                del mark.refused[seq]
+        if mark is not None:
+            _drop_until(mark.refused, floor)
+            _drop_until(mark.turned_away, floor)
 
     def take_touched(self) -> dict[str, Mark | None]:
         """Marks changed since the last commit; None for a sender to forget."""
@@ -105,3 +124,9 @@ class Marks:
         self._touched = {}
         self._expired = []
         return changed
+
+
+def _drop_until(answers: dict[int, Refusal] | dict[int, int], floor: int) -> None:
+    """Numbers only grow, so those that can go stand first: what stays is not looked at for every input."""
+    while answers and (first := next(iter(answers))) <= floor:
+        del answers[first]

@@ -19,11 +19,13 @@ from cluster.wire import EPOCH_SHIFT, OutboxItem, outbox_decoder
 class Lane:
     """The way to one destination: `items` are unacknowledged, of which the first `sent` are on their way."""
 
-    __slots__ = ("commits", "items", "last_number", "sent")
+    __slots__ = ("commits", "items", "last_number", "released_at", "sent")
 
     def __init__(self, first_number: int) -> None:
         self.items: deque[OutboxItem] = deque()
         self.commits: deque[int] = deque()
+        #: When each item's commit was made (ms), as the shard's time went.
+        self.released_at: deque[int] = deque()
         self.sent = 0
         self.last_number = first_number
 
@@ -31,7 +33,7 @@ class Lane:
 class Outbox:
     """All lanes of one shard, and which stored commits still hold an unacknowledged message."""
 
-    def __init__(self, epoch: int, stored: dict[int, bytes]) -> None:
+    def __init__(self, epoch: int, stored: dict[int, bytes], now: int = 0) -> None:
         self._first = epoch << EPOCH_SHIFT
         self._lanes: dict[str, Lane] = {}
         self._open: dict[int, int] = {}
@@ -41,7 +43,7 @@ class Outbox:
             items = outbox_decoder.decode(stored[commit])
             self._open[commit] = len(items)
             for item in items:
-                self._append(item, commit)
+                self._append(item, commit, now)
 
     def stage(self, destination: str, to: Address, message: Message) -> None:
         """Add a message to the commit being made."""
@@ -56,14 +58,14 @@ class Outbox:
         highest = {item.destination: item.number for item in self._staged}
         return encode(self._staged), highest
 
-    def release(self, commit: int) -> list[str]:
-        """The commit is on disk: its messages may leave. Returns their destinations, each once."""
+    def release(self, commit: int, now: int) -> list[str]:
+        """The commit is on disk at this instant (ms): its messages may leave. Returns their destinations, each once."""
         staged, self._staged = self._staged, []
         if not staged:
             return []
         self._open[commit] = len(staged)
         for item in staged:
-            self._append(item, commit)
+            self._append(item, commit, now)
         return list(dict.fromkeys(item.destination for item in staged))
 
     def take_done(self) -> list[int]:
@@ -115,6 +117,7 @@ class Outbox:
             items.popleft()
             lane.sent = max(0, lane.sent - 1)
             commit = commits.popleft()
+            lane.released_at.popleft()
             left = self._open[commit] - 1
             if left:
                 self._open[commit] = left
@@ -126,10 +129,20 @@ class Outbox:
     def unacknowledged(self) -> int:
         return sum(len(lane.items) for lane in self._lanes.values())
 
-    def _append(self, item: OutboxItem, commit: int) -> None:
+    def oldest_at(self) -> int | None:
+        """When the oldest message was committed that another shard has not taken; None if there is none.
+
+        What waits for adapters does not count: how fast they acknowledge says nothing about the cluster.
+        """
+        return min(
+            (lane.released_at[0] for name, lane in self._lanes.items() if lane.items and name.startswith("s:")), default=None
+        )
+
+    def _append(self, item: OutboxItem, commit: int, now: int) -> None:
         lane = self._lane(item.destination)
         lane.items.append(item)
         lane.commits.append(commit)
+        lane.released_at.append(now)
 
     def _lane(self, destination: str) -> Lane:
         lane = self._lanes.get(destination)

@@ -22,9 +22,10 @@ import msgspec
 from actors.actor import Actor, Event, Fired, Message, Record, Refusal, Turn
 from actors.address import GATEWAY_KIND, Address, Placement, kind_of, name_of
 from actors.events import DeadLettered, TimerTookEffect
+from actors.messages.gateway import TurnedAway
 from cluster.codec import Codec, encode, raw
 from cluster.journal import FORMAT, Change, JournalEntry, encode_entry
-from cluster.shard.inbox import EXPIRE_EVERY_MS, FULL, Input, InputGroup, Marks
+from cluster.shard.inbox import EXPIRE_EVERY_MS, FULL, Input, InputGroup, Marks, full
 from cluster.shard.outbox import Outbox
 from cluster.shard.timers import Timers, timer_key
 from cluster.store.base import ActorWrite, Commit, Records, ShardImage
@@ -81,7 +82,7 @@ class Shard:
         self.last_commit = image.last_commit
         self.live = set(image.live)
         self.timers = Timers(image.timers)
-        self.outbox = Outbox(image.epoch, image.outbox)
+        self.outbox = Outbox(image.epoch, image.outbox, image.now)
         self.marks = Marks(image.marks, image.now)
         self._expired_at = image.now
         self.queue: deque[InputGroup] = deque()
@@ -204,7 +205,7 @@ class Shard:
         released = Released(ephemeral=self._ephemeral, events=self._facts, refused=self._refused)
         if commit is not None:
             self.last_commit = commit.number
-            released.destinations = self.outbox.release(commit.number)
+            released.destinations = self.outbox.release(commit.number, self.now)
         groups = self._groups
         self._reset_batch()
         for group in groups:
@@ -273,8 +274,7 @@ class Shard:
         else:
             # Marked like any other answer: an edge that refused by itself, and died before the adapter heard, would
             # leave a number that looks as if it had been accepted.
-            is_turned_away = group.turns_away and entry.message.begins
-            refusal = FULL if is_turned_away else self._turn(entry.to, entry.message, entry)
+            refusal = _turned_away(entry.message, group) or self._turn(entry.to, entry.message, entry)
             self.marks.advance(entry.stream, entry.seq, self.now, refusal)
             # Even if the turn changed nothing. A shard's message must be marked durably, or its sender's acknowledgement
             # would outlive the mark; and only a commit proves that this host still has the shard: one that has lost it
@@ -458,3 +458,10 @@ class Shard:
         self._durable = False
         self._mailbox.clear()
         self.alerts: list[tuple[Address, str, str]] = []
+
+
+def _turned_away(message: Message, group: InputGroup) -> Refusal | None:
+    """The refusal of what finds no room, whether its gateway or this host says so; None lets it in."""
+    if type(message) is TurnedAway:
+        return full(message.retry_after_ms)
+    return FULL if group.turns_away and message.begins else None

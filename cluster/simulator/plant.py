@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from actors.address import Placement, ShardId
+from cluster.admission import AdmissionOptions
 from cluster.catalogue import Catalogue
 from cluster.edge import Edge
 from cluster.host.host import Host, HostOptions
@@ -32,6 +33,7 @@ class Machinery:
     pinned_kinds: tuple[str, ...] = ()
     edges: tuple[str, ...] = ("gw-1", "gw-2")
     host_options: HostOptions = field(default_factory=HostOptions)
+    admission: AdmissionOptions = field(default_factory=AdmissionOptions)
     lease_s: float = 3.0
     check_every_s: float = 1.0
     #: How long a process takes to start.
@@ -131,7 +133,7 @@ class Plant:
         process = self.process(name)
         edge = process.context.run(
             Edge, name, self.next_life(), SimTransport(self.network, process), self.placement, self._catalogue.codec,
-            self.clocks[name],
+            self.clocks[name], self.machinery.admission,
         )  # fmt: skip
         self.edges[name] = edge
         self.network.add(name, process, edge)

@@ -40,6 +40,8 @@ class StoreWeather:
     lose_reply: float = 0.0
     #: This share of commit pipelines breaks off after one of its commits.
     break_off: float = 0.0
+    #: How much longer a commit takes for each actor that it writes: a store, or a host before it, of limited speed.
+    each_s: float = 0.0
 
 
 class StoreServer:
@@ -103,6 +105,8 @@ class SimStore:
         if len(commits) > 1 and server.happens(server.weather.break_off, self._random):
             await self._call(lambda: self._store.commit(commits[: self._random.randrange(len(commits))]))
             raise StoreUnavailable("the connection broke off amid the commits")
+        if server.weather.each_s:
+            await asyncio.sleep(server.weather.each_s * sum(len(commit.actors) for commit in commits))
         return await self._call(lambda: self._store.commit(commits))
 
     async def load(self, shard: ShardId, addresses: Sequence[Address]) -> list[Records]:

@@ -36,6 +36,7 @@ log = get_logger("store-server")
 #: A Unix socket's path holds 108 bytes with its end mark on Linux, 104 on BSD and macOS.
 _LONGEST_SOCKET_PATH = 103
 _POLL_S = 0.02
+LOOPBACK = "127.0.0.1"
 #: A server that lived shorter than this before it died is not started again at once.
 _HEALTHY_LIFE_S = 1.0
 
@@ -56,12 +57,13 @@ class EmbeddedOptions:
     """How to run the embedded server.
 
     `directory` is the run directory; data, log and socket go into `store/` in it. `port` adds a loopback port for tools
-    (0: the Unix socket only). `ready_timeout_s` must allow for reading all data after a crash.
+    (0: the Unix socket only), which the URL names `over_tcp`. `ready_timeout_s` must allow for reading all data after a crash.
     """
 
     directory: Path
     fsync: Fsync = Fsync.ALWAYS
     port: int = 0
+    over_tcp: bool = False
     max_memory_mb: int = 0
     #: Further lines of the server's configuration, by name.
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -116,7 +118,9 @@ class EmbeddedServer:
             if self.options.port:
                 _check_port(self.options.port)
             socket_path = self._choose_socket()
-            self.url = f"unix://{quote(str(socket_path))}"
+            self.url = (
+                f"redis://{LOOPBACK}:{self.options.port}" if self.options.over_tcp else f"unix://{quote(str(socket_path))}"
+            )
             (self.directory / "server.conf").write_text(self._configuration(socket_path))
             await self._spawn()
         except BaseException:
@@ -220,7 +224,7 @@ class EmbeddedServer:
         options = self.options
         lines = {
             "dir": self.directory,
-            "bind": "127.0.0.1",
+            "bind": LOOPBACK,
             "protected-mode": "yes",
             "port": options.port,
             "unixsocket": socket_path,
@@ -274,10 +278,10 @@ def _check_port(port: int) -> None:
         # As the server itself will: a connection that lingers from the last run is no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((LOOPBACK, port))
         except OSError as error:
             raise StoreServerFailed(
-                f"port {port} of 127.0.0.1 cannot be used for the store server ({error.strerror}): "
+                f"port {port} of {LOOPBACK} cannot be used for the store server ({error.strerror}): "
                 "stop what uses it, or configure another port, or 0 for the Unix socket only"
             ) from None
 

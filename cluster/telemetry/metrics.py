@@ -201,6 +201,16 @@ EVENTS_REFUSED = _metric(
 )
 STREAMS_FAILED = _metric("streams_failed_total", C, GATEWAY, "streams that the gateway ended, by reason", ("service", "reason"))
 PENDING_FRAMES = _metric("pending_frames", G, GATEWAY, "events that no host has committed yet")
+TURNED_AWAY = _metric(
+    "arrivals_turned_away_total",
+    C,
+    GATEWAY,
+    "arrivals that the gateway refused because this host is overloaded; also counted in `events_refused_total`",
+    ("host",),
+)
+OVERLOADED_HOSTS = _metric(
+    "overloaded_hosts", G, GATEWAY, "hosts behind for `admission.patience_s`, for which arrivals are let in at a limited rate"
+)
 
 # The supervisor.
 SHARDS = _metric("shards", G, SUPERVISOR, "shards by the host that the table gives them to", ("host",))

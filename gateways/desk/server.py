@@ -23,6 +23,7 @@ from gateways.desk.centre import CentreView
 from gateways.desk.workplaces import Workplaces
 from gateways.web.attachment_routes import AttachmentRoutes
 from gateways.web.attachments import AttachmentStore
+from gateways.web.busy import busy
 from gateways.web.framing import FrameReader
 from gateways.web.listening import Address, Listener
 from gateways.web.page_files import PageFiles
@@ -32,6 +33,7 @@ HERE: Final = Path(__file__).parent
 
 #: Pages at once; a page beyond it is told to come back.
 MAX_PAGES: Final = 20_000
+AGAIN_S: Final = 5.0
 
 #: The page runs only its own scripts; antd writes its styles inline; attachments are pictures of other servers.
 POLICY: Final = (
@@ -129,7 +131,7 @@ class DeskServer:
         if not self._is_allowed(request):
             raise web.HTTPForbidden(text="open the desk at its own address; its operator lists others with --allow-origin\n")
         if len(self._pages) >= MAX_PAGES:
-            raise web.HTTPServiceUnavailable(text="too many desks are open; try again in a moment\n")
+            raise busy("too many desks are open; try again in a moment", AGAIN_S)
         page = await PageSocket.accept(request, frames.SUBPROTOCOL)
         async with page:
             self._pages.add(page)

@@ -67,7 +67,7 @@ class _Client:
                 return await method(channel)(request, metadata=self._metadata, timeout=timeout_s)
             except grpc.RpcError as error:
                 status = Status.of(error)
-                failed = CallFailed(status.code, status.detail, status.reason, status.violations)
+                failed = CallFailed(status.code, status.detail, status.reason, status.violations, status.retry_after_s)
                 # Only a gateway that was never reached may be replaced: the call cannot have been applied there.
                 if status.code != "UNAVAILABLE" or status.reason:
                     break

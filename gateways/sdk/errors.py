@@ -64,14 +64,23 @@ class CallFailed(SdkError):
         detail: Why.
         reason: The same for programs, such as `SIGN_IN_FAILED`.
         violations: (field, what is wrong with it).
+        retry_after_s: How long to wait before asking again; 0 where that was not said.
     """
 
-    def __init__(self, code: str, detail: str, reason: str = "", violations: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        reason: str = "",
+        violations: tuple[tuple[str, str], ...] = (),
+        retry_after_s: float = 0.0,
+    ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.reason = reason
         self.violations = violations
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ class Status:
     detail: str
     reason: str
     violations: tuple[tuple[str, str], ...]
+    retry_after_s: float = 0.0
 
     @classmethod
     def of(cls, error: grpc.RpcError) -> Status:
@@ -93,17 +103,24 @@ class Status:
         """A status as gRPC gives it; details that are missing or damaged are left empty."""
         reason = ""
         violations: list[tuple[str, str]] = []
+        retry_after_s = 0.0
         for key, value in metadata or ():
             if key != DETAILS_KEY:
                 continue
             try:
                 details = status_pb2.Status.FromString(value).details
                 for detail in details:
-                    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+                    info, bad, retry = (
+                        error_details_pb2.ErrorInfo(),
+                        error_details_pb2.BadRequest(),
+                        error_details_pb2.RetryInfo(),
+                    )
                     if detail.Unpack(info):
                         reason = info.reason
                     elif detail.Unpack(bad):
                         violations += [(item.field, item.description) for item in bad.field_violations]
+                    elif detail.Unpack(retry):
+                        retry_after_s = max(0.0, retry.retry_delay.ToMilliseconds() / 1000)
             except DecodeError:
                 continue
-        return cls(code.name, text or "", reason, tuple(violations))
+        return cls(code.name, text or "", reason, tuple(violations), retry_after_s)

@@ -39,6 +39,8 @@ _FINAL: Final = frozenset(
     {"UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "UNIMPLEMENTED", "OUT_OF_RANGE"}
 )
 _TAKEN_OVER: Final = "LINK_TAKEN_OVER"
+#: No gateway is believed that asks to be left alone for longer.
+MOST_RETRY_S: Final = 60.0
 
 
 class Link(Generic[EventT, CommandT]):
@@ -117,14 +119,25 @@ class Link(Generic[EventT, CommandT]):
         """Wait until a stream is open."""
         await self._connected.wait()
 
-    async def send(self, event: EventT) -> None:
+    async def send(self, event: EventT, patience_s: float = 0.0) -> None:
         """Send an event; returns when it is committed.
+
+        Args:
+            patience_s: A busy cluster refuses what would begin something, and says when to come again. For so long in
+                all the event is sent again at the times that it says; then, or without patience, the refusal is raised.
 
         Raises:
             Refused: the cluster said no.
             LinkFailed, LinkClosed: the link is over; whether the event was applied is not known.
         """
-        await (await self.post(event))
+        until_s = time.monotonic() + patience_s
+        while True:
+            try:
+                return await (await self.post(event))
+            except Refused as refused:
+                if not refused.retry_after_s or time.monotonic() + refused.retry_after_s > until_s:
+                    raise
+                await asyncio.sleep(refused.retry_after_s)
 
     async def post(self, event: EventT) -> asyncio.Future[None]:
         """Send an event without waiting for its outcome, which the future tells as `send` would.
@@ -177,7 +190,9 @@ class Link(Generic[EventT, CommandT]):
                     if lasted:
                         self._up_at_s = time.monotonic()
                     failures = 1 if lasted else failures + 1
-                    await asyncio.sleep(self.options.backoff.delay_s(failures, time.monotonic() - self._up_at_s))
+                    backoff_s = self.options.backoff.delay_s(failures, time.monotonic() - self._up_at_s)
+                    # A gateway that says when to come again knows better than any rule.
+                    await asyncio.sleep(max(backoff_s, min(ended.retry_after_s, MOST_RETRY_S)))
         except Exception as error:  # noqa: BLE001  # whatever it is, every waiting sender is told
             self._finish(error)
 

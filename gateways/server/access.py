@@ -24,6 +24,9 @@ from gateways.server.options import Role
 _SCHEME: Final = "bearer "
 #: Password checks at once; each takes tens of milliseconds of a core and 64 MiB, and guessers must not get more.
 _CHECKS_AT_ONCE: Final = 2
+#: Who waits behind so many would have given up when their turn comes.
+_MOST_WAITING: Final = 100
+_AGAIN_MS: Final = 3_000
 
 
 class Access:
@@ -72,19 +75,28 @@ class SignIns:
         self._now = now
         self._hasher = argon2.PasswordHasher()
         self._turns = asyncio.Semaphore(_CHECKS_AT_ONCE)
+        self._waiting = 0
 
     async def sign_in(self, centre: EdgeCentre | None, agent: str, password: str) -> SignedIn:
         """Check a password.
 
         Raises:
-            Failure: UNAUTHENTICATED, without saying whether the agent or the password is wrong.
+            Failure: UNAUTHENTICATED, without saying whether the agent or the password is wrong; RESOURCE_EXHAUSTED while
+                too many wait for theirs to be checked.
         """
         if centre is None:
             raise Failure("UNAVAILABLE", Reason.CLUSTER, "the gateway has no contact-centre configuration yet", 1_000)
         known = centre.agents.get(agent)
+        if self._waiting >= _MOST_WAITING:
+            detail = "too many agents are signing in at the moment; try again shortly"
+            raise Failure("RESOURCE_EXHAUSTED", Reason.BUSY, detail, _AGAIN_MS)
         # Hashing takes tens of milliseconds on purpose; the links must not wait for it.
-        async with self._turns:
-            good = await asyncio.to_thread(self._verify, known, password)
+        self._waiting += 1
+        try:
+            async with self._turns:
+                good = await asyncio.to_thread(self._verify, known, password)
+        finally:
+            self._waiting -= 1
         if known is None or not good:
             raise Failure("UNAUTHENTICATED", Reason.SIGN_IN_FAILED, "the agent or the password is wrong")
         expires_at = self._now() + self._lifetime_ms

@@ -24,6 +24,8 @@ class CommandGate:
         self._held_limit = held_limit
         self._held: deque[Command] = deque()
         self._in_flight: dict[str, deque[int]] = {}
+        #: Source -> the last number of it that left.
+        self._sent: dict[str, int] = {}
         self.in_flight = 0
 
     @property
@@ -51,12 +53,21 @@ class CommandGate:
         command = self._held.popleft()
         if command.number:
             self.in_flight += 1
+            self._sent[command.source] = command.number
             self._in_flight.setdefault(command.source, deque()).append(command.number)
         return command
 
     def ready(self) -> bool:
         """Whether `take` would give something."""
         return bool(self._held) and (self.in_flight < self._window or not self._held[0].number)
+
+    def sent(self, source: str, number: int) -> int:
+        """An acknowledged number, but no more than what left on this stream; 0 if nothing of the source did.
+
+        More would let the source forget, now or after it moved, what the adapter never had. An adapter that acknowledges
+        on a new stream what it handled on an earlier one gets it again, and says so again.
+        """
+        return min(number, self._sent.get(source, 0))
 
     def acknowledge(self, source: str, number: int) -> bool:
         """The adapter handled `source` up to `number`; whether any of it was in flight."""

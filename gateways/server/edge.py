@@ -118,6 +118,9 @@ class Edge(Protocol):
     @property
     def meter(self) -> Meter: ...
 
+    def now_ms(self) -> int:
+        """Now, in ms since the epoch."""
+
     def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream) -> EdgeLink:
         """Take a link; an older stream of the same name is closed."""
 

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     LINK_TAKEN_OVER = "LINK_TAKEN_OVER"
     ADAPTER_TOO_SLOW = "ADAPTER_TOO_SLOW"
     DRAINING = "DRAINING"
+    BUSY = "BUSY"
     TOKEN_MISSING = "TOKEN_MISSING"  # noqa: S105  # a reason's name, no secret
     TOKEN_UNKNOWN = "TOKEN_UNKNOWN"  # noqa: S105
     TOKEN_ROLE = "TOKEN_ROLE"  # noqa: S105

@@ -20,7 +20,6 @@ from gateways.server.edge import Edge, Operations
 from gateways.server.metrics import MetricsServer
 from gateways.server.options import GatewayOptions, ServerTls
 from gateways.server.services import DeskService, GatewayService, Links
-from gateways.server.stream import now_ms
 from gateways.server.unreadable import RefuseUnreadable
 from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
@@ -40,7 +39,7 @@ class GatewayServer:
         options: Addresses, tokens, TLS and limits.
         edge: The way into the cluster.
         operations: What operators may do to the cluster.
-        clock: Now, in ms since the epoch.
+        clock: Now, in ms since the epoch; the edge's when left out.
     """
 
     def __init__(
@@ -48,8 +47,9 @@ class GatewayServer:
         options: GatewayOptions,
         edge: Edge,
         operations: Operations,
-        clock: Callable[[], int] = now_ms,
+        clock: Callable[[], int] | None = None,
     ) -> None:
+        clock = clock or edge.now_ms
         self._options = options
         self._links = Links(edge, options, clock)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing in the stubs

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -41,11 +40,6 @@ COMMAND_BYTES_PER_FRAME: Final = 1024 * 1024
 FLUSH_TIMEOUT_S: Final = 1.0
 EOF: Final[Any] = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
 _LINK_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-def now_ms() -> int:
-    """The gateway's clock."""
-    return time.time_ns() // 1_000_000
 
 
 class AdapterStream:
@@ -185,9 +179,11 @@ class AdapterStream:
         if events:
             self._take_events(frame, link)
         for ack in frame.acks:
-            link.acknowledge(ack.source, ack.number)
-            if self._gate.acknowledge(ack.source, ack.number) and self._gate.held:
-                self._wake.set()
+            number = self._gate.sent(ack.source, ack.number)
+            if number:
+                link.acknowledge(ack.source, number)
+                if self._gate.acknowledge(ack.source, number) and self._gate.held:
+                    self._wake.set()
         if frame.HasField("ping"):
             self._collected().pong.nonce = frame.ping.nonce
         if frame.HasField("goodbye"):

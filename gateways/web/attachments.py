@@ -45,6 +45,31 @@ class AttachmentRefused(Exception):
         self.detail = detail
 
 
+class _Taken:
+    """What one upload takes of its owner's limit."""
+
+    __slots__ = ("_by_owner", "_bytes", "owner")
+
+    def __init__(self, by_owner: dict[str, int], owner: str) -> None:
+        self._by_owner = by_owner
+        self.owner = owner
+        self._bytes = 0
+
+    def take(self, more_bytes: int) -> None:
+        """So many bytes came."""
+        self._bytes += more_bytes
+        self._by_owner[self.owner] = self._by_owner.get(self.owner, 0) + more_bytes
+
+    def give_back(self) -> None:
+        """Nothing of it was kept."""
+        left = self._by_owner.get(self.owner, 0) - self._bytes
+        if left > 0:
+            self._by_owner[self.owner] = left
+        else:
+            self._by_owner.pop(self.owner, None)
+        self._bytes = 0
+
+
 class AttachmentStore:
     """One directory of attachments with a limit per file and per owner."""
 
@@ -85,25 +110,30 @@ class AttachmentStore:
             shown = media_type.encode("ascii", "backslashreplace").decode()[:80] or "unknown"
             raise AttachmentRefused(415, f"files of type {shown} cannot be attached; {self._kinds()} can")
         if declared_bytes is not None:
-            self._check_size(owner, declared_bytes)
+            self._check_size(owner, declared_bytes, declared_bytes)
         part = self._uploads / f"{secrets.token_hex(16)}.part"
+        # Counted as it comes, so that uploads at the same time see each other.
+        taken = _Taken(self._owner_bytes, owner)
         try:
-            size_bytes, sha256, head = await self._receive(owner, part, chunks)
+            size_bytes, sha256, head = await self._receive(taken, part, chunks)
             if not is_allowed(media_type, head):
                 raise AttachmentRefused(415, f"the file does not hold what its type {media_type} says; attach it as what it is")
             stored = StoredAttachment(secrets.token_urlsafe(18), owner, safe_name(name), media_type, size_bytes, sha256)
             await asyncio.to_thread(self._publish, part, stored)
+        except BaseException:
+            taken.give_back()
+            raise
         finally:
             part.unlink(missing_ok=True)
-        self._owner_bytes[owner] = self._owner_bytes.get(owner, 0) + size_bytes
         return stored
 
-    async def _receive(self, owner: str, part: Path, chunks: AsyncIterable[bytes]) -> tuple[int, str, bytes]:
+    async def _receive(self, taken: _Taken, part: Path, chunks: AsyncIterable[bytes]) -> tuple[int, str, bytes]:
         size_bytes, digest, head = 0, hashlib.sha256(), b""
         with part.open("wb") as file:
             async for chunk in chunks:
                 size_bytes += len(chunk)
-                self._check_size(owner, size_bytes)
+                self._check_size(taken.owner, size_bytes, len(chunk))
+                taken.take(len(chunk))
                 digest.update(chunk)
                 head = head + chunk[: HEAD_BYTES - len(head)] if len(head) < HEAD_BYTES else head
                 file.write(chunk)
@@ -113,11 +143,11 @@ class AttachmentStore:
             raise AttachmentRefused(400, "the file is empty")
         return size_bytes, digest.hexdigest(), head
 
-    def _check_size(self, owner: str, size_bytes: int) -> None:
+    def _check_size(self, owner: str, size_bytes: int, more_bytes: int) -> None:
         if size_bytes > self._max_file_bytes:
             raise AttachmentRefused(413, f"the file is larger than {self.max_file_mb:g} MB; attach a smaller one")
         most = self._max_owner_bytes
-        if most is not None and self._owner_bytes.get(owner, 0) + size_bytes > most:
+        if most is not None and self._owner_bytes.get(owner, 0) + more_bytes > most:
             raise AttachmentRefused(413, f"all files together are larger than {most // 1_000_000} MB")
 
     def _publish(self, part: Path, stored: StoredAttachment) -> None:

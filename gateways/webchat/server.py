@@ -18,6 +18,7 @@ from aiohttp import WSCloseCode, hdrs, web
 from gateways import sdk
 from gateways.web.attachment_routes import AttachmentRoutes, OwnerOf
 from gateways.web.attachments import AttachmentStore
+from gateways.web.busy import busy
 from gateways.web.framing import FrameReader
 from gateways.web.listening import Address, Listener
 from gateways.web.page_files import PageFiles
@@ -32,6 +33,7 @@ HERE: Final = Path(__file__).parent
 
 #: Pages at once; a page beyond it is told to come back.
 MAX_PAGES: Final = 20_000
+AGAIN_S: Final = 5.0
 
 #: The widget runs on other sites' pages, so they may load it.
 WIDGET_HEADERS: Final = {"Cross-Origin-Resource-Policy": "cross-origin", hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*"}
@@ -129,7 +131,7 @@ class WebChat:
         if self._options.allow_origins and origin not in self._options.allow_origins:
             raise web.HTTPForbidden(text="this site may not embed the chat; its operator lists sites with --allow-origin\n")
         if len(self._pages) >= MAX_PAGES:
-            raise web.HTTPServiceUnavailable(text="too many chats are open; try again in a moment\n")
+            raise busy("too many chats are open; try again in a moment", AGAIN_S)
         page = await PageSocket.accept(request, frames.SUBPROTOCOL)
         async with page:
             self._pages.add(page)

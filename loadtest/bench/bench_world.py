@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -84,31 +84,30 @@ class World:
 
     async def until_talking(self, conversations: int, timeout_s: float = 60.0) -> None:
         """Wait until this many conversations are connected."""
-        async with asyncio.timeout(timeout_s):
-            while len(self.talking) < conversations:
-                self._changed.clear()
-                await self._changed.wait()
+        await self._until(lambda: len(self.talking), conversations, "conversations are connected", timeout_s)
 
     async def until_offered(self, offers: int, timeout_s: float = 60.0) -> None:
         """Wait until this many offers were read."""
-        async with asyncio.timeout(timeout_s):
-            while len(self.offers.offered_ms) < offers:
-                self._changed.clear()
-                await self._changed.wait()
+        await self._until(lambda: len(self.offers.offered_ms), offers, "offers were read", timeout_s)
 
     async def until_delivered(self, messages: int, timeout_s: float = 60.0) -> None:
         """Wait until this many messages were shown at desks."""
-        async with asyncio.timeout(timeout_s):
-            while self.delivered < messages:
-                self._changed.clear()
-                await self._changed.wait()
+        await self._until(lambda: self.delivered, messages, "messages were shown at desks", timeout_s)
 
     async def until_echoed(self, messages: int, timeout_s: float = 60.0) -> None:
         """Wait until this many messages came back to the customers' link."""
-        async with asyncio.timeout(timeout_s):
-            while self.echoed < messages:
-                self._changed.clear()
-                await self._changed.wait()
+        await self._until(lambda: self.echoed, messages, "messages came back", timeout_s)
+
+    async def _until(self, count: Callable[[], int], wanted: int, what: str, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while count() < wanted:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    self.customers.check()
+                    self.desk.check()
+        except TimeoutError as problem:
+            raise RuntimeError(f"after {timeout_s:g} s {count():,} of {wanted:,} {what}") from problem
 
     def _customer_commands(self, commands: Sequence[gateway_pb2.Command], _: float) -> None:
         for command in commands:

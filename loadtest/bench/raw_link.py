@@ -20,6 +20,7 @@ from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from trunkline.link.v1 import link_pb2
 
 WINDOW = 4_096
+EVENTS_IN_FRAME = 1_000
 #: What `read()` returns when the stream is over; grpc's type stubs lack its name.
 END_OF_STREAM: Any = vars(grpc.aio)["EOF"]
 
@@ -67,12 +68,17 @@ class RawLink:
         """Wait until everything up to `seq` is settled; raises `RuntimeError` if anything was rejected."""
         async with asyncio.timeout(timeout_s):
             while self.acknowledged < seq:
-                if self._call.done():
-                    raise RuntimeError(f"the stream ended: {await self._call.code()} {await self._call.details()}")
                 self._settled.clear()
                 await self._settled.wait()
+                self.check()
+        self.check()
+
+    def check(self) -> None:
+        """Raise `RuntimeError` if anything was rejected or the stream has ended: a measurement goes wrong silently then."""
         if self.rejected:
             raise RuntimeError(f"rejected: {self.rejected[0].code} {self.rejected[0].detail}")
+        if self._call.done():
+            raise RuntimeError("the stream ended")
 
     async def room(self, most: int) -> None:
         """Wait until fewer than `most` events are in flight."""
@@ -91,8 +97,11 @@ class RawLink:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            events, self._events = self._events[:1000], self._events[1000:]
-            if self._events:
+            # What the window does not allow waits here, and its time counts.
+            room = WINDOW - (self._seq - len(self._events) - self.acknowledged)
+            count = min(EVENTS_IN_FRAME, room)
+            events, self._events = self._events[:count], self._events[count:]
+            if self._events and room > count:
                 self._wanted.set()
             acks = [link_pb2.CommandAck(source=source, number=number) for source, number in self._acks.items()]
             self._acks = {}
@@ -105,6 +114,7 @@ class RawLink:
                 self.acknowledged = max(self.acknowledged, frame.settled.acknowledged)
                 self.rejected.extend(frame.settled.rejections)
                 self._settled.set()
+                self._wanted.set()
             if frame.commands:
                 for command in frame.commands:
                     if command.number:

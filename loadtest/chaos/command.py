@@ -76,12 +76,20 @@ def report(console: Console, document: Mapping[str, Any]) -> None:
     """The table of faults and the verdict, for people."""
     table = Table(box=None, pad_edge=False, title=None)
     table.add_column("fault", no_wrap=True)
-    for heading in ("count", "lasted s", "silent s\np50", "silent s\np99", "silent s\nmax", "slowest\nevent s"):
+    headings = ("count", "lasted\ns", "silent\np50 s", "silent\np99 s", "silent\nmax s", "after it\nmax s", "slowest\nevent s")
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, figures in document["kinds"].items():
-        values = ("lasted_s_mean", "silence_s_p50", "silence_s_p99", "silence_s_max", "slowest_s_max")
+        values = ("lasted_s_mean", "silence_s_p50", "silence_s_p99", "silence_s_max", "after_s_max", "slowest_s_max")
         table.add_row(name, str(figures["count"]), *(f"{figures[value]:.2f}" for value in values))
     console.print(table)
+    for objective in document["objectives"]:
+        met = "met" if objective["met"] else "NOT met"
+        console.print(
+            f"{objective['kind']}: silent for {objective['silence_s_p99']:.2f} s at p99, at most {objective['at_most_s']:g} s "
+            f"is wanted: {met}",
+            style="green" if objective["met"] else "yellow",
+        )
     promises, counts = document["promises"], document["counts"]
     console.print(
         f"{len(document['faults'])} faults; {promises['messages_acknowledged']:,} messages and "

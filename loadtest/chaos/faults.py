@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
-from loadtest.chaos import store_access
-from loadtest.chaos.processes import PROGRAMS, Processes, send_signal
-from loadtest.chaos.traffic import Traffic
-from loadtest.product import Access
+from loadtest.chaos import cuts, store_access
+from loadtest.chaos.clocks import needs_own_clocks, step_clock
+from loadtest.chaos.processes import PROGRAMS, send_signal
+from loadtest.chaos.scene import Fault, Kind, Scene
 
 #: Longer than a lease (3 s) and its checks, shorter than an offer rings (20 s).
-ZOMBIE_S: Final = (4.0, 6.0)
+ZOMBIE_S: Final = (4.0, 5.5)
 FREEZE_S: Final = (0.5, 3.0)
 SLOW_FOR_S: Final = 3.0
 #: A slowed store is stopped for most of each cycle: its answers take tens of milliseconds longer.
@@ -31,44 +27,9 @@ SLOW_STOP_S: Final = 0.06
 SLOW_RUN_S: Final = 0.03
 FULL_FOR_S: Final = (0.5, 2.0)
 BALLAST: Final = "chaos-ballast"
+#: Ray itself starts in 4 to 13 s, on a busy machine in much more.
+RAY_ANEW_S: Final = 240.0
 MEBIBYTE: Final = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What faults act on."""
-
-    access: Access
-    processes: Processes
-    traffic: Traffic
-    random: random.Random
-    #: Where the store's data lies when it has a file system of its own, which may be filled.
-    small_disk: Path | None = None
-
-    def now(self) -> float:
-        """Seconds on the clock that the load measures with."""
-        return self.traffic.seen.pulse.now()
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What happened to what, when (by the load's clock), and how long the fault itself lasted (s)."""
-
-    what: str
-    struck_at: float
-    lasted_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of fault; `why_not` says why it cannot be made in a scene, empty when it can."""
-
-    name: str
-    text: str
-    strike: Callable[[Scene], Awaitable[Fault]]
-    why_not: Callable[[Scene], str]
-    #: How often it is drawn, against the others.
-    weight: int = 4
 
 
 async def kill(scene: Scene, part: str) -> Fault:
@@ -77,6 +38,15 @@ async def kill(scene: Scene, part: str) -> Fault:
     struck_at = scene.now()
     send_signal(pid, signal.SIGKILL)
     return Fault(f"{part} {pid}", struck_at)
+
+
+async def kill_hosts(scene: Scene) -> Fault:
+    """SIGKILL of every host at once, so that there is no spare to take over."""
+    pids = await scene.processes.hosts()
+    struck_at = scene.now()
+    for pid in pids:
+        send_signal(pid, signal.SIGKILL)
+    return Fault(f"hosts {' '.join(map(str, pids))}", struck_at)
 
 
 async def stop_for(pid: int, seconds: float) -> None:
@@ -118,7 +88,7 @@ async def pause_store(scene: Scene) -> Fault:
     """The store takes commands and answers none for a while (`CLIENT PAUSE`)."""
     seconds = scene.random.uniform(*FREEZE_S)
     struck_at = scene.now()
-    await store_access.command(socket_of(scene.access), "CLIENT", "PAUSE", str(int(seconds * 1000)), "ALL")
+    await store_access.command(scene.access.store_url, "CLIENT", "PAUSE", str(int(seconds * 1000)), "ALL")
     await asyncio.sleep(seconds)
     return Fault("store", struck_at, seconds)
 
@@ -156,11 +126,6 @@ def fill(file: Path) -> None:
                     output.write(b"\0" * size)
 
 
-def socket_of(access: Access) -> Path:
-    """The embedded store's socket."""
-    return Path(unquote(access.store_url.removeprefix("unix://")))
-
-
 def always(_: Scene) -> str:
     return ""
 
@@ -174,7 +139,7 @@ def needs_own_ray(scene: Scene) -> str:
 
 
 def needs_embedded_store(scene: Scene) -> str:
-    return "" if scene.access.store_url.startswith("unix://") and scene.access.data_dir.name else "the store is not embedded"
+    return "" if scene.access.data_dir.name else "the store is not embedded"
 
 
 def needs_small_disk(scene: Scene) -> str:
@@ -183,33 +148,26 @@ def needs_small_disk(scene: Scene) -> str:
     return ""
 
 
-def never(reason: str) -> Callable[[Scene], str]:
-    return lambda _: reason
-
-
-async def impossible(_: Scene) -> Fault:
-    raise AssertionError("a kind that cannot be made is never drawn")
-
-
-CLOCK = "no clock of one process can be stepped without the machine's; `trunkline simulate faults` steps clocks"
-PARTITION = "all of it is one machine on its loopback; cut links between Ray nodes in network namespaces instead"
-
 KINDS: Final = (
-    Kind("host", "kill -9 of the host with most shards", partial(kill, part="host"), needs_ray, weight=8),
+    Kind("host", "kill -9 of the host with most shards", partial(kill, part="host"), needs_ray, weight=8, on_whole=True),
     Kind("spare", "kill -9 of the host with fewest shards", partial(kill, part="spare"), needs_ray, weight=2),
-    Kind("gateway", "kill -9 of the gateway that serves", partial(kill, part="gateway"), needs_ray),
+    Kind("hosts", "kill -9 of every host at once", kill_hosts, needs_ray, weight=1),
+    Kind("gateway", "kill -9 of the gateway that serves", partial(kill, part="gateway"), needs_ray, on_whole=True),
     Kind("supervisor", "kill -9 of the supervisor", partial(kill, part="supervisor"), needs_ray),
     Kind("store", "kill -9 of Valkey", partial(kill, part="store"), needs_embedded_store),
     Kind("adapter", "the load's own adapter dies and comes back", kill_adapter, always),
-    Kind("zombie", "SIGSTOP of a host beyond its lease, then SIGCONT", freeze_host, needs_ray),
+    Kind("zombie", "SIGSTOP of a host beyond its lease, then SIGCONT", freeze_host, needs_ray, on_whole=True),
     Kind("freeze-store", "SIGSTOP of Valkey, then SIGCONT", freeze_store, needs_embedded_store, weight=2),
     Kind("pause-store", "CLIENT PAUSE", pause_store, needs_embedded_store, weight=2),
     Kind("slow-store", "Valkey stopped for 60 ms of every 90", slow_store, needs_embedded_store, weight=2),
     Kind("disk-full", "no byte fits on the store's disk", fill_disk, needs_small_disk, weight=2),
-    Kind("raylet", "kill -9 of Ray's raylet", partial(kill, part="raylet"), needs_own_ray, weight=1),
-    Kind("gcs", "kill -9 of Ray's GCS", partial(kill, part="gcs"), needs_own_ray, weight=1),
-    Kind("clock", "a clock jumps", impossible, never(CLOCK)),
-    Kind("partition", "messages between two parts are dropped", impossible, never(PARTITION)),
+    Kind("raylet", "kill -9 of Ray's raylet", partial(kill, part="raylet"), needs_own_ray, weight=1, flows_within_s=RAY_ANEW_S),
+    Kind("gcs", "kill -9 of Ray's GCS", partial(kill, part="gcs"), needs_own_ray, weight=1, flows_within_s=RAY_ANEW_S),
+    Kind("cut-store", "a host and Valkey are parted", cuts.cut_store, cuts.needs_store_over_tcp),
+    Kind("cut-gateway", "a host and the gateway are parted", cuts.cut_gateway, cuts.needs_cuts),
+    Kind("cut-supervisor", "a host and the supervisor are parted", cuts.cut_supervisor, cuts.needs_cuts, on_whole=True),
+    Kind("cut-one-way", "what a host says to the gateway is lost, not what it hears", cuts.cut_one_way, cuts.needs_cuts),
+    Kind("clock", "the clock of a host or of the gateway jumps", step_clock, needs_own_clocks),
 )
 
 

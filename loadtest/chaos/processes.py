@@ -60,19 +60,30 @@ class Processes:
             await asyncio.sleep(ASK_AGAIN_S)
         raise ProductUnusable(f"the product's {part} could not be found for {FOUND_WITHIN_S:g} s")
 
+    async def hosts(self) -> list[int]:
+        """Every living host's process, the one with most shards first."""
+        hosts = sorted((await self.status()).get("hosts", {}).values(), key=lambda host: -float(host["shards"]))
+        return [pid for host in hosts if title_of(pid := int(host.get("pid", 0))).startswith(TITLES["host"])]
+
+    async def until_whole(self, hosts: int) -> None:
+        """Wait until so many hosts and a supervisor live, or for a long time."""
+        for _ in range(int(FOUND_WITHIN_S / ASK_AGAIN_S)):
+            # What a gateway tells may be a second old: whether the processes live is looked up.
+            if len(await self.hosts()) >= hosts and await self._find_now("supervisor"):
+                return
+            await asyncio.sleep(ASK_AGAIN_S)
+
     async def _find_now(self, part: str) -> int:
         if part == "store":
             return self._store()
         if part in PROGRAMS:
             return self.of_ray(PROGRAMS[part])
-        status = await self.status()
         if part in ("gateway", "supervisor"):
+            status = await self.status()
             pid = int(status["pid" if part == "gateway" else "supervisor_pid"])
             return pid if title_of(pid).startswith(TITLES[part]) else 0
-        hosts = sorted(status["hosts"].values(), key=lambda host: -float(host["shards"]))
-        pids = [int(host.get("pid", 0)) for host in hosts]
-        pid = pids[-1 if part == "spare" else 0] if pids else 0
-        return pid if title_of(pid).startswith(TITLES["host"]) else 0
+        pids = await self.hosts()
+        return pids[-1 if part == "spare" else 0] if pids else 0
 
     def _store(self) -> int:
         lock = self.access.data_dir / "store" / "server.lock"
@@ -106,6 +117,18 @@ def parent_of(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def family_of(pid: int) -> list[int]:
+    """A process and every process that descends from it, parents first."""
+    children: dict[int, list[int]] = {}
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            children.setdefault(parent_of(int(directory.name)), []).append(int(directory.name))
+    found = [pid]
+    for member in found:
+        found += children.get(member, ())
+    return found
 
 
 def send_signal(pid: int, number: signal.Signals) -> bool:

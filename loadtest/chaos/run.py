@@ -14,25 +14,32 @@ import random
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from gateways.sdk import AdminClient, CallFailed, SdkError
-from loadtest.chaos.faults import KINDS, Kind, Scene
+from loadtest.chaos.faults import KINDS
+from loadtest.chaos.partition import clear_left_behind, why_not
 from loadtest.chaos.processes import Processes
+from loadtest.chaos.scene import Kind, Scene
 from loadtest.chaos.seen import Seen
 from loadtest.chaos.small_disk import small_disk
+from loadtest.chaos.stepped_clock import DIRECTORY, PLUGIN
 from loadtest.chaos.traffic import Load, Traffic
 from loadtest.demo.figures import percentile
 from loadtest.failures import DemoFailed, ProductUnusable
-from loadtest.product import Access, OwnProduct, find_running, verify
+from loadtest.product import Access, OwnProduct, find_running, free_port, verify
 
 CENTRE: Final = Path(__file__).parents[1] / "bench" / "centre.yaml"
 FLOWS_WITHIN_S: Final = 60.0
+#: What a kind may cost at most at its 99th percentile (s); told, and no part of the verdict, which a busy machine must
+#: not change.
+OBJECTIVES: Final = {"host": 3.0, "store": 5.0}
 SETTLED_WITHIN_S: Final = 40.0
+SPARES: Final = 1
 #: What one agent of the benchmark's centre leads at most.
 SHOWN_AT_MOST: Final = 50
 
@@ -54,21 +61,34 @@ class Options:
     #: The product that runs from here; None to start one.
     attach_to: Path | None = None
     hosts: int = 1
-    #: More of the layout, for a product of its own.
-    settings: dict[str, str] = field(default_factory=dict)
+    #: More plug-ins of the layout, for a product of its own.
+    plugins: tuple[str, ...] = ()
+    #: How long conversations may take to end once no fault comes any more.
+    settled_within_s: float = SETTLED_WITHIN_S
 
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """One fault of a run. Seconds from the start of the load; `silence_s` without any acknowledgement, `slowest_s` the
-    longest that one event waited for its own."""
+    """One fault of a run. Seconds from the start of the load; `silence_s` without any acknowledgement since it was made,
+    `after_s` since it was over, `slowest_s` the longest that one event waited for its own."""
 
     kind: str
     what: str
     at_s: float
     lasted_s: float
     silence_s: float
+    after_s: float
     slowest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be broken; the last two are set for a product of the run's own."""
+
+    access: Access
+    own: OwnProduct | None = None
+    #: Where its store's data lies on a disk that can be filled.
+    disk: Path | None = None
 
 
 async def run_chaos(options: Options, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -80,9 +100,11 @@ async def run_chaos(options: Options, tell: Callable[[str], None]) -> dict[str, 
     Raises:
         DemoFailed: there is no product to break, or no load on it.
     """
-    async with _product(options, tell) as (access, own, disk):
+    async with _product(options, tell) as target:
+        access, own = target.access, target.own
+        clocks = clocks_of(own) if own is not None else None
         traffic = Traffic(access, options.load, _run_name(), options.seed)
-        scene = Scene(access, Processes(access), traffic, random.Random(options.seed), disk)  # noqa: S311  # the same faults
+        scene = Scene(access, Processes(access), traffic, random.Random(options.seed), target.disk, clocks)  # noqa: S311  # the same faults
         kinds, skipped = possible(scene, options.kinds)
         for name, reason in skipped.items():
             tell(f"{name} is left out: {reason}")
@@ -91,7 +113,7 @@ async def run_chaos(options: Options, tell: Callable[[str], None]) -> dict[str, 
             await asyncio.sleep(options.pause_s)
             struck, trouble = await _strike_all(scene, kinds, options, tell)
             tell("everybody goes home")
-            await traffic.stop(SETTLED_WITHIN_S)
+            await traffic.stop(options.settled_within_s)
             held = await _reservations_held(access, traffic.agents)
         finally:
             await traffic.close()
@@ -127,13 +149,14 @@ def _document(
     problems: dict[str, list[str]],
     report: dict[str, Any],
 ) -> dict[str, Any]:
-    violations = report["violations"]
+    violations, kinds = report["violations"], by_kind(struck)
     return {
         "ok": not violations and not any(problems.values()),
         "seed": options.seed,
         "events_per_s": options.load.events_per_s,
         "runtime": access.runtime,
-        "kinds": by_kind(struck),
+        "kinds": kinds,
+        "objectives": objectives(kinds),
         "faults": [_rounded(fault) for fault in struck],
         "skipped": skipped,
         **{name: found[:SHOWN_AT_MOST] for name, found in problems.items()},
@@ -181,9 +204,19 @@ def by_kind(struck: Sequence[Struck]) -> dict[str, dict[str, float]]:
                 "silence_s_p50": round(percentile(silences, 0.5), 3),
                 "silence_s_p99": round(percentile(silences, 0.99), 3),
                 "silence_s_max": round(silences[-1], 3),
+                "after_s_max": round(max(fault.after_s for fault in of_kind), 3),
                 "slowest_s_max": round(max(fault.slowest_s for fault in of_kind), 3),
             }
     return found
+
+
+def objectives(kinds: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+    """What was declared for kinds that were made, and whether it was met."""
+    return [
+        {"kind": name, "silence_s_p99": (cost := kinds[name]["silence_s_p99"]), "at_most_s": most, "met": cost <= most}
+        for name, most in OBJECTIVES.items()
+        if name in kinds
+    ]
 
 
 async def _start(traffic: Traffic, tell: Callable[[str], None]) -> None:
@@ -209,18 +242,22 @@ async def _strike_all(
     for number, kind in enumerate(draw(kinds, options.seed), 1):
         if number > options.faults or (options.seconds is not None and scene.now() - began > options.seconds):
             break
+        if kind.on_whole:
+            await scene.processes.until_whole(options.hosts + SPARES)
         fault = await kind.strike(scene)
+        over_at = fault.struck_at + fault.lasted_s
         try:
-            await scene.traffic.until_flowing(fault.struck_at + fault.lasted_s, events, FLOWS_WITHIN_S)
+            await scene.traffic.until_flowing(over_at, events, kind.flows_within_s)
         except (SdkError, TimeoutError) as problem:
             reason = f"{type(problem).__name__} {problem}".strip()
-            return struck, [f"after {kind.name} ({fault.what}) the load did not flow within {FLOWS_WITHIN_S:g} s: {reason}"]
+            return struck, [f"after {kind.name} ({fault.what}) the load did not flow in {kind.flows_within_s:g} s: {reason}"]
         await asyncio.sleep(scene.random.uniform(0.5, 1.5) * options.pause_s)
         now = scene.now()
-        silence_s, slowest_s = seen.silence_s(fault.struck_at, now), seen.slowest_s(fault.struck_at, now)
-        struck.append(Struck(kind.name, fault.what, fault.struck_at - began, fault.lasted_s, silence_s, slowest_s))
-        lasted = f", which lasted {fault.lasted_s:.1f} s" if fault.lasted_s else ""
-        tell(f"{number:4}  {kind.name:<12}  silent for {silence_s:5.2f} s  {fault.what}{lasted}")
+        silence_s, after_s = seen.silence_s(fault.struck_at, now), seen.silence_s(over_at, now)
+        slowest_s = seen.slowest_s(fault.struck_at, now)
+        struck.append(Struck(kind.name, fault.what, fault.struck_at - began, fault.lasted_s, silence_s, after_s, slowest_s))
+        lasted = f", which lasted {fault.lasted_s:.1f} s, {after_s:.2f} s after it" if fault.lasted_s else ""
+        tell(f"{number:4}  {kind.name:<14}  silent for {silence_s:5.2f} s  {fault.what}{lasted}")
     return struck, []
 
 
@@ -240,22 +277,24 @@ async def _reservations_held(access: Access, agents: Sequence[str]) -> list[str]
 
 
 @asynccontextmanager
-async def _product(
-    options: Options, tell: Callable[[str], None]
-) -> AsyncIterator[tuple[Access, OwnProduct | None, Path | None]]:
-    """What to break; the second is set when it is the run's own, the third when its store has a disk of its own."""
+async def _product(options: Options, tell: Callable[[str], None]) -> AsyncIterator[Target]:
+    """What to break."""
+    if not why_not():
+        await clear_left_behind()
     if options.attach_to is not None:
         access = find_running(options.attach_to)
         if access is None:
             raise ProductUnusable(f"nothing runs from {options.attach_to}; leave --attach out to start a product")
-        yield access, None, None
+        yield Target(access)
         return
-    settings = {"hosts": f"{{count: {options.hosts}, spares: 1}}", **options.settings}
-    own = OwnProduct("ray", centre=CENTRE.read_text(encoding="utf-8"), settings=settings)
+    own = OwnProduct("ray", centre=CENTRE.read_text(encoding="utf-8"), settings=_settings(options))
+    clocks = clocks_of(own)
+    clocks.mkdir()
+    own.added_environment[DIRECTORY] = str(clocks)
     tell("starting a product for this run")
     async with small_disk(own.run_dir / "store") as disk, own as access:
         try:
-            yield access, own, disk
+            yield Target(access, own, disk)
         except DemoFailed:
             own.keep = True  # For its logs.
             raise
@@ -264,10 +303,25 @@ async def _product(
         shutil.rmtree(own.run_dir, ignore_errors=True)
 
 
+def _settings(options: Options) -> dict[str, str]:
+    """The layout of a product that can be broken in every way."""
+    return {
+        "hosts": f"{{count: {options.hosts}, spares: {SPARES}}}",
+        # A socket cannot be cut; a store on another machine can.
+        "store": f"{{url: embedded, port: {free_port()}, over_tcp: true}}",
+        "plugins": f"[{', '.join((PLUGIN, *options.plugins))}]",
+    }
+
+
+def clocks_of(own: OwnProduct) -> Path:
+    """Where a product's processes read how far their clocks are off."""
+    return own.run_dir / "clocks"
+
+
 def _rounded(fault: Struck) -> dict[str, object]:
     return {
         "kind": fault.kind, "what": fault.what, "at_s": round(fault.at_s, 3), "lasted_s": round(fault.lasted_s, 3),
-        "silence_s": round(fault.silence_s, 3), "slowest_s": round(fault.slowest_s, 3),
+        "silence_s": round(fault.silence_s, 3), "after_s": round(fault.after_s, 3), "slowest_s": round(fault.slowest_s, 3),
     }  # fmt: skip
 
 

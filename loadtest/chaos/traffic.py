@@ -172,7 +172,19 @@ class Traffic:
             customer=content_pb2.Customer(id=conversation, name="Test", language="en"),
         )
         event = gateway_pb2.Event(id="open", conversation=conversation, conversation_opened=opened)
-        await self.customers.post(event, lambda: self.seen.arrival(conversation), self._refused(conversation))
+        await self.customers.post(event, lambda: self.seen.arrival(conversation), self._turned_away(conversation))
+
+    def _turned_away(self, conversation: str) -> Any:
+        """A cluster whose store was slow for long may ask new customers to come again; nobody was promised anything."""
+        refused = self._refused(conversation)
+
+        def note(no: Refused) -> None:
+            if no.code == "RESOURCE_EXHAUSTED" and no.retry_after_s:
+                self.seen.stories.pop(conversation, None)
+            else:
+                refused(no)
+
+        return note
 
     async def _write(self, conversation: str) -> None:
         message, text = self._next_message(TEXT)

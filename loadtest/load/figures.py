@@ -5,9 +5,11 @@ Kept: a figure that could not be measured is left out, never 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Final
 
 from loadtest.load.histogram import Histogram
 from loadtest.load.processes import Use
@@ -23,6 +25,8 @@ COUNTED = (
     "messages_sent", "messages_delivered", "messages_put_off", "crossed", "reconnected", "doubled_assignments",
     "admin_asked", "admin_failed",
 )  # fmt: skip
+#: An acknowledgement within this is as quick as without load, to whoever waits for it.
+SETTLED_MS: Final = 250.0
 CPU_KINDS = ("generator", "gateway", "host", "store", "supervisor", "ray", "front")
 
 
@@ -55,7 +59,7 @@ def figures_of(recorder: Recorder, judged: Judged, looks: Sequence[Look], scenar
             first, last = recorder.spans[name]
             found[figure] = (last - first) / 1000
     for phase, begin, end in scenario.named_s():
-        found |= _of_phase(phase, recorder, begin, end)
+        found |= _of_phase(phase, recorder, begin, end) | _of_memory(phase, looks, begin, end)
     lasts_s = sum(end - begin for begin, end in windows_s)
     for name in ("accepted", "messages_sent"):
         of_windows = sum(
@@ -68,7 +72,7 @@ def figures_of(recorder: Recorder, judged: Judged, looks: Sequence[Look], scenar
 def _of_phase(phase: str, recorder: Recorder, begin: float, end: float) -> Figures:
     """One phase's own, by whole seconds."""
     found: Figures = {}
-    for name in ("ack", "offer"):
+    for name in ("ack", "offer", "refusal", "generator_lag"):
         together = Histogram()
         for second, measures in recorder.seconds.items():
             if begin <= second < end and name in measures:
@@ -76,9 +80,36 @@ def _of_phase(phase: str, recorder: Recorder, begin: float, end: float) -> Figur
         if together.count:
             found[f"{phase}_{name}_ms_p50"] = together.percentile_ms(0.5)
             found[f"{phase}_{name}_ms_p99"] = together.percentile_ms(0.99)
-    for name in ("accepted", "refused"):
-        found[f"{phase}_{name}"] = sum(of[name] for second, of in recorder.rates.items() if begin <= second < end)
+    counted = {
+        name: sum(of[name] for second, of in recorder.rates.items() if begin <= second < end)
+        for name in ("arrivals", "accepted", "refused")
+    }
+    found |= {f"{phase}_{name}": count for name, count in counted.items()}
+    if counted["accepted"]:
+        found[f"{phase}_arrivals_per_accepted"] = counted["arrivals"] / counted["accepted"]
+    found[f"{phase}_settled_s"] = _settled_s(recorder, begin, end)
     return found
+
+
+def _settled_s(recorder: Recorder, begin: float, end: float) -> float:
+    """From a phase's begin until nobody was refused any more and each second's p99 of `ack` stayed low."""
+    late = [
+        second
+        for second in range(math.ceil(begin), math.ceil(end))
+        if (second in recorder.rates and recorder.rates[second]["refused"])
+        or (second in recorder.seconds and recorder.seconds[second]["ack"].percentile_ms(0.99) > SETTLED_MS)
+    ]
+    return late[-1] + 1 - begin if late else 0.0
+
+
+def _of_memory(phase: str, looks: Sequence[Look], begin: float, end: float) -> Figures:
+    """How much each kind of process held at most during a phase."""
+    within = [look.used for look in looks if begin <= look.at_s < end]
+    return {
+        f"{phase}_{kind}_rss_mb_max": max(used[kind].rss_bytes for used in within if kind in used) / 1e6
+        for kind in ("generator", "gateway", "host", "store")
+        if any(kind in used for used in within)
+    }
 
 
 def _of_histogram(name: str, measured: Histogram) -> Figures:

@@ -179,7 +179,15 @@ class Scenario(_Part):
             phase if phase.burst or phase.ramp_to_live else phase.model_copy(update={"for_s": phase.for_s * factor})
             for phase in self.phases
         ]
-        return self.model_copy(update={"phases": phases})
+        handover = self.agents.handover
+        if handover is None:
+            return self.model_copy(update={"phases": phases})
+        # A shift change stays where it was among the phases.
+        ramp_s = self.ramp_ends_s
+        at_s = ramp_s + (handover.at_s - ramp_s) * factor if handover.at_s > ramp_s else handover.at_s
+        moved = handover.model_copy(update={"at_s": at_s, "over_s": handover.over_s * factor})
+        agents = self.agents.model_copy(update={"handover": moved})
+        return self.model_copy(update={"phases": phases, "agents": agents})
 
     def with_day(self, counts: list[float]) -> Scenario:
         """With another day's counts wherever a day is played."""

@@ -14,6 +14,7 @@ from actors.actor import Message, Refusal
 from actors.address import Address
 from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
+from cluster.clock import SystemClock
 from cluster.errors import ConfigInvalid, ProtocolViolation, Unavailable
 from cluster.operations import ActorPage, ActorSummary
 from cluster.telemetry.exposition import Told, exposed
@@ -187,6 +188,10 @@ class FakeEdge:
         self.drained: list[str] = []
         self.meter = Meter()
         self._changed = asyncio.Event()
+
+    def now_ms(self) -> int:
+        """The machine's time."""
+        return SystemClock().now_ms()
 
     async def scrape(self, accept: str) -> tuple[bytes, str]:
         """The figures of this gateway alone."""

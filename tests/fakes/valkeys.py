@@ -43,8 +43,10 @@ def quiet_port() -> int:
 class Valkeys:
     """Servers by their ports; all are killed at the end."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, password: str | None = None) -> None:
         self._directory = directory
+        #: What servers that were started with `requirepass` want to hear.
+        self._password = password
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._clients: dict[int, Any] = {}
 
@@ -61,7 +63,7 @@ class Valkeys:
         """A client of one server."""
         client = self._clients.get(port)
         if client is None:
-            client = self._clients[port] = Redis(port=port, decode_responses=True)
+            client = self._clients[port] = Redis(port=port, password=self._password, decode_responses=True)
         return client
 
     async def start(self, **settings: object) -> int:

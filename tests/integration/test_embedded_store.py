@@ -17,6 +17,7 @@ from cluster.store.base import ActorWrite, Commit, CommitOutcome, StoreUnavailab
 from cluster.store.embedded import EmbeddedOptions, EmbeddedServer, StoreServerFailed
 from cluster.store.redis import RedisOptions, RedisStore
 from cluster.store.server_program import NoServerProgram, find_server_program, parse_version
+from tests.ports import free_port
 
 SHARD = ShardId("1")
 ALICE = Address("agent/alice")
@@ -161,6 +162,16 @@ async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
             await EmbeddedServer(EmbeddedOptions(tmp_path, port=port)).start()
     async with running(EmbeddedOptions(tmp_path, port=port)):
         assert await RedisStore(f"redis://127.0.0.1:{port}").ping() > 0
+
+
+async def test_over_tcp_everybody_uses_the_port(tmp_path: Path) -> None:
+    """The URL names the port, and what is written that way is on the same server as its socket's."""
+    async with running(EmbeddedOptions(tmp_path, port=(port := free_port()), over_tcp=True)) as (server, store):
+        assert f"redis://127.0.0.1:{port}" == server.url
+        await store.claim(SHARD, 1)
+        by_socket = RedisStore(f"unix://{server.directory / 'valkey.sock'}")
+        assert [SHARD] == await by_socket.shards()
+        await by_socket.close()
 
 
 async def test_a_server_that_will_not_start_says_why(tmp_path: Path) -> None:

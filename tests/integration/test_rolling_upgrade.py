@@ -13,39 +13,12 @@ import pytest
 
 from cluster.invariants.verify import verify_store
 from cluster.store import connect
-from gateways.sdk import DeskLink, GatewayLink, LinkOptions
-from tests.booted import ROOT, Product, product
+from tests.booted import Product, product
+from tests.patient import Patient, centre, offered
 from tests.ports import free_port
-from tests.traffic import PASSWORD, Traffic
-from trunkline.content.v1 import content_pb2
-from trunkline.desk.v1 import desk_pb2
-from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
+from tests.traffic import Traffic
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-
-#: A second queue, whose only agent comes when all is over: whoever is in it waits through everything.
-SLOW = """
-  slow:
-    name: Slow
-    wrap_up_s: 0
-    hours: always
-"""
-LATE = """
-  late:
-    name: Late
-    routing_profile: late
-    password: trunkline
-    skills: {bench: 5}
-"""
-
-
-def centre() -> str:
-    """The benchmark's centre with a queue that nobody serves at first."""
-    text = (ROOT / "loadtest" / "bench" / "centre.yaml").read_text()
-    profile = "  late:\n    queues: [slow]\n    capacity: {webchat: 100}\n    capacity_total: 100\n"
-    text = text.replace("\nrouting_profiles:\n", f"{SLOW}\nrouting_profiles:\n{profile}")
-    text = text.replace("\nagents:\n", f"\nagents:\n{LATE.strip(chr(10))}\n")
-    return text.replace("      default: {queue: bench}", "      default: {queue: bench}\n      slow: {queue: slow}")
 
 
 class InOrder(Traffic):
@@ -59,48 +32,6 @@ class InOrder(Traffic):
         seen = self.first_shown.setdefault(interaction.rpartition("/")[0], [])
         seen += [entry.id for entry in entries if entry.id.startswith("m") and entry.id not in seen]
         super()._show(interaction, entries)
-
-
-class Patient:
-    """Customers of the queue that nobody serves, who come one by one until told to stop."""
-
-    def __init__(self, targets: list[str], tokens: dict[str, str]) -> None:
-        self._link = GatewayLink(LinkOptions(targets, "patient", tokens["gateway"], connect_timeout_s=60.0))
-        self.came: list[str] = []
-        self.enough = asyncio.Event()
-
-    async def come(self) -> None:
-        """Each arrives when the one before is in the queue, so their order is known."""
-        async with self._link:
-            reader = asyncio.create_task(self._read())
-            while not self.enough.is_set():
-                name = f"webchat:patient-{len(self.came):03d}"
-                opened = messaging_pb2.ConversationOpened(
-                    channel="webchat", entry_point="slow", customer=content_pb2.Customer(id=name, name="Test", language="en")
-                )
-                await self._link.send(gateway_pb2.Event(id="open", conversation=name, conversation_opened=opened))
-                self.came.append(name)
-                await asyncio.wait([asyncio.create_task(self.enough.wait())], timeout=0.1)
-            reader.cancel()
-
-    async def _read(self) -> None:
-        async for _ in self._link.commands():
-            pass
-
-
-async def offered(targets: list[str], tokens: dict[str, str], count: int) -> list[str]:
-    """Sign the late agent in; who is offered, in order."""
-    found: list[str] = []
-    async with DeskLink(LinkOptions(targets, "late-desk", tokens["desk"])) as desk:
-        await desk.sign_in("late", PASSWORD)
-        presence = desk_pb2.SetPresence(presence=desk_pb2.PRESENCE_AVAILABLE)
-        await desk.send(desk_pb2.Event(id="on", agent="late", set_presence=presence))
-        async for command in desk.commands():
-            if command.WhichOneof("body") == "offer":
-                found.append(command.offer.reservation.interaction.rpartition("/")[0])
-            if len(found) == count:
-                break
-    return found
 
 
 async def upgrade(running: Product, run_dir: Path) -> dict[str, Any]:

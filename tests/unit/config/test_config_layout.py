@@ -94,6 +94,16 @@ ERRORS = {
         "layout.yaml:4:26: metadata.trunkline.gateways[0].factory: `gateways.server` is not an import path; "
         "write module:name, like gateways.server.factory:open_gateway",
     ),
+    "no machine": (
+        "ray: {address: auto}\ngateways:\n- {name: g, node: node one}",
+        "layout.yaml:5:23: metadata.trunkline.gateways[0].node: `node one` is not a machine's address; "
+        "write it as `ray list nodes` does, like 10.0.0.11",
+    ),
+    "no other machine": (
+        "gateways:\n- {name: g, node: 10.0.0.11}",
+        "layout.yaml:4:23: metadata.trunkline.gateways[0].node: there is no other machine: this layout starts everything on "
+        "one; leave `node` out, or write `ray: {address: auto}`",
+    ),
     "no module": (
         "programs:\n- {name: w, module: gateways/webchat}",
         "layout.yaml:4:25: metadata.trunkline.programs[0].module: `gateways/webchat` is not a module; "
@@ -125,6 +135,10 @@ ERRORS = {
         "store: {url: hunter2}",
         "layout.yaml:3:18: metadata.trunkline.store.url: is not a store URL; "
         "write `embedded`, or a URL such as redis://10.0.0.5:6379/0",
+    ),
+    "no port for TCP": (
+        "store: {over_tcp: true}",
+        "layout.yaml:3:23: metadata.trunkline.store.over_tcp: the embedded store has no port; give `store.port` a free one",
     ),
     "memory on Ray": (
         "store: {url: memory}",

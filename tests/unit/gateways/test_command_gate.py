@@ -42,6 +42,15 @@ def test_acknowledgements_are_cumulative_for_each_source() -> None:
     assert (gate.acknowledge("9", 5), gate.in_flight) == (False, 3)
 
 
+def test_what_was_never_sent_is_not_acknowledged() -> None:
+    """An adapter that acknowledges more than it was sent is taken to mean what it was sent: the rest is still to come."""
+    gate = CommandGate(2, 100)
+    gate.offer(commands(1, 5, 9))
+    taken(gate)
+    assert [5, 5, 4, 0] == [gate.sent("7", 2**60), gate.sent("7", 9), gate.sent("7", 4), gate.sent("8", 9)]
+    assert (gate.acknowledge("7", 2**60), gate.in_flight, taken(gate)) == (True, 0, [9])
+
+
 def test_passing_commands_need_no_room_but_do_not_wait_either() -> None:
     """Typing marks are sent while nothing is held back, and dropped while something is."""
     gate = CommandGate(1, 100)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -147,3 +149,21 @@ async def test_an_empty_store_is_clean() -> None:
     report = await verify_store(store)
     assert report.ok, "an unused shard is no defect"
     assert str(report).startswith("no violations in "), "and the report reads so"
+
+
+async def test_a_journal_that_goes_back_is_judged_and_not_read_for_ever() -> None:
+    """A store without a fence took an old host's commit after its successor's: that is told, once, and the reading ends."""
+    commits = commits_of(Scribe("0").commit().commit().commit())
+
+    class Unfenced(MemoryStore):
+        async def describe(self, shard: ShardId) -> ShardImage:
+            return replace(await super().describe(shard), last_commit=len(commits) + 1)
+
+        async def journal(self, shard: ShardId, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+            assert after <= len(commits) + 1, "nothing is read again"
+            entries = [*enumerate((commit.journal for commit in commits), 1), (len(commits) + 1, commits[0].journal)]
+            return [(number, content) for number, content in entries if number > after][:limit]
+
+    async with asyncio.timeout(5):
+        report = await verify_store(await stored(commits, Unfenced()))
+    assert ("I9", "commit 1 follows commit 3") in {(found.invariant, found.explanation) for found in report.violations}

@@ -10,10 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from loadtest.chaos.command import app
+from loadtest.chaos.contacts import Standing
 from loadtest.chaos.faults import KINDS
+from loadtest.chaos.partition import Side, rules
 from loadtest.chaos.pulse import Pulse
-from loadtest.chaos.run import Struck, by_kind, draw
+from loadtest.chaos.run import Struck, by_kind, draw, objectives
 from loadtest.chaos.seen import AGENT, CUSTOMER, Seen, Story
+from loadtest.chaos.sockets import Sockets
+from loadtest.chaos.survive import changes
 
 NAME = "webchat:1"
 
@@ -124,9 +128,9 @@ async def test_work_that_takes_too_long_is_ended() -> None:
 
 def test_figures_are_given_for_each_kind() -> None:
     """Counts, and percentiles by nearest rank."""
-    struck = [Struck("host", "host 1", 0.0, 0.0, silence, silence) for silence in (0.1, 0.3, 0.2)]
+    struck = [Struck("host", "host 1", 0.0, 0.0, silence, silence, silence) for silence in (0.1, 0.3, 0.2)]
     assert {"host": {"count": 3, "lasted_s_mean": 0.0, "silence_s_p50": 0.2, "silence_s_p99": 0.3, "silence_s_max": 0.3,
-                     "slowest_s_max": 0.3}} == by_kind(struck)  # fmt: skip
+                     "after_s_max": 0.3, "slowest_s_max": 0.3}} == by_kind(struck)  # fmt: skip
 
 
 def test_an_unknown_kind_is_refused() -> None:
@@ -141,3 +145,39 @@ def test_attaching_to_nothing_is_told_as_json(tmp_path: object) -> None:
     result = CliRunner().invoke(app, ["--attach", "--run-dir", str(tmp_path), "--json"])
     assert 1 == result.exit_code
     assert "nothing runs from" in json.loads(result.stdout)["error"]["detail"]
+
+
+def test_what_was_declared_is_judged_for_the_kinds_that_were_made() -> None:
+    """Three seconds for a host, five for the store; a kind that was not made is not judged."""
+    struck = [Struck("host", "host 1", 0.0, 0.0, silence, silence, silence) for silence in (0.1, 3.5)]
+    told = objectives(by_kind(struck))
+    assert [("host", 3.5, 3.0, False)] == [(o["kind"], o["silence_s_p99"], o["at_most_s"], o["met"]) for o in told]
+    struck = [Struck("store", "store 1", 0.0, 0.0, 0.5, 0.5, 0.5)]
+    assert [("store", True)] == [(objective["kind"], objective["met"]) for objective in objectives(by_kind(struck))]
+
+
+def test_a_contact_that_stands_elsewhere_is_not_recovered() -> None:
+    """Another place in the queue, another agent, another reservation, or nowhere: each is told."""
+    talking = ("a/1#1.1", "a/1", "accepted")
+    before = Standing([("b/1", "waiting", ""), ("c/1", "waiting", "")], {"x": talking})
+    assert {} == changes(["a", "b", "c"], before, before)
+    swapped = Standing([("c/1", "waiting", ""), ("b/1", "waiting", "")], {"x": talking})
+    assert {"b", "c"} == changes(["a", "b", "c"], before, swapped).keys()
+    moved = Standing(before.places, {"y": talking})
+    assert {"a"} == changes(["a", "b", "c"], before, moved).keys()
+    gone = Standing(before.places[:1], {"x": talking})
+    assert {"c"} == changes(["a", "b", "c"], before, gone).keys()
+    assert {"d"} == changes(["d"], before, before).keys(), "one who stands nowhere was not there to begin with"
+
+
+def test_rules_match_only_what_goes_from_one_side_to_the_other() -> None:
+    """Existing connections by their four numbers, new ones by who opens them; all of it is forgotten by the kernel."""
+    here = Side("first", "g/first", Sockets(frozenset({7001}), frozenset({(("127.0.0.1", 50_001), ("127.0.0.1", 7002))})))
+    theirs = frozenset({(("127.0.0.1", 7002), ("127.0.0.1", 50_001)), (("127.0.0.1", 7002), ("127.0.0.1", 50_009))})
+    there = Side("second", "g/second", Sockets(frozenset({7002}), theirs))
+    script = rules("t", [(here, there)], 6.0)
+    assert "127.0.0.1 . 50001 . 127.0.0.1 . 7002 timeout 6s" in script
+    assert "50009" not in script, "that is somebody else's connection"
+    assert script.count("{ 7001 timeout 6s }") == 1 and script.count("{ 7002 timeout 6s }") == 1
+    assert script.count(" drop\n") == 3, "what exists, what the first opens, what it answers to what the second opens"
+    assert rules("t", [(here, there), (there, here)], 6.0).count(" drop\n") == 6

@@ -141,6 +141,10 @@ def test_scaling_changes_how_many_and_not_how_fast() -> None:
     assert small.customers == scenario().customers
     short = scenario().shortened(0.5)
     assert [10, 50] == [phase.for_s for phase in short.phases], "a ramp keeps its time"
+    _, shifts = read_scenario("shift-change")
+    handover = shifts.shortened(0.5).agents.handover
+    assert handover is not None
+    assert (40.0, 15.0) == (handover.at_s, handover.over_s), "between the same phases as before"
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in FOLDER.glob("*.yaml")))

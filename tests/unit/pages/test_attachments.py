@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -54,6 +55,31 @@ async def test_refused_files(tmp_path: Path, media_type: str, content: bytes, de
         await store.keep("alice", "f", media_type, declared, chunks(content))
     assert refused.value.status == status
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [], "a refused file must not stay on disk"
+
+
+async def test_uploads_at_once_share_their_owners_limit(tmp_path: Path) -> None:
+    """Many uploads that come at the same time cannot pass the limit together; those that fail give their room back."""
+    store = AttachmentStore(tmp_path, 1, 1)
+    gate = asyncio.Event()
+
+    async def slowly(content: bytes) -> AsyncIterator[bytes]:
+        yield content
+        await gate.wait()
+        yield content
+
+    uploads = [asyncio.create_task(store.keep("alice", "f", "image/png", None, slowly(PNG + bytes(200_000)))) for _ in range(4)]
+    while not all(upload.done() for upload in uploads) and not gate.is_set():
+        await asyncio.sleep(0)
+        if len(list((tmp_path / "uploads").iterdir())) == 4:
+            gate.set()
+    results = await asyncio.gather(*uploads, return_exceptions=True)
+    kept = [one for one in results if not isinstance(one, BaseException)]
+    refused = [one for one in results if isinstance(one, AttachmentRefused)]
+    assert (2, 2, {413}) == (len(kept), len(refused), {one.status for one in refused})
+    left = 1_000_000 - sum(one.size_bytes for one in kept)
+    await store.keep("alice", "g", "image/png", None, chunks(PNG + bytes(left - len(PNG))))
+    with pytest.raises(AttachmentRefused):
+        await store.keep("alice", "h", "image/png", None, chunks(PNG))
 
 
 async def test_one_owner_cannot_fill_the_disk(tmp_path: Path) -> None:

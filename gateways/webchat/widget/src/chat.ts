@@ -29,6 +29,8 @@ export class Chat {
   private sentMarks = { delivered: 0, read: 0 };
   private marksTimer: number | undefined;
   private typingTimer: number | undefined;
+  /** Moves the countdown while the server is busy. */
+  private countdown: number | undefined;
   /** How often `start` was sent; a repeated one may find a conversation that already has entries. */
   private starts = 0;
 
@@ -179,6 +181,7 @@ export class Chat {
     if (frame.type === "ready") this.nowLive();
     if (frame.type === "accepted") this.memory.drop(frame.id);
     if (frame.type === "refused") this.refused(frame.id, frame.retry_after_ms);
+    this.countDown();
     if (frame.type === "entries") for (const entry of frame.entries) this.memory.drop(entry.id);
     if (frame.type === "typing") {
       clearTimeout(this.typingTimer);
@@ -198,12 +201,28 @@ export class Chat {
   private refused(id: string, retryAfterMs: number): void {
     if (retryAfterMs > 0) {
       clearTimeout(this.retries.get(id));
-      this.retries.set(id, window.setTimeout(() => (id === "start" ? this.attach() : this.resend(id)), retryAfterMs));
+      const again = () => (id === "start" ? this.attachAgain() : this.resend(id));
+      this.retries.set(id, window.setTimeout(again, retryAfterMs));
     } else if (id === "start") {
       this.memory.forget();
       this.conversation = null;
     } else {
       this.memory.drop(id);
+    }
+  }
+
+  private attachAgain(): void {
+    this.update({ ...this.state, retryAt: null });
+    this.countDown();
+    this.attach();
+  }
+
+  private countDown(): void {
+    const counting = this.state.retryAt !== null;
+    if (counting && this.countdown === undefined) this.countdown = window.setInterval(this.changed, 1_000);
+    if (!counting) {
+      clearInterval(this.countdown);
+      this.countdown = undefined;
     }
   }
 

@@ -40,6 +40,14 @@ describe("the transcript", () => {
     expect(apply(state, { ...refused, retry_after_ms: 0 }, NOW).pending[0]?.refused).toBe("busy");
   });
 
+  it("says until when a busy server asks to wait, until it takes the conversation", () => {
+    const busy: ServerFrames = { type: "refused", id: "start", code: "RESOURCE_EXHAUSTED", detail: "full", retry_after_ms: 4_000 };
+    const waiting = apply(emptyChat("starting"), busy, NOW);
+    expect([waiting.phase, waiting.retryAt, waiting.problem]).toEqual(["starting", NOW + 4_000, null]);
+    expect(apply(waiting, { type: "ready", conversation: "c", resumed: false }, NOW).retryAt).toBeNull();
+    expect(apply(waiting, { ...busy, retry_after_ms: 0 }, NOW)).toMatchObject({ phase: "form", problem: "full", retryAt: null });
+  });
+
   it("counts what others wrote as unread", () => {
     const state = after(entries(entry(1), entry(2, "customer"), entry(3)));
     expect([unread(state), unread({ ...state, read: 1 }), unread({ ...state, read: 3 })]).toEqual([2, 1, 0]);

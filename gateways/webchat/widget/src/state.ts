@@ -37,6 +37,8 @@ export interface ChatState {
   /** The last conversation is no longer known to the server. */
   gone: boolean;
   problem: string | null;
+  /** The server is busy, and the page tries again at this instant. */
+  retryAt: number | null;
 }
 
 export const TYPING_SHOWN_MS = 6_000;
@@ -59,6 +61,7 @@ export function emptyChat(phase: Phase): ChatState {
     read: 0,
     gone: false,
     problem: null,
+    retryAt: null,
   };
 }
 
@@ -90,7 +93,7 @@ export function apply(state: ChatState, frame: ServerFrames, now: number): ChatS
         maxTextLength: frame.max_text_length,
       };
     case "ready":
-      return { ...state, phase: state.phase === "ended" ? "ended" : "live", gone: false, problem: null };
+      return { ...state, phase: state.phase === "ended" ? "ended" : "live", gone: false, problem: null, retryAt: null };
     case "gone":
       return { ...emptyChat("form"), ...offered(state), online: state.online, gone: true };
     case "entries":
@@ -108,7 +111,7 @@ export function apply(state: ChatState, frame: ServerFrames, now: number): ChatS
     case "accepted":
       return state;
     case "refused":
-      return withRefusal(state, frame.id, frame.detail, frame.retry_after_ms);
+      return withRefusal(state, frame.id, frame.detail, frame.retry_after_ms, now);
     case "problem":
       return { ...state, problem: frame.detail };
     case "pong":
@@ -151,9 +154,9 @@ function withNotice(state: ChatState, notice: Notice): ChatState {
   };
 }
 
-function withRefusal(state: ChatState, id: string, detail: string, retryAfterMs: number): ChatState {
-  if (retryAfterMs > 0) return state;
-  if (id === "start") return { ...state, phase: "form", problem: detail };
+function withRefusal(state: ChatState, id: string, detail: string, retryAfterMs: number, now: number): ChatState {
+  if (retryAfterMs > 0) return id === "start" ? { ...state, retryAt: now + retryAfterMs } : state;
+  if (id === "start") return { ...state, phase: "form", problem: detail, retryAt: null };
   return {
     ...state,
     pending: state.pending.map((message) => (message.id === id ? { ...message, refused: detail } : message)),
