@@ -163,7 +163,9 @@ async def _committed(stores: list[RedisStore], server: EmbeddedServer, size: int
     counts = await asyncio.gather(*(_commit(store, part, size, epoch, until_s) for part, store in enumerate(stores)))
     passed_s = time.perf_counter() - begun_s
     rate = sum(counts) / passed_s
-    return StoreCost(size, round(rate), round(rate * COMMIT_BYTES / 1e6, 2), round((_cpu_s(server.pid) - cpu_s) / passed_s, 3))
+    return StoreCost(
+        size, round(rate, 1), round(rate * COMMIT_BYTES / 1e6, 2), round((_cpu_s(server.pid) - cpu_s) / passed_s, 3)
+    )
 
 
 async def _commit(store: Store, part: int, size: int, epoch: int, until_s: float) -> int:

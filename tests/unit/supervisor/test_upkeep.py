@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, ItemsView
+from functools import partial
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from cluster.catalogue import load_catalogue
 from cluster.local import LocalCluster
 from cluster.store import connect
 from cluster.supervisor.supervisor import Supervisor, SupervisorOptions
-from cluster.wire import Placed
+from cluster.wire import HostReport, Placed
 
 OPTIONS = SupervisorOptions(hosts=2, spares=0, check_every_s=0.002)
 SHARDS = 8
@@ -48,8 +49,11 @@ async def until(condition: Callable[[], bool]) -> None:
 async def reported(supervisor: Supervisor, times: int) -> None:
     """Every host has sent so many reports more."""
     for _ in range(times):
-        before = dict(supervisor._alive)
-        await until(lambda before=before: all(supervisor._alive[name] is not before[name] for name in before))
+        await until(partial(_are_others, supervisor, dict(supervisor._alive)))
+
+
+def _are_others(supervisor: Supervisor, before: dict[str, HostReport]) -> bool:
+    return all(supervisor._alive[name] is not before[name] for name in before)
 
 
 async def test_a_host_that_lost_a_shard_is_given_it_anew() -> None:
