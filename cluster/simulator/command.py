@@ -23,7 +23,7 @@ Processes = Annotated[int, typer.Option(min=0, help="Runs at a time; 0: one for 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
 Agents = Annotated[int, typer.Option(min=1, help="How many agents.")]
 
-HOSTS = [2, 8, 32, 100]
+HOSTS = [2, 8, 32]
 AGENTS = [100, 2_000, 20_000]
 WAITING = [0, 10_000, 100_000]
 
