@@ -78,7 +78,7 @@ class Administrator:
         if not edges:
             return None
         name, edge = self.random.choice(edges)
-        asking = self.plant.loop.create_task(_asked(edge, message), context=self.plant.processes[name].context)
+        asking = self.plant.loop.create_task(asked(edge, message), context=self.plant.processes[name].context)
         done, _ = await asyncio.wait({asking}, timeout=PATIENCE_S + 1.0)
         return asking.result() if done else None
 
@@ -90,7 +90,8 @@ class Administrator:
                 await self.apply(self.plan(complete=False))
 
 
-async def _asked(edge: Edge, message: Message) -> object:
+async def asked(edge: Edge, message: Message) -> object:
+    """An actor's answer, or None when there was none in time or it refused. To be run in the edge's process."""
     with contextlib.suppress(Refused, Unavailable):
         return await edge.ask(CENTRE, message, PATIENCE_S)
     return None

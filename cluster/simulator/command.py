@@ -23,6 +23,10 @@ Processes = Annotated[int, typer.Option(min=0, help="Runs at a time; 0: one for 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
 Agents = Annotated[int, typer.Option(min=1, help="How many agents.")]
 
+HOSTS = [2, 8, 32]
+AGENTS = [100, 2_000, 20_000]
+WAITING = [0, 10_000, 100_000]
+
 
 @app.command("erlang-c")
 def erlang_c(
@@ -97,6 +101,49 @@ def faults(
     typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else in_plain_words(found))
     if found.failed:
         raise typer.Exit(1)
+
+
+@app.command("scale")
+def scale(
+    hosts: Annotated[list[int], typer.Option(min=2, help="A size to run; repeat it for several.")] = HOSTS,
+    shards: Annotated[int, typer.Option(min=1, help="Shards, the same for every size, as in a cluster that grows.")] = 512,
+    sessions: Annotated[int, typer.Option(min=1, help="Live conversations on each host.")] = 50,
+    message_every_s: Annotated[float, typer.Option(min=0.1, help="How often each customer writes and is answered.")] = 25.0,
+    handling_s: Annotated[float, typer.Option(min=1.0, help="Mean length of a conversation.")] = 150.0,
+    hosts_a_gateway: Annotated[int, typer.Option(min=1, help="One gateway for so many hosts.")] = 2,
+    call_ms: Annotated[float, typer.Option(min=0.0, help="Mean time of a call there and back, without the work.")] = 0.8,
+    commit_ms: Annotated[float, typer.Option(min=0.0, help="Mean time of a pipeline of commits.")] = 1.5,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """Clusters of many hosts, each with the same load: what grows with the number of hosts. Exit status 1 on a violation."""
+    from cluster.simulator.scale import Delays, ScaleOptions
+    from cluster.simulator.sizes import side_by_side, simulate_sizes
+
+    delays = Delays(call_ms, commit_ms)
+    sizes = [
+        ScaleOptions(count, shards, hosts_a_gateway, sessions, message_every_s, handling_s, seed=seed, delays=delays)
+        for count in hosts
+    ]
+    found = simulate_sizes(sizes, processes)
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else side_by_side(found))
+    if any(result.violations for result in found):
+        raise typer.Exit(1)
+
+
+@app.command("costs")
+def costs(
+    agents: Annotated[list[int], typer.Option(min=2, help="Agents in the routing domain; repeat it for several.")] = AGENTS,
+    waiting: Annotated[list[int], typer.Option(min=0, help="Interactions waiting; repeat it for several.")] = WAITING,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to commit to a store, for each size of pipeline.")] = 3.0,
+    as_json: Json = False,
+) -> None:
+    """What one routing domain, shard table, call and store cost on this machine, each alone."""
+    from cluster.simulator.costs import in_words, measure_costs
+
+    found = measure_costs(tuple(agents), tuple(sorted(waiting)), seconds)
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else in_words(found))
 
 
 def _show(compare: Callable[[], Comparison], as_json: bool) -> None:

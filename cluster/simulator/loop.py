@@ -24,12 +24,14 @@ TASKS_KEPT = 4_000
 class Process:
     """One simulated operating-system process: whatever runs in its context is its own, and stops with it."""
 
-    __slots__ = ("context", "held", "is_dead", "is_frozen", "name")
+    __slots__ = ("busy_s", "context", "held", "is_dead", "is_frozen", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_dead = False
         self.is_frozen = False
+        #: How much real processor time its callbacks took, while the loop has a clock for that.
+        self.busy_s = 0.0
         #: Callbacks that came due while it was frozen.
         self.held: list[Handle] = []
         self.context = Context()
@@ -71,6 +73,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._is_stopping = False
         self.is_over = False
         self.steps = 0
+        #: Set to have each process's processor time counted (s); the only thing here that is no function of the seed.
+        self.processor_clock: Callable[[], float] | None = None
         #: Exceptions that no code expected, as text.
         self.failures: list[str] = []
 
@@ -158,10 +162,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                         process.held.append(handle)
                     continue
                 self.steps += 1
+                clock = self.processor_clock if process is not None else None
+                begun_s = clock() if clock is not None else 0.0
                 try:
                     handle.context.run(handle.callback, *handle.args)
                 except Exception as problem:  # noqa: BLE001  # as asyncio does: report it and go on
                     self.failures.append(described(problem))
+                if clock is not None and process is not None:
+                    process.busy_s += clock() - begun_s
             if self._is_stopping or not timers:
                 return
             when, _, handle = heappop(timers)

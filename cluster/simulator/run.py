@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +16,7 @@ from actors.address import Address, ShardId
 from cluster.archive.history import ArchivedStore
 from cluster.catalogue import load_catalogue
 from cluster.invariants.checker import Checker
+from cluster.invariants.entries import Entry
 from cluster.simulator.logbook import Logbook
 from cluster.simulator.loop import VirtualLoop
 from cluster.simulator.options import SimulationOptions, drawn
@@ -84,25 +85,48 @@ def _judge(world: World) -> tuple[list[str], dict[str, int], str]:
     oracle.evidence.settled = True
     checker, transcripts, digest = Checker(oracle.evidence), Transcripts(), hashlib.sha256()
     history = ArchivedStore(memory, world.archivist.archive)
-    for shard in finish(memory.shards()):
-        for number, content in _journal(history, shard):
-            digest.update(b"%s %d %d\n" % (shard.encode(), number, len(content)))
-            digest.update(content)
-            entry = checker.decode(shard, content)
-            if entry is not None:
-                checker.feed_entry(shard, entry)
-                transcripts.feed(entry)
-        image = finish(memory.describe(shard))
-        checker.stored(image, world.shard_times.get(shard, image.now))
-        live = sorted(image.live)
-        for address, records in zip(live, finish(memory.load(shard, live)), strict=True):
-            checker.stored_records(shard, Address(address), records)
+
+    def read(shard: ShardId, number: int, content: bytes, entry: Entry | None) -> None:
+        digest.update(b"%s %d %d\n" % (shard.encode(), number, len(content)))
+        digest.update(content)
+        if entry is not None:
+            transcripts.feed(entry)
+
+    feed(checker, memory, world.shard_times, history, read)
     report = checker.finish(oracle.now_ms)
     oracle.judge(transcripts, world.customers)
     found = [f"{v.invariant} {v.subject}: {v.explanation}" for v in report.violations]
     found += [f"E2E {what}" for what in dict.fromkeys(oracle.violations)]
     found += [f"DEFECT {what}" for what in dict.fromkeys(world.loop.failures)]
     return found, dict(report.counts), digest.hexdigest()
+
+
+def feed(
+    checker: Checker,
+    memory: Store,
+    shard_times: Mapping[ShardId, int],
+    history: Store | None = None,
+    read: Callable[[ShardId, int, bytes, Entry | None], None] = lambda *_: None,
+) -> None:
+    """Show a checker everything that a store holds.
+
+    Args:
+        memory: a store whose operations never wait.
+        shard_times: what time it is for each shard that runs (ms).
+        history: where the journals are, if not all in `memory`.
+        read: is given each entry too, as it is stored and decoded.
+    """
+    for shard in finish(memory.shards()):
+        for number, content in _journal(history or memory, shard):
+            entry = checker.decode(shard, content)
+            if entry is not None:
+                checker.feed_entry(shard, entry)
+            read(shard, number, content, entry)
+        image = finish(memory.describe(shard))
+        checker.stored(image, shard_times.get(shard, image.now))
+        live = sorted(image.live)
+        for address, records in zip(live, finish(memory.load(shard, live)), strict=True):
+            checker.stored_records(shard, Address(address), records)
 
 
 def _journal(history: Store, shard: ShardId) -> Iterator[tuple[int, bytes]]:

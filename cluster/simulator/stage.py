@@ -33,10 +33,18 @@ class Stage:
     Args:
         catalogue: Which actors there are.
         on_commit: Given every commit as it is made.
+        placement: Which actors are on which shard; by default there is one shard for all.
+        shard: Which of the shards this is. What it says to others is taken for received.
     """
 
-    def __init__(self, catalogue: Catalogue, on_commit: Callable[[Commit], None]) -> None:
-        self.shard = Shard(ShardImage(SHARD, epoch=1), Placement(1), catalogue.actor_types, catalogue.codec)
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        on_commit: Callable[[Commit], None],
+        placement: Placement | None = None,
+        shard: ShardId = SHARD,
+    ) -> None:
+        self.shard = Shard(ShardImage(shard, epoch=1), placement or Placement(1), catalogue.actor_types, catalogue.codec)
         self.refusals: list[Refusal] = []
         self._on_commit = on_commit
         self._stream = link_stream(LINK, "1")

@@ -54,6 +54,8 @@ class StoreServer:
         self.weather = StoreWeather()
         self.memory: MemoryStore = MemoryStore(clock=self.now_ms, undo_window_ms=UNDO_WINDOW_MS)
         self.is_down = False
+        #: Told of each pipeline of commits that is asked for.
+        self.listener: Callable[[Sequence[Commit]], None] | None = None
         #: Counts the server's lives: a reply to a request of an earlier one never comes.
         self.life = 1
 
@@ -98,6 +100,8 @@ class SimStore:
 
     async def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
         server = self._server
+        if server.listener is not None:
+            server.listener(commits)
         if len(commits) > 1 and server.happens(server.weather.break_off, self._random):
             await self._call(lambda: self._store.commit(commits[: self._random.randrange(len(commits))]))
             raise StoreUnavailable("the connection broke off amid the commits")

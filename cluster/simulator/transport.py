@@ -7,6 +7,7 @@ was applied. A peer's code runs in the peer's process: what a dead one had begun
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -56,7 +57,8 @@ class Network:
         #: (from, to) by name: nothing gets through.
         self.cut: set[tuple[str, str]] = set()
         self._calls: dict[Call, None] = {}
-        self.carried = 0
+        #: Told (source, target, method, payload) of each call, and of each answer with its method as `method>`.
+        self.listener: Callable[[str, str, str, bytes], None] | None = None
 
     def delay(self) -> float:
         """How long one message takes (s)."""
@@ -82,7 +84,8 @@ class Network:
     async def call(self, source: Process, peer: str, method: str, payload: bytes, timeout_s: float) -> bytes:
         """One call from one process to another; raises `PeerGone`."""
         loop, random, weather = self.loop, self.random, self.weather
-        self.carried += 1
+        if self.listener is not None:
+            self.listener(source.name, peer, method, payload)
         found = self.peers.get(peer)
         if found is None:
             await asyncio.sleep(REFUSED_AFTER_S)
@@ -122,6 +125,8 @@ class Network:
             self.loop.failures.append(f"{peer}.{method}: {described(problem)}")
             self._fail(call, f"{peer} failed at {method}: {type(problem).__name__}", self.delay())
             return
+        if self.listener is not None:
+            self.listener(peer, source, f"{method}>", answer)
         if self.is_cut(peer, source) or (weather.lose_reply and random.random() < weather.lose_reply):
             self._lose(call)
         else:

@@ -32,7 +32,7 @@ class Board:
     """`table` is what was stored last. `superseded` is called once another supervisor turns out to have taken over."""
 
     def __init__(self, store: Store, transport: Transport, superseded: Callable[[], None], run: str) -> None:
-        self.table = ShardTable(0, {}, {}, [])
+        self._take(ShardTable(0, {}, {}, []))
         #: Whether an earlier supervisor of the same run stored the table that was taken over.
         self.resumes = False
         self._run = run
@@ -48,7 +48,7 @@ class Board:
             found = table_decoder.decode(content) if content else self.table
             table = replace(found, version=found.version + 1, term=found.term + 1, run=self._run)
             if await patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
-                self.table = table
+                self._take(table)
                 self.resumes = bool(self._run) and found.run == self._run
                 return
 
@@ -67,7 +67,7 @@ class Board:
             table = ShardTable(number, shards, hosts, gateways, members, self.table.term, self._run)
             if await patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
                 break
-        self.table = table
+        self._take(table)
         for peer in [*table.hosts, *table.gateways]:
             pump = self._pumps.get(peer)
             if pump is None:
@@ -75,6 +75,15 @@ class Board:
             pump.hurry()
         for peer in [peer for peer in self._pumps if peer not in table.hosts and peer not in table.gateways]:
             self._pumps.pop(peer).retire()
+
+    def _take(self, table: ShardTable) -> None:
+        """From here on this is the table; what is asked of it for every host and gateway again and again is made once."""
+        self.table = table
+        self.encoded = encode(table)
+        #: The shards that each host was given, and under which epoch.
+        self.given: dict[str, dict[ShardId, int]] = {}
+        for shard, placed in table.shards.items():
+            self.given.setdefault(placed.host, {})[shard] = placed.epoch
 
     async def stop(self) -> None:
         """Tell nobody any more."""
@@ -89,7 +98,7 @@ class Board:
 
     async def _tell(self, peer: str) -> bool:
         table = self.table
-        await self._transport.call(peer, "table", encode(table), timeout_s=2.0)
+        await self._transport.call(peer, "table", self.encoded, timeout_s=2.0)
         return self.table is not table
 
 

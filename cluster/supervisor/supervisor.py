@@ -154,14 +154,14 @@ class Supervisor:
             async with self._deciding:
                 if name not in self._table.gateways:
                     await self._publish(self._table.shards, [*self._table.gateways, name])
-        return encode(self._table)
+        return self._board.encoded
 
     async def locate(self, payload: bytes) -> bytes:
         """Place a pinned actor's shard, starting its host; answers with the table."""
         shard = ShardId(payload.decode())
         if is_pinned(shard) and shard not in self._table.shards:
             await asyncio.shield(self._locate(shard))
-        return encode(self._table)
+        return self._board.encoded
 
     async def drain(self, payload: bytes) -> bytes:
         """Move every shard off a host and end it for good; answers with the table once it has gone."""
@@ -169,7 +169,7 @@ class Supervisor:
         self._draining[name] = None
         await self._empty(name)
         await self._dismiss(name)
-        return encode(self._table)
+        return self._board.encoded
 
     async def add(self, payload: bytes) -> bytes:
         """Start so many more hosts; answers with their names once they have their share."""
@@ -209,10 +209,10 @@ class Supervisor:
     async def _empty(self, name: str) -> None:
         """Move a host's shards elsewhere. A pinned host's can be nowhere else; it is only let finish what it is doing."""
         if name.startswith(PINNED_HOST_PREFIX):
-            await self._hand(name, "release", {s: p.epoch for s, p in self._table.shards.items() if p.host == name})
+            await self._hand(name, "release", self._board.given.get(name, {}))
             return
         await self._decide()
-        while self._holds(name):
+        while name in self._board.given:
             await asyncio.sleep(self._options.check_every_s)
             await self._decide()
 
@@ -224,10 +224,6 @@ class Supervisor:
             except PeerGone as problem:
                 log.warning("host_not_started", host=name, detail=str(problem))
                 await asyncio.sleep(START_RETRY_S)
-
-    def _holds(self, host: str) -> bool:
-        """Whether the host has any shard."""
-        return any(placed.host == host for placed in self._table.shards.values())
 
     async def status(self, _: bytes) -> bytes:
         """Every living host's last report."""
@@ -309,9 +305,9 @@ class Supervisor:
                 return
             if report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
                 await self._retire(name)
-            elif name in self._draining and not report.shards and not self._holds(name):
+            elif name in self._draining and not report.shards and name not in self._board.given:
                 await self._dismiss(name)
-            elif is_new or self._misplaced():
+            elif is_new or self._lacks(report):
                 await self._decide()
         except PeerGone:
             # It may have died and come back while this check waited for the life before.
@@ -337,7 +333,7 @@ class Supervisor:
         async with self._deciding:
             if ShardId(name.removeprefix(PINNED_HOST_PREFIX)) in self._locating:
                 return  # Idle only because its shard is still to come.
-            leaving = {shard: placed.epoch for shard, placed in self._table.shards.items() if placed.host == name}
+            leaving = self._board.given.get(name, {})
             # Released first: what comes from here on is turned away, and nobody else can commit.
             await self._hand(name, "release", leaving)
             for shard in leaving:
@@ -371,6 +367,10 @@ class Supervisor:
         self._alive.pop(name, None)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
+
+    def _lacks(self, report: HostReport) -> bool:
+        """Whether a host does not run what it was given. Asked at each report, so looking at all shards would be too much."""
+        return any(report.shards.get(shard) != epoch for shard, epoch in self._board.given.get(report.host, {}).items())
 
     def _misplaced(self) -> list[ShardId]:
         """Shards whose host is gone or does not run them under the epoch they were given."""

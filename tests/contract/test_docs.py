@@ -36,6 +36,21 @@ FIGURES = {
     "host_kill_silence_s",
     "simulated_seeds_per_s",
 }
+#: Those of `docs/concepts/capacity.md`.
+CAPACITY_FIGURES = {
+    "burst_10k_decided_s",
+    "chat_events_per_s",
+    "cpu_ms_per_event_at_1k_sessions",
+    "cpu_ms_per_event_at_50k_sessions",
+    "freed_agent_ms_p99_at_10k_waiting",
+    "host_bytes_per_session",
+    "host_kill_silence_s",
+    "offer_ms_p50_at_100",
+    "offer_ms_p99_at_100",
+    "ray_calls_per_event",
+    "routed_arrivals_per_s",
+    "store_bytes_per_session",
+}
 ADR_PARTS = ["Context", "Decision", "Consequences", "Rejected"]
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -116,10 +131,19 @@ def test_every_page_is_in_the_index() -> None:
     assert lost == []
 
 
+def cells(page: Path) -> list[str]:
+    """The figures that have a marked cell on a page."""
+    return re.findall(r"<!-- figure:(\w+) -->[^<]+<!-- /figure -->", text_of(page))
+
+
 def test_the_readme_has_a_cell_for_each_figure() -> None:
     """Each measured figure has one marked cell, so that it can be renewed by a program."""
-    cells = re.findall(r"<!-- figure:(\w+) -->[^<]+<!-- /figure -->", text_of(ROOT / "README.md"))
-    assert sorted(cells) == sorted(FIGURES)
+    assert sorted(cells(ROOT / "README.md")) == sorted(FIGURES)
+
+
+def test_the_capacity_page_has_a_cell_for_each_figure() -> None:
+    """What was measured has marked cells there too; one figure may stand in the sizing and in the comparison."""
+    assert set(cells(DOCS / "concepts/capacity.md")) == CAPACITY_FIGURES
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------
