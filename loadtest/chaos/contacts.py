@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from google.protobuf.json_format import MessageToDict
@@ -19,7 +20,7 @@ from google.protobuf.json_format import MessageToDict
 from gateways.sdk import AdminClient, DeskLink, GatewayLink, LinkOptions, Refused
 from loadtest.chaos.adapter import Adapter
 from loadtest.chaos.seen import AGENT, CUSTOMER, Seen, Story, entry_rows
-from loadtest.chaos.traffic import AUTHORS, PASSWORD, conversation_of
+from loadtest.chaos.traffic import AUTHORS, PASSWORD, conversation_of, note_customer_command
 from loadtest.failures import DemoFailed
 from loadtest.product import Access
 from trunkline.content.v1 import content_pb2
@@ -104,7 +105,8 @@ class Contacts:
         customers = LinkOptions(access.targets, f"{name}-customers", access.gateway_token, connect_timeout_s=None)
         desk = LinkOptions(access.targets, f"{name}-desk", access.desk_token, connect_timeout_s=None)
         settled, clock = self.seen.acknowledged, self.seen.pulse.now
-        self.customers = Adapter(lambda: GatewayLink(customers), self._customer_told, self._nothing, settled, clock)
+        told = partial(note_customer_command, self.seen)
+        self.customers = Adapter(lambda: GatewayLink(customers), told, self._nothing, settled, clock)
         self.desk = Adapter(lambda: DeskLink(desk), self._desk_told, self._sign_in_again, settled, clock)
 
     @property
@@ -272,15 +274,6 @@ class Contacts:
         return lambda refused: self.seen.refused.append(f"{subject}: {refused}")
 
     # -- what they are told -------------------------------------------------------------------------------------------------
-
-    def _customer_told(self, link: GatewayLink, command: gateway_pb2.Command) -> None:
-        match command.WhichOneof("body"):
-            case "show_entries":
-                self.seen.shown_to_customer(command.conversation, entry_rows(command.show_entries.entries, AUTHORS))
-            case "show_notice":
-                if command.show_notice.kind in (messaging_pb2.NOTICE_KIND_ENDED, messaging_pb2.NOTICE_KIND_CLOSED):
-                    self.seen.ended(command.conversation)
-        self.seen.command(link.options.name, link.incarnation, command.source, command.number)
 
     def _desk_told(self, link: DeskLink, command: desk_pb2.Command) -> None:
         desk = self.desks.get(command.agent)

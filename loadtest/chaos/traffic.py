@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from gateways.sdk import DeskLink, GatewayLink, LinkOptions, Refused
@@ -33,6 +34,17 @@ ENDS_SHARE: Final = 0.03
 WINDOW: Final = 4_096
 TICK_S: Final = 0.01
 SETTLE_POLL_S: Final = 0.2
+
+
+def note_customer_command(seen: Seen, link: GatewayLink, command: gateway_pb2.Command) -> None:
+    """What customers are told."""
+    match command.WhichOneof("body"):
+        case "show_entries":
+            seen.shown_to_customer(command.conversation, entry_rows(command.show_entries.entries, AUTHORS))
+        case "show_notice":
+            if command.show_notice.kind in (messaging_pb2.NOTICE_KIND_ENDED, messaging_pb2.NOTICE_KIND_CLOSED):
+                seen.ended(command.conversation)
+    seen.command(link.options.name, link.incarnation, command.source, command.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,8 @@ class Traffic:
         )
         desk = LinkOptions(access.targets, f"{name}-desk", access.desk_token, window=WINDOW, connect_timeout_s=None)
         settled, clock = self.seen.acknowledged, self.seen.pulse.now
-        self.customers = Adapter(lambda: GatewayLink(customers), self._customer_told, self._nothing_to_do, settled, clock)
+        told = partial(note_customer_command, self.seen)
+        self.customers = Adapter(lambda: GatewayLink(customers), told, self._nothing_to_do, settled, clock)
         self.desk = Adapter(lambda: DeskLink(desk), self._desk_told, self._sign_in_again, settled, clock)
 
     # -- life -----------------------------------------------------------------------------------------------------------
@@ -235,15 +248,6 @@ class Traffic:
         return note
 
     # -- what they are told ---------------------------------------------------------------------------------------------
-
-    def _customer_told(self, link: GatewayLink, command: gateway_pb2.Command) -> None:
-        match command.WhichOneof("body"):
-            case "show_entries":
-                self.seen.shown_to_customer(command.conversation, entry_rows(command.show_entries.entries, AUTHORS))
-            case "show_notice":
-                if command.show_notice.kind in (messaging_pb2.NOTICE_KIND_ENDED, messaging_pb2.NOTICE_KIND_CLOSED):
-                    self.seen.ended(command.conversation)
-        self.seen.command(link.options.name, link.incarnation, command.source, command.number)
 
     def _desk_told(self, link: DeskLink, command: desk_pb2.Command) -> None:
         match command.WhichOneof("body"):
