@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import grpc
 
@@ -11,6 +12,10 @@ from trunkline.admin.v1 import admin_pb2, admin_pb2_grpc
 
 AUTHOR = "trunkline up"
 KNOWN_TIMEOUT_S = 15.0
+#: In literal mode the configuration's owner is a process of its own, which a busy machine takes long to start.
+OWNER_TIMEOUT_S = 60.0
+RETRY_S = 0.5
+AGAIN = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
 
 
 async def apply_first_centre(target: str, token: str, source: str, credentials: grpc.ChannelCredentials | None = None) -> int:
@@ -32,8 +37,7 @@ async def apply_first_centre(target: str, token: str, source: str, credentials: 
     async with channel:
         admin = admin_pb2_grpc.AdminServiceStub(channel)
         try:
-            current = await admin.GetConfig(admin_pb2.GetConfigRequest(), metadata=metadata, timeout=30.0, wait_for_ready=True)
-            version = int(current.version)
+            version = await _version(admin, metadata)
             if not version:
                 request = admin_pb2.ApplyConfigRequest(
                     yaml=source, author=AUTHOR, comment="first configuration", expected_version=0
@@ -43,6 +47,19 @@ async def apply_first_centre(target: str, token: str, source: str, credentials: 
             return version
         except grpc.aio.AioRpcError as problem:
             raise StartupFailed(f"the first configuration was not taken: {problem.details()}") from problem
+
+
+async def _version(admin: admin_pb2_grpc.AdminServiceAsyncStub, metadata: tuple[tuple[str, str], ...]) -> int:
+    """The version in force, 0 for none; asked for again while its owner is not there yet."""
+    deadline_s = time.monotonic() + OWNER_TIMEOUT_S
+    while True:
+        try:
+            request = admin_pb2.GetConfigRequest()
+            return int((await admin.GetConfig(request, metadata=metadata, timeout=30.0, wait_for_ready=True)).version)
+        except grpc.aio.AioRpcError as problem:
+            if problem.code() not in AGAIN or time.monotonic() > deadline_s:
+                raise
+            await asyncio.sleep(RETRY_S)
 
 
 async def _until_known(

@@ -46,14 +46,12 @@ CAPACITY_FIGURES = {
     "cpu_ms_per_event_at_50k_sessions",
     "freed_agent_ms_p99_at_10k_waiting",
     "host_bytes_per_session",
-    "host_bytes_per_session",
     "host_kill_silence_s",
     "store_bytes_per_session",
     "offer_ms_p50_at_100",
     "offer_ms_p99_at_100",
     "ray_calls_per_event",
     "routed_arrivals_per_s",
-    "store_bytes_per_session",
 }
 ADR_PARTS = ["Context", "Decision", "Consequences", "Rejected"]
 

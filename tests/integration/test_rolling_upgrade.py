@@ -76,7 +76,7 @@ async def test_a_rolling_upgrade_under_load_is_not_noticed(tmp_path: Path) -> No
         epochs = [(await store.describe(shard)).epoch for shard in await store.shards()]
         await store.close()
     parts = [step["part"] for step in document["steps"]]
-    assert sorted(parts) == ["gateway-1", "gateway-2", "host-1", "host-2", "host-3", "supervisor"]
+    assert sorted(parts) == ["archiver", "gateway-1", "gateway-2", "host-1", "host-2", "host-3", "supervisor"]
     assert min(epochs) > 1, "every shard has moved"
     assert (lost, traffic.seen.refused) == (set(), []), "every acknowledged message reaches the agent, none is refused"
     for conversation, shown in traffic.first_shown.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from gateways.sdk import GatewayLink, LinkOptions
 from loadtest.chaos.adapter import Adapter, Declined, Taken
 from loadtest.chaos.machines import why_no_machines
 from loadtest.chaos.seen import CUSTOMER, now_ms
-from loadtest.chaos.traffic import WINDOW, Load, Traffic
+from loadtest.chaos.traffic import WINDOW, Load, Traffic, note_customer_command
 from tests.patient import Patient, offered
 from tests.ray.nodes import Nodes, shard_of
 
@@ -82,7 +83,8 @@ class Spread(Traffic):
 
     def _adapter(self, options: LinkOptions) -> Adapter[GatewayLink]:
         settled, clock = self.seen.acknowledged, self.seen.pulse.now
-        return Adapter(lambda: GatewayLink(options), self._customer_told, self._nothing_to_do, settled, clock)
+        told = partial(note_customer_command, self.seen)
+        return Adapter(lambda: GatewayLink(options), told, self._nothing_to_do, settled, clock)
 
     def silence_s(self, conversations: set[str], since_ms: float, until_ms: float) -> float:
         """The longest time in which nothing that any of these conversations' customers wrote was acknowledged (s)."""
@@ -184,6 +186,6 @@ async def test_a_machine_is_cut_off_and_all_are_upgraded_under_load(tmp_path: Pa
     with capsys.disabled():
         print("", {name: round(value, 2) for name, value in figures.items()}, traffic.seen.promises, sep="\n  ")
     assert found == KEPT
-    assert len(upgraded["steps"]) == 7, "three hosts, the supervisor and three gateways are other processes now"
+    assert len(upgraded["steps"]) == 8, "three hosts, the supervisor, the archiver and three gateways are other processes now"
     assert places == patient.came, "whoever waits keeps the place in the queue"
     assert figures["silence_elsewhere_s"] < MOVED_WITHIN_S, "who has nothing to do with the machine is served"
