@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import ray
 import structlog
 
+from cluster.archive.archiver import Archiver
+from cluster.archive.directory import ArchiveDirectory
 from cluster.clock import SystemClock
 from cluster.host.host import Host
 from cluster.onray.direct import Listener, PeerAddress
@@ -234,9 +236,6 @@ class ArchiverActor:
         return await self._shell.address()
 
     async def _build(self) -> Peer:
-        from cluster.archive.archiver import Archiver
-        from cluster.archive.directory import ArchiveDirectory
-
         spec = self._spec
         archive = ArchiveDirectory(Path(spec.archive.directory), spec.name)
         archiver = Archiver(connect(spec.store_url, spec.name), archive, spec.archive)
