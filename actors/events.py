@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from actors.actor import Event
 from actors.address import Address
+from actors.routing.capacity import NO_RULES, CapacityRules
 from actors.values import EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
 
 
@@ -65,6 +66,7 @@ class ReservationMoved(Event, frozen=True):
     #: How the agent wrapped up, on `completed` only.
     disposition: str = ""
     note: str = ""
+    labels: tuple[str, ...] = ()
 
 
 class PresenceMoved(Event, frozen=True):
@@ -83,6 +85,7 @@ class AgentConfigured(Event, frozen=True):
     queues: tuple[Address, ...]
     capacity: dict[str, int]
     capacity_total: int
+    capacity_rules: CapacityRules = NO_RULES
 
 
 class Proposed(Event, frozen=True):

@@ -56,10 +56,14 @@ class SkillLevel(Value, frozen=True):
 
 
 class Requirement(Value, frozen=True):
-    """Who may serve an interaction: every skill at its level; if `agent` is set, only that agent."""
+    """Who may serve an interaction: every skill at its level; if `agent` is set, only that agent.
+
+    `labels` say what kind of work it is: agents take only so many at once of a label (`actors.routing.capacity`).
+    """
 
     skills: tuple[SkillLevel, ...] = ()
     agent: str = ""
+    labels: tuple[str, ...] = ()
 
     def with_skills(self, more: tuple[SkillLevel, ...]) -> Requirement:
         """Both at once: where the two name the same skill, the higher level."""
@@ -68,7 +72,8 @@ class Requirement(Value, frozen=True):
         levels = {asked.skill: asked.level for asked in self.skills}
         for asked in more:
             levels[asked.skill] = max(asked.level, levels.get(asked.skill, 0))
-        return Requirement(tuple(SkillLevel(skill, level) for skill, level in sorted(levels.items())), self.agent)
+        skills = tuple(SkillLevel(skill, level) for skill, level in sorted(levels.items()))
+        return msgspec.structs.replace(self, skills=skills)
 
 
 class PresenceState(StrEnum):

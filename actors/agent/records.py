@@ -56,3 +56,6 @@ class Reservation(Record, frozen=True):
     state: ReservationState = ReservationState.PENDING
     #: The agent said yes and the queue has not answered yet; the deadline no longer counts.
     is_accepting: bool = False
+    labels: tuple[str, ...] = ()
+    #: How often something that may interrupt it rang while it was held.
+    interrupted: int = 0

@@ -37,6 +37,7 @@ from actors.messages.link import DeskOffer, DeskOfferEnded, DeskReservation, Des
 from actors.messages.queue import Accept, Released
 from actors.messages.router import ROUTER, AgentStatus
 from actors.messages.session import AgentGone
+from actors.routing.capacity import Held, room, room_for, spare
 from actors.values import PRESENCE, RESERVATION, PresenceState, ReservationState
 
 OFFER = "offer"
@@ -74,11 +75,28 @@ class Reserving(Actor):
         setting, presence, load = self.setting, self.presence, len(self._open)
         if setting is None or setting.retired or not presence.is_routable:
             return AgentStatus(self.address, {}, load, presence.idle_since)
-        spare = setting.config.capacity_total - load
-        used = Counter(held.channel for held in self._open.values())
-        free = {channel: min(most - used[channel], spare) for channel, most in setting.config.capacity.items()}
-        room = {channel: count for channel, count in free.items() if count > 0}
-        return AgentStatus(self.address, room, load, presence.idle_since, max(spare, 0))
+        limits, held = setting.config.limits, self._held
+        told = None if limits.is_plain else held
+        return AgentStatus(self.address, room(limits, held), load, presence.idle_since, spare(limits, held), told)
+
+    @property
+    def _held(self) -> Held:
+        """What takes room now."""
+        channels: Counter[str] = Counter()
+        labels: Counter[str] = Counter()
+        interrupted: dict[str, int] = {}
+        for held in self._open.values():
+            channels[held.channel] += 1
+            labels.update(set(held.labels))
+            if held.interrupted > interrupted.get(held.channel, 0):
+                interrupted[held.channel] = held.interrupted
+        return Held(dict(channels), dict(labels), interrupted)
+
+    def _has_room(self, setting: AgentSetting, wanted: Reserve) -> bool:
+        """Whether one more fits now, presence included."""
+        if not self.status.room.get(wanted.channel):
+            return False
+        return not wanted.labels or room_for(setting.config.limits, self._held, wanted.channel, wanted.labels) > 0
 
     # Being asked.
 
@@ -89,7 +107,7 @@ class Reserving(Actor):
             return
         setting = self.setting
         self._told = None  # The router waits for word after each of its proposals, changed or not.
-        if setting is None or not self.status.room.get(message.channel):
+        if setting is None or not self._has_room(setting, message):
             outcome = ReservationState.RESCINDED
             turn.send(message.queue, Released(message.reservation, message.interaction, turn.address, outcome))
             self._tell_router(turn)
@@ -97,8 +115,9 @@ class Reserving(Actor):
         held = Reservation(
             message.reservation, message.interaction, message.queue, message.session, message.channel, message.customer,
             message.subject, message.waited_ms, message.wrap_up_ms, turn.now, turn.now + message.offer_timeout_ms,
-            is_accepting=setting.config.auto_accept,
+            is_accepting=setting.config.auto_accept, labels=message.labels,
         )  # fmt: skip
+        self._interrupt(held, setting, turn)
         self._keep(held, turn)
         self._journal(held, None, turn)
         if held.is_accepting:
@@ -210,6 +229,13 @@ class Reserving(Actor):
 
     # Steps that several messages take.
 
+    def _interrupt(self, newcomer: Reservation, setting: AgentSetting, turn: Turn) -> None:
+        """Count on each interaction that this one rings over it, so that none waits for one call after the other."""
+        rules = setting.config.capacity_rules
+        for held in list(self._open.values()):
+            if rules.may_interrupt(newcomer.channel, held.channel):
+                self._keep(replace(held, interrupted=held.interrupted + 1), turn)
+
     def _keep(self, held: Reservation, turn: Turn) -> None:
         turn.put(RESERVATION_PREFIX + held.reservation, held)
         self._open[held.reservation] = held
@@ -243,7 +269,7 @@ class Reserving(Actor):
         deadline_at = held.ends_at if before is None else 0
         moved = ReservationMoved(
             turn.address, held.reservation, held.interaction, held.queue, held.channel, before, held.state, deadline_at,
-            disposition, note,
+            disposition, note, held.labels,
         )  # fmt: skip
         turn.emit(moved)
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address
+from actors.routing.capacity import NO_RULES, Capacity, CapacityRules
 from actors.values import SkillLevel, Value
 
 
@@ -24,7 +25,11 @@ class QueueConfig(Value, frozen=True):
 
 
 class AgentConfig(Value, frozen=True):
-    """Who an agent is: skills, queues served, and how many interactions at once by channel and in all."""
+    """Who an agent is: skills, queues served, and how much at once.
+
+    `capacity` holds the most interactions of each channel, `capacity_total` the units over all channels. An interaction
+    takes one unit unless `capacity_rules` say otherwise.
+    """
 
     name: str
     skills: tuple[SkillLevel, ...] = ()
@@ -33,6 +38,12 @@ class AgentConfig(Value, frozen=True):
     capacity_total: int = 1
     auto_accept: bool = False
     desk_grace_ms: int = 30_000
+    capacity_rules: CapacityRules = NO_RULES
+
+    @property
+    def limits(self) -> Capacity:
+        """All of the agent's capacity in one."""
+        return Capacity(self.capacity, self.capacity_total, self.capacity_rules)
 
 
 class CentrePlan(Value, frozen=True):

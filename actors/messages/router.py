@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address, address
+from actors.routing.capacity import Capacity, Held
 from actors.values import Requirement, SkillLevel
 
 ROUTER = address("router", "main")
@@ -47,12 +48,14 @@ class AgentProfile(Message, frozen=True):
     agent: Address
     skills: tuple[SkillLevel, ...]
     queues: tuple[Address, ...]
+    capacity: Capacity = Capacity()
 
 
 class AgentStatus(Message, frozen=True):
     """What an agent can take now. `room` holds the channels with free capacity; empty when not routable.
 
-    `spare` is the room over all channels together: no mix of channels may take more.
+    `spare` is the units that nothing takes. Where each interaction takes one of them and channels have no rules between
+    them, room after a proposal is room less one; elsewhere it is reckoned from `held` and the profile's capacity.
     """
 
     agent: Address
@@ -60,6 +63,8 @@ class AgentStatus(Message, frozen=True):
     load: int
     idle_since: int
     spare: int = 0
+    #: What the agent holds; None where `room` and `spare` say all.
+    held: Held | None = None
 
 
 class Match(Message, frozen=True):

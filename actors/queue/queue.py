@@ -150,6 +150,7 @@ class Queue(Actor):
         reserve = Reserve(
             held.reservation, place.interaction, turn.address, place.session, place.channel, place.customer, place.subject,
             turn.now - place.entered_at, setting.config.offer_timeout_ms, setting.config.wrap_up_ms,
+            place.requirement.labels,
         )  # fmt: skip
         turn.send(message.agent, reserve)
 

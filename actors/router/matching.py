@@ -19,6 +19,7 @@ from heapq import heapify, heappop, heappush
 from actors.address import Address, name_of
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router.ranking import Ranking
+from actors.routing.capacity import Capacity, Held, room_for, take
 from actors.values import Requirement
 
 #: (-priority, enqueued_at, interaction)
@@ -40,6 +41,7 @@ class Claim:
     channel: str
     queue_agreed: bool = False
     agent_spoke: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +66,10 @@ class Pool:
     @property
     def channel(self) -> str:
         return self.key[1]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.key[2].labels
 
     def line_changed(self, line: Line) -> None:
         """Put a line where its first belongs, or forget it when it is empty."""
@@ -94,6 +100,8 @@ class Candidate:
     spare: int = 0
     load: int = 0
     idle_since: int = 0
+    capacity: Capacity = Capacity()
+    held: Held | None = None
     claims: dict[str, Claim] = field(default_factory=dict)
     pools: set[Pool] = field(default_factory=set)
 
@@ -101,11 +109,16 @@ class Candidate:
     def rank(self) -> AgentRank:
         return (self.load + len(self.claims) > 0, self.idle_since, self.address)
 
-    def has_room(self, channel: str) -> bool:
-        """Whether the claims leave room for one more on this channel."""
+    def has_room(self, channel: str, labels: tuple[str, ...] = ()) -> bool:
+        """Whether the claims leave room for one more on this channel, with these labels."""
         room = self.room.get(channel, 0)
-        if not self.claims or not room:
+        if not room or not (self.claims or labels):
             return room > 0
+        if self.held is not None:
+            held = self.held
+            for claim in self.claims.values():
+                held = take(self.capacity, held, claim.channel, claim.labels)
+            return room_for(self.capacity, held, channel, labels) > 0
         claimed = sum(claim.channel == channel for claim in self.claims.values())
         return room > claimed and self.spare > len(self.claims)
 
@@ -171,6 +184,7 @@ class Matching:
         self._leave_pools(agent)
         agent.skills = {skill.skill: skill.level for skill in profile.skills}
         agent.queues = frozenset(profile.queues)
+        agent.capacity = profile.capacity
         for queue in agent.queues:
             self._agents_of_queue.setdefault(queue, set()).add(agent.address)
             for pool in self._pools_of_queue.get(queue, ()):
@@ -182,7 +196,7 @@ class Matching:
     def status(self, status: AgentStatus) -> None:
         """What this agent can take now."""
         agent = self._agent(status.agent)
-        agent.room, agent.spare = status.room, status.spare
+        agent.room, agent.spare, agent.held = status.room, status.spare, status.held
         agent.load, agent.idle_since = status.load, status.idle_since
         for interaction, claim in list(agent.claims.items()):
             claim.agent_spoke = True
@@ -236,7 +250,7 @@ class Matching:
     def _claim(self, waiting: Waiting, agent: Candidate) -> None:
         self._remove(waiting.interaction)
         self._unanswered[waiting.interaction] = agent.address
-        agent.claims[waiting.interaction] = Claim(waiting.channel)
+        agent.claims[waiting.interaction] = Claim(waiting.channel, labels=waiting.requirement.labels)
         self._rank(agent)
 
     # Agents and pools.
@@ -250,7 +264,7 @@ class Matching:
     def _rank(self, agent: Candidate) -> None:
         """Put the agent where it belongs among the free of each of its pools."""
         for pool in agent.pools:
-            if agent.has_room(pool.channel):
+            if agent.has_room(pool.channel, pool.labels):
                 pool.free.put(agent.rank)
                 if pool.lines:
                     self._changed.add(pool)
@@ -276,7 +290,7 @@ class Matching:
                 if pool.accepts(agent):
                     pool.members.add(address)
                     agent.pools.add(pool)
-                    if agent.has_room(pool.channel):
+                    if agent.has_room(pool.channel, pool.labels):
                         pool.free.put(agent.rank)
         self._idle.pop(pool, None)
         return pool

@@ -203,7 +203,8 @@ def _needs(requirement: Requirement) -> str:
     needs = [f"{asked.skill} {asked.level}" for asked in requirement.skills]
     if requirement.agent:
         needs.append(f"only {name_of(requirement.agent) or requirement.agent}")
-    return f", needs {', '.join(needs)}" if needs else ""
+    labels = f", labelled {', '.join(requirement.labels)}" if requirement.labels else ""
+    return labels + (f", needs {', '.join(needs)}" if needs else "")
 
 
 def _reservation(event: ReservationMoved, at: int) -> str:

@@ -16,6 +16,7 @@ from actors.address import name_of
 from actors.events import AgentConfigured, Proposed, WaitingMoved
 from actors.values import PresenceState, Requirement, WaitingState
 from cluster.invariants.agents import AgentModel, Agents
+from cluster.invariants.capacity import Work
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 
@@ -173,7 +174,7 @@ class Routing:
             wait.taken = True
             snapshot.remove(wait)
             snapshot.marks.append(event.interaction)
-            model.taken.append(channel)
+            model.taken.append(Work(channel, requirement.labels))
             snapshot.marked_agents.append(model)
 
     def _judge_order(
@@ -183,9 +184,9 @@ class Routing:
         for key, line in snapshot.lines.items():
             if line[0] >= mine or not self._eligible(model, key):
                 continue
-            other = key[1]
+            other, labels = key[1], key[2].labels
             # An agent with an incomplete history has room for the channel proposed; of others nothing is known.
-            if other != channel and not (model.complete and model.room(other) > 0):
+            if (other != channel or labels) and not (model.complete and model.has_room(other, labels)):
                 continue
             for place in line:
                 if place >= mine:
@@ -233,7 +234,7 @@ class Routing:
             if model.presence is not PresenceState.AVAILABLE or not model.complete:
                 continue
             for snapshot, key in lines:
-                if model.room(key[1]) > 0 and self._eligible(model, key):
+                if self._eligible(model, key) and model.has_room(key[1], key[2].labels):
                     self._judge_unmatched(snapshot, key, model, now)
 
     def _judge_unmatched(self, snapshot: Snapshot, key: ClassKey, model: AgentModel, now: int) -> None:
