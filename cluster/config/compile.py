@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from actors.address import address
 from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
+from actors.routing.capacity import CapacityRules
 from actors.values import SkillLevel
 from cluster.config.edge import Choice, EdgeAgent, EdgeCentre, EdgeQueue, EntryPoint
 from cluster.config.hours import Calendar
@@ -62,9 +63,22 @@ def _agent(name: str, agent: Agent, profile: RoutingProfile) -> AgentConfig:
         skills=_levels(agent.skills),
         queues=tuple(address("queue", queue) for queue in profile.queues),
         capacity=dict(profile.capacity),
-        capacity_total=profile.capacity_total or max(1, *profile.capacity.values()),
+        capacity_total=profile.units_in_all,
         auto_accept=profile.auto_accept,
         desk_grace_ms=milliseconds(profile.desk_grace_s),
+        capacity_rules=_rules(profile),
+    )
+
+
+def _rules(profile: RoutingProfile) -> CapacityRules:
+    """How channels share an agent; none at all where the profile declares nothing beyond a maximum each and a total."""
+    interrupts = {channel: tuple(sorted(others)) for channel, others in sorted(profile.interrupts.items()) if others}
+    return CapacityRules(
+        costs={channel: cost for channel, cost in sorted(profile.costs.items()) if cost != 1},
+        exclusive=tuple(sorted(profile.exclusive)),
+        interrupts=interrupts,
+        interruptions=profile.interruptions if interrupts else 0,
+        labels=dict(sorted(profile.labels.items())),
     )
 
 
@@ -120,6 +134,7 @@ def _entry(entry: EntryPointSpec, channel: Channel, queue: Queue) -> EntryPoint:
         skills=entry.skills,
         retention_s=channel.retention_s if entry.retention_s is None else entry.retention_s,
         hours=entry.hours or queue.hours,
+        labels=entry.labels,
     )
 
 

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from cluster.config.capacity import capacity_warnings, takes
 from cluster.config.document import Document
 from cluster.config.hours import ALWAYS
 from cluster.config.problems import Path, Problem, did_you_mean, listed
-from cluster.config.schema import Centre, numbered
+from cluster.config.schema import Centre, EntryPoint, numbered
 
 
 def reference_errors(document: Document, centre: Centre) -> list[Problem]:
@@ -24,9 +25,17 @@ def reference_errors(document: Document, centre: Centre) -> list[Problem]:
     for profile_id, profile in centre.routing_profiles.items():
         for position, name in enumerate(profile.queues):
             checks.known("queue", ("routing_profiles", profile_id, "queues", position), name, centre.queues, "queues")
-        for channel in profile.capacity:
-            at = ("routing_profiles", profile_id, "capacity", channel)
-            checks.known("channel", at, channel, centre.channels, "channels", key=True)
+        for field, names in (("capacity", profile.capacity), ("costs", profile.costs), ("interrupts", profile.interrupts)):
+            for channel in names:
+                at = ("routing_profiles", profile_id, field, channel)
+                checks.known("channel", at, channel, centre.channels, "channels", key=True)
+        for position, channel in enumerate(profile.exclusive):
+            exclusive_at = ("routing_profiles", profile_id, "exclusive", position)
+            checks.known("channel", exclusive_at, channel, centre.channels, "channels")
+        for newcomer, others in profile.interrupts.items():
+            for position, channel in enumerate(others):
+                over_at = ("routing_profiles", profile_id, "interrupts", newcomer, position)
+                checks.known("channel", over_at, channel, centre.channels, "channels")
     for agent_id, agent in centre.agents.items():
         checks.skills(("agents", agent_id, "skills"), agent.skills)
         profile_at = ("agents", agent_id, "routing_profile")
@@ -78,7 +87,7 @@ def _shared_ids(document: Document, centre: Centre) -> list[Problem]:
 
 def centre_warnings(document: Document, centre: Centre) -> list[Problem]:
     """What is allowed but hardly meant; only for a configuration without errors."""
-    found = [*_plain_passwords(document, centre), *_unserved(document, centre)]
+    found = [*_plain_passwords(document, centre), *capacity_warnings(document, centre), *_unserved(document, centre)]
     return [replace(problem, severity="warning") for problem in found]
 
 
@@ -98,19 +107,20 @@ def _unserved(document: Document, centre: Centre) -> list[Problem]:
     for channel_id, channel in centre.channels.items():
         for entry_id, entry in channel.entry_points.items():
             needed = merged(centre.queues[entry.queue].requires, entry.skills)
-            if not any(_serves(centre, agent_id, channel_id, entry.queue, needed) for agent_id in centre.agents):
+            if not any(_serves(centre, agent_id, channel_id, entry, needed) for agent_id in centre.agents):
                 skills = f" with {', '.join(f'{skill} {level}' for skill, level in needed.items())}" if needed else ""
-                problem = f"no agent can serve this: queue `{entry.queue}` over `{channel_id}`{skills}"
+                labels = f", labelled {listed(entry.labels)}" if entry.labels else ""
+                problem = f"no agent can serve this: queue `{entry.queue}` over `{channel_id}`{skills}{labels}"
                 advice = "give an agent these skills, or a routing profile with this queue and channel"
                 problems.append(document.problem(("channels", channel_id, "entry_points", entry_id), problem, advice, key=True))
     return problems
 
 
-def _serves(centre: Centre, agent_id: str, channel: str, queue: str, needed: dict[str, int]) -> bool:
+def _serves(centre: Centre, agent_id: str, channel: str, entry: EntryPoint, needed: dict[str, int]) -> bool:
     agent = centre.agents[agent_id]
     profile = centre.routing_profiles[agent.routing_profile]
     able = all(agent.skills.get(skill, 0) >= level for skill, level in needed.items())
-    return able and queue in profile.queues and profile.capacity.get(channel, 0) > 0
+    return able and entry.queue in profile.queues and takes(profile, channel, entry.labels)
 
 
 def merged(queue_skills: dict[str, int], extra: dict[str, int]) -> dict[str, int]:

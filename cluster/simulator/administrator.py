@@ -14,6 +14,7 @@ from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
 from cluster.simulator.plant import Plant
+from cluster.simulator.sharing import Sharing, units_for
 
 CENTRE = address("centre", "main")
 PATIENCE_S = 4.0
@@ -24,8 +25,9 @@ EDGE = EdgeCentre(names={"en": "Simulated"}, timezone="UTC", channels={}).to_jso
 class Administrator:
     """One person with strong opinions."""
 
-    def __init__(self, plant: Plant, queues: list[str], agents: list[str], random: Random) -> None:
+    def __init__(self, plant: Plant, queues: list[str], agents: list[str], random: Random, sharing: Sharing) -> None:
         self.plant = plant
+        self.sharing = sharing
         self.queues = queues
         self.agents = agents
         self.random = random
@@ -57,7 +59,9 @@ class Administrator:
             skills = tuple(SkillLevel(skill, random.randint(1, 10)) for skill in ("zh", "loans") if random.random() < 0.6)
             served = tuple(queue for queue in served if random.random() < 0.8)
         capacity = {"webchat": random.randint(1, 3), "sms": random.randint(1, 2)}
-        return AgentConfig(name.upper(), skills, served, capacity, random.randint(1, 3), random.random() < 0.1, 4_000)
+        rules = self.sharing.rules(("webchat", "sms"))
+        units = units_for(random.randint(1, 3), rules)
+        return AgentConfig(name.upper(), skills, served, capacity, units, random.random() < 0.1, 4_000, rules)
 
     async def apply(self, plan: CentrePlan) -> None:
         """Make a configuration the current one, as the command line does: read the version, then replace just that one."""

@@ -17,6 +17,7 @@ from cluster.simulator.loop import VirtualLoop
 from cluster.simulator.options import Scale
 from cluster.simulator.oracle import Oracle
 from cluster.simulator.plant import Plant
+from cluster.simulator.sharing import Sharing
 
 ADAPTERS = ("webchat-1", "webchat-2", "desk-1", "desk-2")
 #: How often the end of the calm is looked for.
@@ -48,7 +49,8 @@ class World:
         self.operator = self.plant.process("operator")
         # Deadlines must end what a person does not; the first two are the experts, who can serve everybody.
         self.agents[-1].is_lazy = len(self.agents) > 3
-        self.admin = Administrator(self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"))
+        self.sharing = Sharing(seed)
+        self.admin = Administrator(self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"), self.sharing)
         self.faults = Faults(self, Random(f"{seed}:faults"))
         self.archivist = Archivist(self.plant, Random(f"{seed}:archive"))
         self._random = Random(f"{seed}:world")
