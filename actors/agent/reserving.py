@@ -14,7 +14,6 @@ The queue and the session are heard in any order: whoever is heard first, the ot
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import cast
 
 from msgspec.structs import replace
@@ -82,15 +81,17 @@ class Reserving(Actor):
     @property
     def _held(self) -> Held:
         """What takes room now."""
-        channels: Counter[str] = Counter()
-        labels: Counter[str] = Counter()
+        channels: dict[str, int] = {}
+        labels: dict[str, int] = {}
         interrupted: dict[str, int] = {}
         for held in self._open.values():
-            channels[held.channel] += 1
-            labels.update(set(held.labels))
-            if held.interrupted > interrupted.get(held.channel, 0):
-                interrupted[held.channel] = held.interrupted
-        return Held(dict(channels), dict(labels), interrupted)
+            channel = held.channel
+            channels[channel] = channels.get(channel, 0) + 1
+            for label in set(held.labels) if held.labels else ():
+                labels[label] = labels.get(label, 0) + 1
+            if held.interrupted > interrupted.get(channel, 0):
+                interrupted[channel] = held.interrupted
+        return Held(channels, labels, interrupted)
 
     def _has_room(self, setting: AgentSetting, wanted: Reserve) -> bool:
         """Whether one more fits now, presence included."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.routing.capacity import Capacity, Held
+from actors.routing.capacity import NO_CAPACITY, Capacity, Held
 from actors.values import Requirement, SkillLevel
 
 ROUTER = address("router", "main")
@@ -48,7 +48,7 @@ class AgentProfile(Message, frozen=True):
     agent: Address
     skills: tuple[SkillLevel, ...]
     queues: tuple[Address, ...]
-    capacity: Capacity = Capacity()
+    capacity: Capacity = NO_CAPACITY
 
 
 class AgentStatus(Message, frozen=True):

@@ -19,7 +19,7 @@ from heapq import heapify, heappop, heappush
 from actors.address import Address, name_of
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router.ranking import Ranking
-from actors.routing.capacity import Capacity, Held, room_for, take
+from actors.routing.capacity import NO_CAPACITY, Capacity, Held, room_for, take
 from actors.values import Requirement
 
 #: (-priority, enqueued_at, interaction)
@@ -100,7 +100,7 @@ class Candidate:
     spare: int = 0
     load: int = 0
     idle_since: int = 0
-    capacity: Capacity = Capacity()
+    capacity: Capacity = NO_CAPACITY
     held: Held | None = None
     claims: dict[str, Claim] = field(default_factory=dict)
     pools: set[Pool] = field(default_factory=set)

@@ -58,6 +58,9 @@ class Capacity(Value, frozen=True):
         return self.rules.costs.get(channel, 1)
 
 
+NO_CAPACITY = Capacity()
+
+
 class Held(Value, frozen=True):
     """What one agent holds, as far as capacity is concerned: ringing, served and wrapped up alike."""
 
@@ -95,8 +98,20 @@ def room(capacity: Capacity, held: Held) -> dict[str, int]:
         capacity: What the agent may hold.
         held: What the agent holds, within this capacity or not: a capacity that was lowered takes nothing away.
     """
-    free = ((channel, room_for(capacity, held, channel)) for channel in capacity.channels)
-    return {channel: count for channel, count in free if count > 0}
+    found = {}
+    if capacity.is_plain:  # What nearly everybody has, asked at every turn of every agent.
+        counts = held.channels
+        left = capacity.units - sum(counts.values())
+        for channel, most in capacity.channels.items():
+            free = min(most - counts.get(channel, 0), left)
+            if free > 0:
+                found[channel] = free
+        return found
+    for channel in capacity.channels:
+        free = room_for(capacity, held, channel)
+        if free:
+            found[channel] = free
+    return found
 
 
 def room_for(capacity: Capacity, held: Held, channel: str, labels: tuple[str, ...] = ()) -> int:
@@ -127,5 +142,7 @@ def room_for(capacity: Capacity, held: Held, channel: str, labels: tuple[str, ..
 
 def spare(capacity: Capacity, held: Held) -> int:
     """Units that nothing takes; 0 also when interruptions or a lowered capacity have more taken than there are."""
-    used = sum(capacity.cost(channel) * count for channel, count in held.channels.items())
+    used, costs = 0, capacity.rules.costs
+    for channel, count in held.channels.items():
+        used += costs.get(channel, 1) * count
     return max(capacity.units - used, 0)

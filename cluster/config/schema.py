@@ -113,7 +113,9 @@ class RoutingProfile(Section):
     @model_validator(mode="after")
     def _one_total(self) -> RoutingProfile:
         if self.units is not None and self.capacity_total is not None:
-            raise wrong("has both `units` and `capacity_total`", "keep `units` where channels have `costs`, else `capacity_total`")
+            raise wrong(
+                "has both `units` and `capacity_total`", "keep `units` where channels have `costs`, else `capacity_total`"
+            )
         return self
 
     @property

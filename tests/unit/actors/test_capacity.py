@@ -34,7 +34,10 @@ without_interrupts = st.builds(CapacityRules, costs, exclusive, labels=limits)
 capacities = st.builds(Capacity, channels, st.integers(0, 8), st.one_of(st.just(NO_RULES), rules, rules, rules))
 #: Capacities of agents who can take several of anything, so that claims meet each other.
 roomy_capacities = st.builds(
-    Capacity, st.fixed_dictionaries(dict.fromkeys(CHANNELS, st.integers(1, 3))), st.integers(2, 8), st.one_of(st.just(NO_RULES), rules, rules)
+    Capacity,
+    st.fixed_dictionaries(dict.fromkeys(CHANNELS, st.integers(1, 3))),
+    st.integers(2, 8),
+    st.one_of(st.just(NO_RULES), rules, rules),
 )
 settled_capacities = st.builds(Capacity, channels, st.integers(0, 8), without_interrupts)
 items = st.tuples(st.sampled_from(CHANNELS), st.lists(st.sampled_from(LABELS), max_size=2, unique=True).map(tuple))
@@ -163,9 +166,7 @@ def test_nothing_is_added_above_a_lowered_capacity(capacity: Capacity, had: list
 
 @settings(max_examples=300, deadline=None)
 @given(capacities, st.lists(st.tuples(items, st.one_of(st.none(), st.integers(0, 6))), max_size=30))
-def test_nobody_is_interrupted_more_often_than_allowed(
-    capacity: Capacity, steps: list[tuple[Item, int | None]]
-) -> None:
+def test_nobody_is_interrupted_more_often_than_allowed(capacity: Capacity, steps: list[tuple[Item, int | None]]) -> None:
     """However long interruptions go on to come, each interaction waits through so many of them at most."""
     most = capacity.rules.interruptions
     held: list[Work] = []
@@ -192,7 +193,7 @@ AGENT = address("agent", "ann")
 @settings(max_examples=300, deadline=None)
 @given(roomy_capacities, st.lists(items, max_size=2), st.lists(items, min_size=2, max_size=8))
 def test_claims_between_two_statuses_never_overbook(capacity: Capacity, had: list[Item], coming: list[Item]) -> None:
-    """All that a router proposes before it hears from the agent again fits, one after the other, and nothing is left that does."""
+    """What a router proposes before it hears from the agent again all fits, one after the other, and nothing else would."""
     held = taken(capacity, had)
     matching = Matching()
     matching.profile(AgentProfile(AGENT, (), (QUEUE,), capacity))
@@ -248,9 +249,7 @@ def test_twilio_a_call_and_three_chats() -> None:
 def genesys(**interrupted_by: tuple[str, ...]) -> Capacity:
     """Genesys Cloud's defaults (one call, four chats, one mail), and who may interrupt what."""
     limits = {"voice": 1, "chat": 4, "mail": 1}
-    given = {
-        newcomer: tuple(media for media in limits if newcomer in interrupted_by.get(media, ())) for newcomer in limits
-    }
+    given = {newcomer: tuple(media for media in limits if newcomer in interrupted_by.get(media, ())) for newcomer in limits}
     own = CapacityRules(exclusive=tuple(limits), interrupts={newcomer: over for newcomer, over in given.items() if over})
     return Capacity(limits, 4, own)
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from actors.address import address
 from actors.agent import Agent
 from actors.events import ReservationMoved
-from actors.messages.agent import CompleteWrapUp, ReportAgent, ServiceEnded
+from actors.messages.agent import ReportAgent
 from actors.messages.centre import AgentConfig
 from actors.messages.queue import Propose
 from actors.messages.router import ROUTER, AgentProfile, AgentStatus, Waiting
@@ -21,8 +21,7 @@ from actors.router.matching import Matching
 from actors.routing.capacity import CapacityRules
 from actors.values import InteractionState, Requirement, ReservationState
 from tests.unit.actors.rules import Rules
-from tests.unit.actors.scene import BACK_OFF_MS, Scene, agent, agent_at, interaction, queue
-from tests.unit.actors.stage import Stage
+from tests.unit.actors.scene import Scene, agent, agent_at, interaction, queue
 from tests.unit.actors.test_interleavings import QUEUES, Story, judged
 
 S = ReservationState
@@ -84,7 +83,9 @@ def test_three_routers_and_four_interactions_for_an_agent_with_three_places(seed
     for number in range(4):
         scene.arrive(f"c{number}")
         routers[number % 3].wait(Waiting(interaction(f"c{number}"), SALES, "chat", 0, scene.now, Requirement()))
-    proposals = [(waiting.queue, Propose(waiting.interaction, agent)) for router in routers for waiting, agent in router.match()]
+    proposals = [
+        (waiting.queue, Propose(waiting.interaction, agent)) for router in routers for waiting, agent in router.match()
+    ]
     assert len(proposals) == 4, "each router knows of three places"
     random.shuffle(proposals)
     for to, proposal in proposals:

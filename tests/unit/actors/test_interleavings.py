@@ -136,7 +136,10 @@ class Story:
     def _held(self, *states: ReservationState) -> tuple[str, DeskReservation | None]:
         """A random reservation on somebody's desk."""
         found = [
-            (name, one) for name in self.agents for one in self.scene.desk(name).reservations if not states or one.state in states
+            (name, one)
+            for name in self.agents
+            for one in self.scene.desk(name).reservations
+            if not states or one.state in states
         ]
         return self.random.choice(found) if found else ("", None)
 

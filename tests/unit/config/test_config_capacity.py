@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from cluster.config.edge import EdgeCentre
 from cluster.config.load import load_centre
 
 BASE = (Path(__file__).parent / "golden" / "base.yaml").read_text(encoding="utf-8")
+PAGE = Path(__file__).parents[3] / "docs" / "concepts" / "agent-capacity.md"
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 PROFILE = "    capacity: {webchat: 3}\n"
 #: The base with two more channels.
 CHANNELS = BASE + "".join(f"  {name}:\n    entry_points:\n      default: {{queue: general}}\n" for name in ("voice", "mail"))
@@ -60,6 +63,15 @@ def test_rules_reach_the_agent() -> None:
         {"voice": 100, "webchat": 20}, ("mail", "voice"), {"voice": ("mail", "webchat")}, 2, {"complex": 2, "vip": 1}
     )
     assert agent(text).limits == Capacity({"webchat": 5, "voice": 1, "mail": 10}, 100, rules)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["units", "interrupts", "labels"])
+def test_the_examples_on_the_page_are_fine(example: str) -> None:
+    """What the page on capacity shows is accepted, and has no rule without effect."""
+    text = profile(*example.strip().splitlines())
+    text = text.replace("{queue: general}", "{queue: general, labels: [complex]}", 1)
+    unfit = [warning for warning in warned(text) if "no agent can serve" not in warning and "the label" not in warning]
+    assert unfit == [], "nothing to warn of but channels and labels that the example leaves out"
 
 
 def test_interruptions_are_limited_unless_that_is_lifted() -> None:
