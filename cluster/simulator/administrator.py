@@ -25,9 +25,11 @@ EDGE = EdgeCentre(names={"en": "Simulated"}, timezone="UTC", channels={}).to_jso
 class Administrator:
     """One person with strong opinions."""
 
-    def __init__(self, plant: Plant, queues: list[str], agents: list[str], random: Random, sharing: Sharing) -> None:
+    def __init__(
+        self, plant: Plant, queues: list[str], agents: list[str], random: Random, sharing: Sharing | None = None
+    ) -> None:
         self.plant = plant
-        self.sharing = sharing
+        self.sharing = sharing or Sharing(0)
         self.queues = queues
         self.agents = agents
         self.random = random

@@ -27,10 +27,12 @@ class Sharing:
         random, (one, other) = self._random, channels
         if not self._is_on or random.random() < 0.2:
             return NO_RULES
+        over: tuple[dict[str, tuple[str, ...]], ...]
+        over = ({}, {other: (one,)}, {one: (other,)}, {other: (one,), one: (other,)})
         return CapacityRules(
             costs={channel: random.randint(0, 3) for channel in channels if random.random() < 0.5},
             exclusive=random.choice(((), (), (one,), (other,), channels)),
-            interrupts=random.choice(({}, {other: (one,)}, {one: (other,)}, {other: (one,), one: (other,)})),
+            interrupts=random.choice(over),
             interruptions=random.randint(0, 2),
             labels={LABEL: random.randint(1, 2)} if random.random() < 0.6 else {},
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import pytest
@@ -122,7 +124,7 @@ def test_the_newest_chat_does_not_overtake_a_queued_one(seed: int) -> None:
         scene.advance(10)
     scene.accept("ann", "first")
     scene.run()
-    deeds = [lambda: scene.leaves("first"), lambda: scene.arrive("newcomer")]
+    deeds: list[Callable[[], object]] = [partial(scene.leaves, "first"), partial(scene.arrive, "newcomer")]
     random.shuffle(deeds)
     for deed in deeds:
         deed()
