@@ -32,7 +32,7 @@ class FakeEntry:
     priority: int = 3
     skills: Mapping[str, int] = field(default_factory=lambda: {"english": 2})
     retention_s: float = 600.0
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ("vip", "complex")
 
 
 @dataclass(frozen=True)

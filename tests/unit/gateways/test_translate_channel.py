@@ -49,7 +49,7 @@ def test_an_arrival_takes_its_queue_from_the_entry_point() -> None:
         customer=Customer("c1", "Ada", "en", {"tier": "gold"}),
         queue="cards",
         priority=3,
-        requirement=Requirement((SkillLevel("english", 2),)),
+        requirement=Requirement((SkillLevel("english", 2),), labels=("complex", "vip")),
         open=True,
         subject="a card",
         retention_ms=600_000,
