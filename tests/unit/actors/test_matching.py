@@ -18,6 +18,7 @@ from actors.values import Requirement, SkillLevel
 QUEUES = [address("queue", name) for name in ("a", "b")]
 AGENTS = [address("agent", f"a{number}") for number in range(5)]
 NOBODY = Address("")
+NOW = 1_000
 
 
 class Oracle:
@@ -115,7 +116,7 @@ def test_matches_are_those_of_the_policy(steps: list[Waiting | AgentStatus | Age
                     matching.not_waiting(interaction, NOBODY)
                     del oracle.waiting[interaction]
                 case "match":
-                    matches = matching.match()
+                    matches = matching.match(NOW)
                     assert [(waiting.interaction, agent) for waiting, agent in matches] == oracle.match(), "the policy's pairs"
                     for waiting, agent in matches:  # The queue agrees and the agent consents at once.
                         matching.not_waiting(waiting.interaction, agent)
@@ -149,7 +150,7 @@ def ready(*agents: Address) -> Matching:
 
 def pairs(matching: Matching) -> list[tuple[str, Address]]:
     """What is matched now."""
-    return [(one.interaction, agent) for one, agent in matching.match()]
+    return [(one.interaction, agent) for one, agent in matching.match(NOW)]
 
 
 def test_a_match_is_not_made_again_before_it_is_answered() -> None:
@@ -176,7 +177,7 @@ def test_a_claim_lasts_until_both_have_spoken(queue_first: bool) -> None:
     """Until queue and agent both answered, in either order, the agent's room stays taken."""
     matching = ready(AGENTS[0])
     matching.wait(waiting("i"))
-    matching.match()
+    matching.match(NOW)
     matching.wait(waiting("j"))
 
     def speak(queue: bool) -> None:
@@ -205,7 +206,7 @@ def test_a_forgotten_agent_is_not_matched() -> None:
     """An agent who is no longer the router's gets nothing, whatever was open."""
     matching = ready(AGENTS[0])
     matching.wait(waiting("i"))
-    matching.match()
+    matching.match(NOW)
     matching.forget_agent(AGENTS[0])
     matching.wait(waiting("j"))
     assert not matching.not_waiting("i", AGENTS[0]), "nothing to free"
@@ -229,7 +230,7 @@ def test_cost_with_ten_thousand_waiting() -> None:
     began = perf_counter()
     for number in range(10_000):
         matching.wait(waiting(str(number), enqueued_at=number))
-    assert len(matching.match()) == 2000, "one each"
+    assert len(matching.match(NOW)) == 2000, "one each"
     burst_s = perf_counter() - began
     assert burst_s < 1, f"the burst took {burst_s:.3f} s"
     for number in range(1000):  # as many exclude somebody, each in a line of its own
@@ -238,7 +239,7 @@ def test_cost_with_ten_thousand_waiting() -> None:
     for number in range(200):
         matching.not_waiting(str(number), agents[number])
         matching.status(free(agents[number]))
-        assert len(matching.match()) == 1, "the freed agent is matched"
+        assert len(matching.match(NOW)) == 1, "the freed agent is matched"
     freed_ms = (perf_counter() - began) / 200 * 1000
     assert freed_ms < 1, f"a freed agent took {freed_ms:.3f} ms"
     print(f"burst {burst_s:.3f} s, freed {freed_ms:.3f} ms")
