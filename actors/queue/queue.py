@@ -15,6 +15,7 @@ from actors.actor import Actor, Fired, Turn, on
 from actors.address import Address, name_of
 from actors.events import QueueConfigured, WaitingMoved
 from actors.messages.agent import Cancelled, Granted, Rescinded, Reserve
+from actors.messages.centre import QueueConfig
 from actors.messages.queue import (
     Accept,
     AskPosition,
@@ -28,7 +29,6 @@ from actors.messages.queue import (
     RetireQueue,
     Withdraw,
 )
-from actors.messages.centre import QueueConfig
 from actors.messages.router import ROUTER, NotWaiting, Waiting
 from actors.messages.session import Assigned, NotQueued, Queued, Withdrawn
 from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting, QueueTotals

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from actors.messages.centre import QueueConfig
+from actors.messages.centre import QueueConfig, Relaxation
 from actors.queue.records import Place, Step
 from actors.values import Requirement
 
@@ -20,7 +20,7 @@ def first_ring(asked: Requirement, config: QueueConfig) -> Requirement:
 
 def steps_of(inner: Requirement, config: QueueConfig, entered_at: int, fallback_at: int) -> tuple[Step, ...]:
     """The rings that will open around `inner`, earliest first; a wish for one agent ends at `fallback_at` (0: never)."""
-    openings = [(entered_at + step.after_ms, step) for step in config.relax]
+    openings: list[tuple[int, Relaxation | None]] = [(entered_at + step.after_ms, step) for step in config.relax]
     if fallback_at and inner.agent:
         openings.append((fallback_at, None))
     steps, ring = [], inner

@@ -110,7 +110,7 @@ class Candidate:
     load: int = 0
     idle_since: int = 0
     busy_permille: int = 0
-    form: Form = Form()
+    form: Form = field(default_factory=Form)
     claims: dict[str, Claim] = field(default_factory=dict)
     #: Pool -> its ring that takes the agent.
     pools: dict[Pool, int] = field(default_factory=dict)
@@ -123,9 +123,7 @@ class Candidate:
     def standing(self, membership: Membership) -> Standing:
         """The agent as strategies see them now."""
         claims = len(self.claims)
-        return Standing(
-            self.qualities, membership, self.load + claims, claims, self.idle_since, self.busy_permille, self.form
-        )
+        return Standing(self.qualities, membership, self.load + claims, claims, self.idle_since, self.busy_permille, self.form)
 
     def has_room(self, channel: str) -> bool:
         """Whether the claims leave room for one more on this channel."""
@@ -164,9 +162,7 @@ class Matching:
         line = pool.lines.get(waiting.not_agents)
         if line is None:
             line = pool.lines[waiting.not_agents] = Line(waiting.not_agents)
-        line.waiting.put(
-            order.place(waiting.priority, waiting.ageing, waiting.lifo, waiting.enqueued_at, waiting.interaction)
-        )
+        line.waiting.put(order.place(waiting.priority, waiting.ageing, waiting.lifo, waiting.enqueued_at, waiting.interaction))
         pool.line_changed(line)
         self._changed.add(pool)
 
@@ -199,9 +195,7 @@ class Matching:
         self._leave_pools(agent)
         skills = {skill.skill: skill.level for skill in profile.skills}
         agent.qualities = Qualities(name_of(agent.address), skills, profile.attributes, frozenset(profile.groups))
-        agent.memberships = {
-            queue: tuple(one for one in profile.memberships if one.queue == queue) for queue in profile.queues
-        }
+        agent.memberships = {queue: tuple(one for one in profile.memberships if one.queue == queue) for queue in profile.queues}
         for queue in agent.memberships:
             self._agents_of_queue.setdefault(queue, set()).add(agent.address)
             for pool in self._pools_of_queue.get(queue, ()):

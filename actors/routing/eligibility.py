@@ -45,9 +45,7 @@ def ring_of(
     return None
 
 
-def membership_of(
-    memberships: Mapping[Address, Sequence[Membership]], queue: Address, channel: str
-) -> Membership | None:
+def membership_of(memberships: Mapping[Address, Sequence[Membership]], queue: Address, channel: str) -> Membership | None:
     """How an agent serves a queue over a channel; None when they do not serve it."""
     special = memberships.get(queue)
     if special is None:

@@ -14,6 +14,7 @@ import operator
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 MAX_CHARACTERS: Final = 1_000
@@ -86,11 +87,13 @@ def compiled(text: str) -> Expression:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ExpressionError(f"cannot be read: {getattr(error, 'msg', error)}; write it like `cards >= 3 and english`") from error
+        raise ExpressionError(
+            f"cannot be read: {getattr(error, 'msg', error)}; write it like `cards >= 3 and english`"
+        ) from error
     compiler = _Compiler()
     term = compiler.term(tree, 0)
-    names = compiler.names
-    return Expression(text, *(frozenset(names[kind]) for kind in ("skill", "attribute", "group")), term)
+    skills, attributes, groups = (frozenset(compiler.names[kind]) for kind in ("skill", "attribute", "group"))
+    return Expression(text, skills, attributes, groups, term)
 
 
 def _value(term: Term, qualities: Qualities) -> Any:
@@ -135,7 +138,9 @@ class _Compiler:
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 members = [self.term(element, depth + 1) for element in elements]
                 return lambda of: tuple(member(of) for member in members)
-        raise ExpressionError(f"`{ast.unparse(node)[:60]}` has no meaning here; use names, numbers, texts, and, or, not, comparisons")
+        raise ExpressionError(
+            f"`{ast.unparse(node)[:60]}` has no meaning here; use names, numbers, texts, and, or, not, comparisons"
+        )
 
     def _lookup(self, kind: str, name: str) -> Term:
         self.names[kind].add(name)
@@ -144,7 +149,7 @@ class _Compiler:
 
     def _comparison(self, left: ast.expr, ops: list[ast.cmpop], comparators: list[ast.expr], depth: int) -> Term:
         sides = [self.term(side, depth + 1) for side in (left, *comparators)]
-        links = [_both(_COMPARISONS[type(op)], one, other) for op, one, other in zip(ops, sides, sides[1:], strict=True)]
+        links = [_both(_COMPARISONS[type(op)], *pair) for op, pair in zip(ops, pairwise(sides), strict=True)]
         return _all(links)
 
 
