@@ -48,8 +48,9 @@ class Agent(Reserving):
         turn.put(SETTING, setting)
         total = 0 if setting.retired else in_force.capacity_total
         configured = AgentConfigured(
-            turn.address, setting.version, in_force.skills, in_force.queues, in_force.capacity, total, in_force.capacity_rules
-        )
+            turn.address, setting.version, in_force.skills, in_force.queues, in_force.capacity, total,
+            in_force.attributes, in_force.groups, in_force.memberships, in_force.capacity_rules,
+        )  # fmt: skip
         turn.emit(configured)
         self._tell_profile(in_force, turn)
         self._settle(turn)
@@ -64,7 +65,10 @@ class Agent(Reserving):
         self._tell_router(turn)
 
     def _tell_profile(self, config: AgentConfig, turn: Turn) -> None:
-        turn.send(ROUTER, AgentProfile(turn.address, config.skills, config.queues, config.limits))
+        profile = AgentProfile(
+            turn.address, config.skills, config.queues, config.attributes, config.groups, config.memberships, config.limits
+        )  # fmt: skip
+        turn.send(ROUTER, profile)
 
     # The desk.
 

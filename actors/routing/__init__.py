@@ -1,1 +1,1 @@
-"""The pure parts of routing: functions over frozen values, which the router, the queues and the agents put together."""
+"""The pure parts of routing: who may serve whom, who goes first, and how much one agent can hold. No actor lives here."""

@@ -118,7 +118,7 @@ def room_for(capacity: Capacity, held: Held, channel: str, labels: tuple[str, ..
     """How many more fit of one channel, each with these labels; 0 when there is no room."""
     rules, counts = capacity.rules, held.channels
     free = capacity.channels.get(channel, 0) - counts.get(channel, 0)
-    cost, used = capacity.cost(channel), 0
+    cost, taken = capacity.cost(channel), 0
     for other, count in counts.items():
         if not count:
             continue
@@ -130,9 +130,9 @@ def room_for(capacity: Capacity, held: Held, channel: str, labels: tuple[str, ..
             return 0
         if other != channel and (channel in rules.exclusive or other in rules.exclusive):
             return 0
-        used += capacity.cost(other) * count
+        taken += capacity.cost(other) * count
     if cost:
-        free = min(free, (capacity.units - used) // cost)
+        free = min(free, (capacity.units - taken) // cost)
     for label in labels:
         most = rules.labels.get(label)
         if most is not None:
@@ -142,7 +142,12 @@ def room_for(capacity: Capacity, held: Held, channel: str, labels: tuple[str, ..
 
 def spare(capacity: Capacity, held: Held) -> int:
     """Units that nothing takes; 0 also when interruptions or a lowered capacity have more taken than there are."""
-    used, costs = 0, capacity.rules.costs
+    return max(capacity.units - used(capacity, held), 0)
+
+
+def used(capacity: Capacity, held: Held) -> int:
+    """Units that are taken; more than there are after interruptions, or where capacity was lowered."""
+    units, costs = 0, capacity.rules.costs
     for channel, count in held.channels.items():
-        used += costs.get(channel, 1) * count
-    return max(capacity.units - used, 0)
+        units += costs.get(channel, 1) * count
+    return units

@@ -12,13 +12,6 @@ from cluster.config.problems import Path, Problem, did_you_mean
 from cluster.config.schema import Centre, RoutingProfile
 
 
-def takes(profile: RoutingProfile, channel: str, labels: Iterable[str] = ()) -> bool:
-    """Whether agents of this profile can ever take an interaction of this channel with these labels."""
-    if not profile.capacity.get(channel, 0) or profile.costs.get(channel, 1) > profile.units_in_all:
-        return False
-    return all(profile.labels.get(label, 1) for label in labels)
-
-
 def capacity_warnings(document: Document, centre: Centre) -> list[Problem]:
     """Channels that can never be served, rules without effect, and labels that nothing carries or limits."""
     problems: list[Problem] = []

@@ -63,7 +63,7 @@ class Administrator:
         capacity = {"webchat": random.randint(1, 3), "sms": random.randint(1, 2)}
         rules = self.sharing.rules(("webchat", "sms"))
         units = units_for(random.randint(1, 3), rules)
-        return AgentConfig(name.upper(), skills, served, capacity, units, random.random() < 0.1, 4_000, rules)
+        return AgentConfig(name.upper(), skills, served, capacity, units, random.random() < 0.1, 4_000, capacity_rules=rules)
 
     async def apply(self, plan: CentrePlan) -> None:
         """Make a configuration the current one, as the command line does: read the version, then replace just that one."""

@@ -61,7 +61,7 @@ def permitted(capacity: Capacity, story: Iterable[Item]) -> bool:
 
 def configured(capacity: Capacity) -> AgentConfigured:
     """The same capacity as a journal tells it."""
-    return AgentConfigured(address("agent", "ann"), 1, (), (), capacity.channels, capacity.units, capacity.rules)
+    return AgentConfigured(address("agent", "ann"), 1, (), (), capacity.channels, capacity.units, capacity_rules=capacity.rules)
 
 
 def works(capacity: Capacity, story: Iterable[Item]) -> list[Work]:
@@ -196,12 +196,12 @@ def test_claims_between_two_statuses_never_overbook(capacity: Capacity, had: lis
     """What a router proposes before it hears from the agent again all fits, one after the other, and nothing else would."""
     held = taken(capacity, had)
     matching = Matching()
-    matching.profile(AgentProfile(AGENT, (), (QUEUE,), capacity))
+    matching.profile(AgentProfile(AGENT, (), (QUEUE,), capacity=capacity))
     told = None if capacity.is_plain else held
-    matching.status(AgentStatus(AGENT, room(capacity, held), len(had), 1, spare(capacity, held), told))
+    matching.status(AgentStatus(AGENT, room(capacity, held), len(had), 1, spare(capacity, held), held=told))
     for number, (channel, labels) in enumerate(coming):
         matching.wait(Waiting(f"i{number}", QUEUE, channel, 0, number, Requirement(labels=labels)))
-    for waiting, _ in matching.match():
+    for waiting in [match.waiting for match in matching.match(now=len(coming))]:
         assert room_for(capacity, held, waiting.channel, waiting.requirement.labels), f"{waiting.interaction} must fit"
         held = take(capacity, held, waiting.channel, waiting.requirement.labels)
     for waiting in matching.waiting.values():

@@ -85,9 +85,8 @@ def test_three_routers_and_four_interactions_for_an_agent_with_three_places(seed
     for number in range(4):
         scene.arrive(f"c{number}")
         routers[number % 3].wait(Waiting(interaction(f"c{number}"), SALES, "chat", 0, scene.now, Requirement()))
-    proposals = [
-        (waiting.queue, Propose(waiting.interaction, agent)) for router in routers for waiting, agent in router.match()
-    ]
+    found = [match for router in routers for match in router.match(scene.now)]
+    proposals = [(match.waiting.queue, Propose(match.waiting.interaction, match.agent)) for match in found]
     assert len(proposals) == 4, "each router knows of three places"
     random.shuffle(proposals)
     for to, proposal in proposals:
@@ -107,7 +106,7 @@ def told_by(scene: Scene) -> tuple[AgentProfile, AgentStatus]:
     actor = scene.actor(ANN)
     assert isinstance(actor, Agent) and actor.setting is not None
     config = actor.setting.config
-    return AgentProfile(ANN, config.skills, config.queues, config.limits), actor.status
+    return AgentProfile(ANN, config.skills, config.queues, capacity=config.limits), actor.status
 
 
 @settings(max_examples=60, deadline=None)

@@ -125,7 +125,7 @@ def configured(
     agent: Address = ALICE, skills: tuple[SkillLevel, ...] = (), chats: int = 1, total: int = 1, calls: int = 0,
     queues: tuple[Address, ...] = (QUEUE,), rules: CapacityRules = NO_RULES,
 ) -> tuple[str, Event]:  # fmt: skip
-    return agent, AgentConfigured(agent, 1, skills, queues, {"webchat": chats, "voice": calls}, total, rules)
+    return agent, AgentConfigured(agent, 1, skills, queues, {"webchat": chats, "voice": calls}, total, capacity_rules=rules)
 
 
 def presence(before: str, after: str, agent: Address = ALICE) -> tuple[str, Event]:

@@ -67,7 +67,8 @@ def test_i5_rules_of_capacity_keep_an_interaction_from_an_agent() -> None:
     rules = CapacityRules({"voice": 2}, labels={"vip": 1})
     scribe = ready(Scribe(), chats=3, calls=1, total=2, rules=rules)
     connected(offered(arrives(scribe, "v/1", labels=("vip",)), "v/1", labels=("vip",)), "v/1")
-    for reason, place in {"units": {"channel": "voice"}, "its label": {"labels": ("vip",)}}.items():
+    reasons: dict[str, dict[str, Any]] = {"units": {"channel": "voice"}, "its label": {"labels": ("vip",)}}
+    for reason, place in reasons.items():
         waits = arrives(arrives(scribe.copy(), "c/1", priority=9, **place), "d/1", at=START + 1)
         assert passed_over(offered(waits, "d/1", at=START + 1)) == [], f"c does not fit because of {reason}"
         assert settled(arrives(scribe.copy(), "c/1", **place)) == set(), "and waits rightly (I7)"
