@@ -9,6 +9,15 @@ from actors.address import Address
 from actors.values import SkillLevel, Value
 
 
+class Announce(Value, frozen=True):
+    """What those waiting are told, and when: after `first_after_ms`, then every `every_ms` (0: never again)."""
+
+    position: bool = True
+    expected_wait: bool = True
+    first_after_ms: int = 10_000
+    every_ms: int = 60_000
+
+
 class QueueConfig(Value, frozen=True):
     """How one queue behaves. `service_level_ms` is the target wait that counters report against.
 
@@ -21,6 +30,8 @@ class QueueConfig(Value, frozen=True):
     reject_backoff_ms: int = 10_000
     service_level_ms: int = 20_000
     requires: tuple[SkillLevel, ...] = ()
+    #: None: the position on entry and on return, and nothing else.
+    announce: Announce | None = None
 
 
 class AgentConfig(Value, frozen=True):

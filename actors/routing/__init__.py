@@ -1,0 +1,1 @@
+"""The pure parts of routing: frozen values and functions of them, no actor."""
