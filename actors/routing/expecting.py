@@ -34,17 +34,17 @@ MEMORY_MS: Final = 4 * 3_600_000
 #: How far one wait moves an end of the interval, in standard deviations; it swings by about a tenth of one.
 STEP: Final = 0.05
 TAIL: Final = (100 - CONFIDENCE) / 200
-#: Where the ends begin, as if the model were right, and how far they may go: beyond 5 the high end were not monotone.
+#: Where the ends begin, as if the model were right, and how far they may go: beyond 7 the high end were not monotone.
 NORMAL_TAIL: Final = 1.645
-FURTHEST: Final = 5.0
+FURTHEST: Final = 7.0
 #: Terms of the sum over those in front that are added one by one; the rest is an integral, exact to 0.1 %.
 TERMS: Final = 16
 #: Nothing longer is ever said.
 LONGEST_MS: Final = 24 * 3_600_000
 #: Whoever is held for an agent this soon did not wait: somebody was free.
 MOMENT_MS: Final = 1_000
-#: Weight of the guess that all in front cost the same, against what was seen.
-PRIOR: Final = 0.02
+#: The guess that all in front cost the same counts as much as having seen so many.
+PRIOR: Final = 2.0
 
 
 class Ahead(Value, frozen=True):
@@ -147,16 +147,17 @@ def _model(experience: Experience, ahead: Ahead) -> tuple[float, float]:
     own, others = _stages(ahead, _leaving(experience, unit_ms))
     mean_ms = unit_ms * own + others_ms * others
     stages = mean_ms / unit_ms
-    return mean_ms, stages / (1 + stages / experience.served)
+    # Of fading weights w, as many as (sum w)^2 / sum w^2 that do not fade.
+    seen = experience.served * (2 - FADING) / max(1.0, 2 - FADING * experience.served)
+    return mean_ms, stages / (1 + stages / seen)
 
 
 def _units(experience: Experience) -> tuple[float, float]:
     """What one in front costs (ms), of the same kind and of others: two equations, drawn to both costing the same."""
     e = experience
     level_ms = (e.own_ms + e.others_ms) / max(e.own_own + e.own_others + e.others_own + e.others_others, 1e-9)
-    prior = PRIOR * (e.own_own + e.others_others) + 1e-9
-    own_own, others_others = e.own_own + prior, e.others_others + prior
-    own_ms, others_ms = e.own_ms + prior * level_ms, e.others_ms + prior * level_ms
+    own_own, others_others = e.own_own + PRIOR, e.others_others + PRIOR
+    own_ms, others_ms = e.own_ms + PRIOR * level_ms, e.others_ms + PRIOR * level_ms
     determinant = own_own * others_others - e.own_others * e.others_own
     if determinant <= 1e-9 * own_own * others_others:
         return level_ms, level_ms

@@ -135,6 +135,7 @@ class Board:
             "waiting": int(now.total(metrics.QUEUE_WAITING, queue=name)),
             "offered": int(now.total(metrics.QUEUE_OFFERED, queue=name)),
             "longest_wait_s": round(now.total(metrics.QUEUE_LONGEST_WAIT, queue=name), 1),
+            "expected_wait_s": round(now.total(metrics.QUEUE_EXPECTED_WAIT, queue=name, bound="expected"), 1),
             "entered_per_s": round(self.rate(metrics.QUEUE_ENTERED.name, queue=name), 2),
             "granted_per_s": round(self.rate(metrics.QUEUE_GRANTED.name, queue=name), 2),
             "granted": int(granted),

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from actors.address import address
-from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
+from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfig
 from actors.values import SkillLevel
 from cluster.config.edge import Choice, EdgeAgent, EdgeCentre, EdgeQueue, EntryPoint
 from cluster.config.hours import Calendar
 from cluster.config.names import Names, milliseconds
 from cluster.config.passwords import hash_plain
 from cluster.config.schema import Agent, Centre, Channel, Queue, RoutingProfile, numbered
+from cluster.config.schema import Announce as AnnounceSpec
 from cluster.config.schema import EntryPoint as EntryPointSpec
 
 
@@ -53,6 +54,16 @@ def _queue(queue: Queue) -> QueueConfig:
         reject_backoff_ms=milliseconds(queue.reject_backoff_s),
         service_level_ms=milliseconds(queue.service_level.seconds),
         requires=_levels(queue.requires),
+        announce=_announce(queue.announce) if queue.announce is not None else None,
+    )
+
+
+def _announce(announce: AnnounceSpec) -> Announce:
+    return Announce(
+        position=announce.position,
+        expected_wait=announce.expected_wait,
+        first_after_ms=milliseconds(announce.first_after_s),
+        every_ms=milliseconds(announce.every_s),
     )
 
 
