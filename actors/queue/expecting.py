@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from actors.actor import Actor, Turn
 from actors.address import name_of
-from actors.messages.centre import Announce
 from actors.messages.session import Queued
 from actors.queue.records import EXPERIENCE_PREFIX, PLACE_PREFIX, SETTING, Foresight, Place, QueueExperience, QueueSetting
 from actors.routing.expecting import (
@@ -79,13 +78,13 @@ class Expecting(Actor):
         record = cast("QueueExperience | None", self.records.get(EXPERIENCE_PREFIX + kind))
         return record.experience if record is not None else Experience()
 
-    def expected_of(self, place: Place) -> Expected | None:
+    def expected_of(self, place: Place, now: int) -> Expected | None:
         """How much longer this place waits, if everybody is busy; None as long as too little is known."""
-        return self._expected(place)[0]
+        return self._expected(place, now)[0]
 
-    def expected_of_next(self) -> Expected | None:
+    def expected_of_next(self, now: int) -> Expected | None:
         """How long somebody would wait who came last now, of whatever kind, if everybody is busy."""
-        return expected_wait(self.experience(ALL_KINDS), Ahead(len(self._order)))
+        return expected_wait(self.experience(ALL_KINDS), Ahead(len(self._order)), now)
 
     # Telling.
 
@@ -105,28 +104,26 @@ class Expecting(Actor):
             expected, ask_after_ms = None, place.foresight.since_at - turn.now
         else:
             expected, ask_after_ms = self._said(place, turn) if announce.expected_wait else None, announce.every_ms
-        turn.send(
-            place.session, Queued(place.interaction, queue, ahead, expected, ask_after_ms, timed, not announce.position)
-        )
+        turn.send(place.session, Queued(place.interaction, queue, ahead, expected, ask_after_ms, timed, not announce.position))
 
     def _said(self, place: Place, turn: Turn) -> Expected | None:
         """The estimate for a place that waits, noted to be judged later."""
         foresight = place.foresight
         if foresight is None or foresight.at_once:
             return None
-        expected, shared = self._expected(place)
+        expected, shared = self._expected(place, turn.now)
         if expected is not None:
             said = (*foresight.said, Foreseen(turn.now, expected.low_ms, expected.high_ms, shared))[-SAID:]
             turn.put(PLACE_PREFIX + place.interaction, replace(place, foresight=replace(foresight, said=said)))
         return expected
 
-    def _expected(self, place: Place) -> tuple[Expected | None, bool]:
+    def _expected(self, place: Place, now: int) -> tuple[Expected | None, bool]:
         """The estimate, and whether it is from what all kinds together taught."""
         if place.foresight is not None:
-            own = expected_wait(self.experience(place.foresight.kind), self._ahead(place, place.foresight.kind))
+            own = expected_wait(self.experience(place.foresight.kind), self._ahead(place, place.foresight.kind), now)
             if own is not None:
                 return own, False
-        return expected_wait(self.experience(ALL_KINDS), self._ahead(place, ALL_KINDS)), True
+        return expected_wait(self.experience(ALL_KINDS), self._ahead(place, ALL_KINDS), now), True
 
     def _ahead(self, place: Place, kind: str) -> Ahead:
         everybody = bisect_left(self._order, self._rank(place))
@@ -184,7 +181,9 @@ class Expecting(Actor):
             behind = self._ahead(place, kind)
             for said in foresight.said:
                 if said.shared is (kind == ALL_KINDS):
-                    experience = judged(experience, said, turn.now) if served else judged_open(experience, said, behind, turn.now)
+                    experience = (
+                        judged(experience, said, turn.now) if served else judged_open(experience, said, behind, turn.now)
+                    )
             if served:
                 experience = after_service(experience, entered, waited_ms, turn.now)
             else:

@@ -194,7 +194,7 @@ class Queue(Expecting):
         totals = self.totals
         counters = QueueCounters(
             name_of(turn.address), len(self._order) - self._offered, self._offered, self._oldest_at(),
-            totals.entered, totals.granted, totals.withdrawn, totals.granted_in_target, self.expected_of_next(),
+            totals.entered, totals.granted, totals.withdrawn, totals.granted_in_target, self.expected_of_next(turn.now),
         )  # fmt: skip
         turn.reply(counters)
 

@@ -38,7 +38,7 @@ TAIL: Final = (100 - CONFIDENCE) / 200
 NORMAL_TAIL: Final = 1.645
 FURTHEST: Final = 7.0
 #: Terms of the sum over those in front that are added one by one; the rest is an integral, exact to 0.1 %.
-TERMS: Final = 16
+TERMS: Final = 4
 #: Nothing longer is ever said.
 LONGEST_MS: Final = 24 * 3_600_000
 #: Whoever is held for an agent this soon did not wait: somebody was free.
@@ -103,8 +103,9 @@ def kind_of(channel: str, requirement: Requirement) -> str:
     return f"{channel} {msgspec.json.encode(requirement).decode()}"
 
 
-def expected_wait(experience: Experience, ahead: Ahead) -> Expected | None:
+def expected_wait(experience: Experience, ahead: Ahead, now: int) -> Expected | None:
     """How much longer somebody waits behind these; None as long as too little is known."""
+    experience = _faded(experience, now, 1.0)
     if not experience.knows:
         return None
     mean_ms, stages = _model(experience, ahead)
@@ -137,8 +138,8 @@ def judged_open(experience: Experience, said: Foreseen, behind: Ahead, now: int)
         return experience
     mean_ms, stages = _model(experience, behind)
     waited_ms = now - said.at
-    below = _share_within(said.low_ms - waited_ms, mean_ms, stages)
-    return _moved(experience, below, 1 - _share_within(said.high_ms - waited_ms, mean_ms, stages))
+    below = _share_within(experience, said.low_ms - waited_ms, mean_ms, stages)
+    return _moved(experience, below, 1 - _share_within(experience, said.high_ms - waited_ms, mean_ms, stages))
 
 
 def _model(experience: Experience, ahead: Ahead) -> tuple[float, float]:
@@ -177,16 +178,17 @@ def _leaving(experience: Experience, unit_ms: float) -> float:
 def _stages(ahead: Ahead, leaving: float) -> tuple[float, float]:
     """Units until the wait is over: for those of the same kind and oneself, and for the others if each cost one."""
     own = _sum(ahead.own + 1, leaving)
-    return own, _sum(ahead.own + 1 + ahead.others, leaving) - own
+    return own, _sum(ahead.own + 1 + ahead.others, leaving) - own if ahead.others else 0.0
 
 
 def _sum(count: int, leaving: float) -> float:
     """1 + 1/(1+r) + ... over so many terms."""
-    few = min(count, TERMS)
-    total = sum(1 / (1 + number * leaving) for number in range(few))
+    if leaving < 1e-9:
+        return float(count)
+    few, total = min(count, TERMS), 0.0
+    for number in range(few):
+        total += 1 / (1 + number * leaving)
     if count > few:
-        if leaving < 1e-9:
-            return total + count - few
         total += math.log((1 + (count - 0.5) * leaving) / (1 + (few - 0.5) * leaving)) / leaving
     return total
 
@@ -196,11 +198,12 @@ def _quantile(stages: float, deviations: float) -> float:
     return max(0.0, 1 - 1 / (9 * stages) + deviations / (3 * math.sqrt(stages))) ** 3
 
 
-def _share_within(rest_ms: float, mean_ms: float, stages: float) -> float:
-    """How likely a wait of this distribution ends within so much."""
+def _share_within(experience: Experience, rest_ms: float, mean_ms: float, stages: float) -> float:
+    """How likely a wait of this distribution ends within so much, its sides as wide as the interval's ends say."""
     if rest_ms <= 0:
         return 0.0
     deviations = 3 * math.sqrt(stages) * (math.cbrt(rest_ms / mean_ms) - 1 + 1 / (9 * stages))
+    deviations *= NORMAL_TAIL / max(0.1, experience.high if deviations > 0 else -experience.low)
     return 0.5 * math.erfc(-deviations / math.sqrt(2))
 
 

@@ -34,7 +34,9 @@ class Announce(Section):
 
     position: bool = Field(default=True, description="how many are in front", examples=["true"])
     expected_wait: bool = Field(
-        default=True, description="between what and what the wait is with 90 percent, as soon as enough is known", examples=["true"]
+        default=True,
+        description="between what and what the wait is with 90 percent, as soon as enough is known",
+        examples=["true"],
     )
     first_after_s: float = Field(default=10, ge=0, le=3600, description="when first, counted from the arrival", examples=[10])
     every_s: float = Field(default=60, ge=5, le=3600, description="how often from then on", examples=[60])

@@ -113,7 +113,9 @@ def draw(model: AnnouncingModel, customers: int, random: np.random.Generator) ->
     names, shares = list(model.kinds), np.array(list(model.kinds.values()))
     kinds = [names[number] for number in random.choice(len(names), customers, p=shares / shares.sum())]
     if model.service_spread:
-        services = random.lognormal(math.log(model.mean_service_s) - model.service_spread**2 / 2, model.service_spread, customers)
+        services = random.lognormal(
+            math.log(model.mean_service_s) - model.service_spread**2 / 2, model.service_spread, customers
+        )
     else:
         services = random.exponential(model.mean_service_s, customers)
     patience = random.exponential(model.mean_patience_s, customers) if math.isfinite(model.mean_patience_s) else []
@@ -126,7 +128,11 @@ class AnnouncingCentre:
     """One run. `commits` receives every commit, for the invariants checker."""
 
     def __init__(
-        self, model: AnnouncingModel, customers: int, random: np.random.Generator, commits: Callable[[Commit], None] | None = None
+        self,
+        model: AnnouncingModel,
+        customers: int,
+        random: np.random.Generator,
+        commits: Callable[[Commit], None] | None = None,
     ) -> None:
         catalogue = load_catalogue()
         self._stage, self._codec = Stage(catalogue, self._committed), catalogue.codec
@@ -155,7 +161,9 @@ class AnnouncingCentre:
         arrivals, agenda, following = self._drawn.arrives_at, self._agenda, 0
         while self._left:
             coming_at = arrivals[following] if following < len(arrivals) else None
-            self._now = min(at for at in (coming_at, agenda[0][0] if agenda else None, self._stage.next_due_at()) if at is not None)
+            self._now = min(
+                at for at in (coming_at, agenda[0][0] if agenda else None, self._stage.next_due_at()) if at is not None
+            )
             if self._now == coming_at:
                 self._arrive(following)
                 following += 1

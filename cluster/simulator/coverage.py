@@ -35,7 +35,7 @@ CENTRES: Final = (VOICE, SKILLS, CHAT)
 DESCRIPTIONS: Final = {
     "voice": "20 agents, calls of 180 s (exponential), 20 % more than they can do, patience 240 s",
     "skills": "4 agents serve a, 4 serve a and b, 180 s (exponential), 92 % busy, nobody gives up",
-    "chat": "8 agents with 3 chats each, 600 s (lognormal), arrivals 59 % to 157 % of what they can do over the day, patience 900 s",
+    "chat": "8 agents with 3 chats each, 600 s (lognormal), arrivals 60 to 157 % of what they can do, patience 900 s",
 }  # fmt: skip
 
 

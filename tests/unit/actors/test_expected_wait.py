@@ -40,7 +40,7 @@ def learned(departures: list[tuple[bool, Ahead, Ahead, int, int]]) -> Experience
     experience, now = Experience(), 1
     for served, entered, left, waited_ms, later_ms in departures:
         now += later_ms
-        expected = expected_wait(experience, entered)
+        expected = expected_wait(experience, entered, now)
         if expected is not None:
             said = Foreseen(now - waited_ms, expected.low_ms, expected.high_ms)
             experience = judged(experience, said, now) if served else judged_open(experience, said, left, now)
@@ -61,16 +61,19 @@ def warm(unit_ms: int = 30_000, departures: int = 400) -> Experience:
 
 
 def known(experience: Experience, own: int, others: int = 0) -> Expected:
-    expected = expected_wait(experience, Ahead(own, others))
+    expected = expected_wait(experience, Ahead(own, others), experience.at)
     assert expected is not None, "enough is known"
     return expected
 
 
 @settings(max_examples=300, deadline=None)
 @given(DEPARTURES, AHEAD)
-def test_whatever_happened_the_interval_is_in_order(departures: list[tuple[bool, Ahead, Ahead, int, int]], ahead: Ahead) -> None:
+def test_whatever_happened_the_interval_is_in_order(
+    departures: list[tuple[bool, Ahead, Ahead, int, int]], ahead: Ahead
+) -> None:
     """Any story, waits of nothing and rates of zero included, gives no estimate or one whose ends are in order."""
-    expected = expected_wait(learned(departures), ahead)
+    experience = learned(departures)
+    expected = expected_wait(experience, ahead, experience.at)
     if expected is not None:
         assert 0 <= expected.low_ms <= expected.expected_ms <= expected.high_ms <= LONGEST_MS
 
@@ -83,24 +86,27 @@ def test_more_in_front_never_means_less(
     """Each figure grows with those in front, of the same kind or others, wherever the interval's ends are."""
     experience = replace(learned(departures), low=low, high=high)
     further = replace(ahead, own=ahead.own + more) if own else replace(ahead, others=ahead.others + more)
-    near, far = expected_wait(experience, ahead), expected_wait(experience, further)
+    near, far = expected_wait(experience, ahead, experience.at), expected_wait(experience, further, experience.at)
     if near is not None and far is not None:
         assert near.low_ms <= far.low_ms and near.expected_ms <= far.expected_ms and near.high_ms <= far.high_ms
 
 
 def test_nothing_is_said_before_enough_is_known() -> None:
     """A queue that just opened, or has learned of too few, says that it does not know."""
-    assert expected_wait(Experience(), Ahead(3)) is None
-    assert expected_wait(warm(departures=int(ENOUGH)), Ahead(3)) is None, "eight, a little faded, are not yet enough"
-    assert expected_wait(warm(departures=int(ENOUGH) + 1), Ahead(3)) is not None
+    assert expected_wait(Experience(), Ahead(3), 1) is None
+    few, more = warm(departures=int(ENOUGH)), warm(departures=int(ENOUGH) + 1)
+    assert expected_wait(few, Ahead(3), few.at) is None, "eight, a little faded, are not yet enough"
+    assert expected_wait(more, Ahead(3), more.at) is not None
 
 
 def test_what_is_old_is_forgotten() -> None:
     """After a night without departures nothing is known, and the ends of the interval are what they were."""
     experience = replace(warm(), low=-2.5)
-    next_day = after_leaving(experience, Ahead(1), Ahead(0), 1000, experience.at + 16 * 3_600_000)
-    assert expected_wait(next_day, Ahead(3)) is None
-    assert next_day.low == -2.5
+    morning = experience.at + 16 * 3_600_000
+    assert expected_wait(experience, Ahead(3), morning) is None
+    learned_anew = after_leaving(experience, Ahead(1), Ahead(0), 1000, morning)
+    assert expected_wait(learned_anew, Ahead(3), morning) is None
+    assert learned_anew.low == -2.5
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 4, 15, 100, 1000])
@@ -108,9 +114,7 @@ def test_what_is_old_is_forgotten() -> None:
 def test_the_mean_is_the_textbooks(ahead: int, patience_s: float) -> None:
     """With the rates known, the mean is the sum over those in front, served or giving up, at any length of queue."""
     unit_ms, agents = 30_000.0, 10
-    experience = Experience(
-        own_own=100, own_ms=100 * unit_ms, served=100, left=1e9 / (1000 * patience_s), waited_ms=1e9, at=1
-    )
+    experience = Experience(own_own=100, own_ms=100 * unit_ms, served=100, left=1e9 / (1000 * patience_s), waited_ms=1e9, at=1)
     exact_s = expected_wait_s(ahead, agents, agents * unit_ms / 1000, patience_s)
     assert known(experience, ahead).expected_ms == pytest.approx(1000 * exact_s, rel=2e-3)
 
@@ -155,7 +159,11 @@ def test_each_end_is_where_one_in_twenty_passes_it() -> None:
             ahead = random.randrange(12)
             expected = known(experience, ahead)
             mean_ms = 30_000 * (ahead + 1)
-            spread = {"wide": random.lognormvariate(0, 0.7), "narrow": random.uniform(0.9, 1.1), "late": random.uniform(1.4, 1.8)}
+            spread = {
+                "wide": random.lognormvariate(0, 0.7),
+                "narrow": random.uniform(0.9, 1.1),
+                "late": random.uniform(1.4, 1.8),
+            }
             took_ms, said_at = round(mean_ms * spread[law]), 10**9 + number * 1000
             experience = judged(experience, Foreseen(said_at, expected.low_ms, expected.high_ms), said_at + took_ms)
             if number >= 1_000:
