@@ -31,13 +31,12 @@ from actors.routing.expecting import (
     judged,
     judged_open,
     kind_of,
+    noted,
 )
 from actors.values import WaitingState
 
 #: Kinds remembered, the least recently learned of forgotten first; more are known by all of them together only.
 KINDS = 64
-#: What was said to one customer is judged so many times, the latest; more would only make their record long.
-SAID = 8
 ALL_KINDS = ""
 
 Rank = tuple[int, int, str]
@@ -113,7 +112,7 @@ class Expecting(Actor):
             return None
         expected, shared = self._expected(place, turn.now)
         if expected is not None:
-            said = (*foresight.said, Foreseen(turn.now, expected.low_ms, expected.high_ms, shared))[-SAID:]
+            said = noted(foresight.said, Foreseen(turn.now, expected.low_ms, expected.high_ms, shared))
             turn.put(PLACE_PREFIX + place.interaction, replace(place, foresight=replace(foresight, said=said)))
         return expected
 

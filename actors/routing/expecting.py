@@ -31,12 +31,14 @@ ENOUGH: Final = 8.0
 #: What was learned fades by this share with each departure, and by 1/e in this time.
 FADING: Final = 1 / 100
 MEMORY_MS: Final = 4 * 3_600_000
-#: How far one wait moves an end of the interval, in standard deviations; it swings by about a tenth of one.
-STEP: Final = 0.05
+#: How far one wait moves an end of the interval, in standard deviations.
+STEP: Final = 0.02
 TAIL: Final = (100 - CONFIDENCE) / 200
 #: Where the ends begin, as if the model were right, and how far they may go: beyond 7 the high end were not monotone.
 NORMAL_TAIL: Final = 1.645
 FURTHEST: Final = 7.0
+#: So much of what was said to one customer is kept to be judged, an even number; more would make their record long.
+SAID: Final = 8
 #: Terms of the sum over those in front that are added one by one; the rest is an integral, exact to 0.1 %.
 TERMS: Final = 4
 #: Nothing longer is ever said.
@@ -71,6 +73,8 @@ class Foreseen(Value, frozen=True):
     high_ms: int
     #: Whether it came from what all kinds together taught.
     shared: bool = False
+    #: How many that were said about then it stands for.
+    count: int = 1
 
 
 class Experience(Value, frozen=True):
@@ -126,10 +130,18 @@ def after_leaving(experience: Experience, entered: Ahead, left: Ahead, waited_ms
     return replace(_added(faded, entered, left, waited_ms), left=faded.left + 1)
 
 
+def noted(said: tuple[Foreseen, ...], more: Foreseen) -> tuple[Foreseen, ...]:
+    """Keep what was said, at most `SAID` of it: each that is dropped is stood for by the one before."""
+    if len(said) == SAID:
+        pairs = zip(said[::2], said[1::2], strict=True)
+        said = tuple(replace(first, count=first.count + second.count) for first, second in pairs)
+    return (*said, more)
+
+
 def judged(experience: Experience, said: Foreseen, now: int) -> Experience:
     """Move the interval's ends by a wait that is over."""
     took_ms = now - said.at
-    return _moved(experience, float(took_ms < said.low_ms), float(took_ms > said.high_ms))
+    return _moved(experience, said.count, float(took_ms < said.low_ms), float(took_ms > said.high_ms))
 
 
 def judged_open(experience: Experience, said: Foreseen, behind: Ahead, now: int) -> Experience:
@@ -139,7 +151,8 @@ def judged_open(experience: Experience, said: Foreseen, behind: Ahead, now: int)
     mean_ms, stages = _model(experience, behind)
     waited_ms = now - said.at
     below = _share_within(experience, said.low_ms - waited_ms, mean_ms, stages)
-    return _moved(experience, below, 1 - _share_within(experience, said.high_ms - waited_ms, mean_ms, stages))
+    above = 1 - _share_within(experience, said.high_ms - waited_ms, mean_ms, stages)
+    return _moved(experience, said.count, below, above)
 
 
 def _model(experience: Experience, ahead: Ahead) -> tuple[float, float]:
@@ -238,7 +251,7 @@ def _added(e: Experience, entered: Ahead, left: Ahead | None, waited_ms: int) ->
     )  # fmt: skip
 
 
-def _moved(experience: Experience, below: float, above: float) -> Experience:
-    low = experience.low + STEP * (TAIL - below)
-    high = experience.high - STEP * (TAIL - above)
+def _moved(experience: Experience, count: int, below: float, above: float) -> Experience:
+    low = experience.low + count * STEP * (TAIL - below)
+    high = experience.high - count * STEP * (TAIL - above)
     return replace(experience, low=min(0.0, max(-FURTHEST, low)), high=max(0.0, min(FURTHEST, high)))

@@ -104,7 +104,8 @@ class Told:
 def draw(model: AnnouncingModel, customers: int, random: np.random.Generator) -> Drawn:
     """Arrivals by thinning (Lewis and Shedler, 1979), handling times and patience."""
     peak_rate = model.arrival_rate * (1 + model.swing)
-    at_s, arrives_at = 1.0, []
+    at_s = 1.0
+    arrives_at: list[int] = []
     while len(arrives_at) < customers:
         at_s += float(random.exponential(1 / peak_rate))
         rate = model.arrival_rate * (1 + model.swing * math.sin(2 * math.pi * at_s / model.day_s))
@@ -118,10 +119,10 @@ def draw(model: AnnouncingModel, customers: int, random: np.random.Generator) ->
         )
     else:
         services = random.exponential(model.mean_service_s, customers)
-    patience = random.exponential(model.mean_patience_s, customers) if math.isfinite(model.mean_patience_s) else []
-    return Drawn(
-        kinds, arrives_at, [round(1000 * service_s) for service_s in services], [round(1000 * left_s) for left_s in patience]
-    )
+    patience_ms: list[int] = []
+    if math.isfinite(model.mean_patience_s):
+        patience_ms = [round(1000 * left_s) for left_s in random.exponential(model.mean_patience_s, customers)]
+    return Drawn(kinds, arrives_at, [round(1000 * service_s) for service_s in services], patience_ms)
 
 
 class AnnouncingCentre:

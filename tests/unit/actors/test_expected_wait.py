@@ -14,6 +14,7 @@ from actors.routing.expecting import (
     FURTHEST,
     LONGEST_MS,
     NORMAL_TAIL,
+    SAID,
     Ahead,
     Expected,
     Experience,
@@ -24,6 +25,7 @@ from actors.routing.expecting import (
     judged,
     judged_open,
     kind_of,
+    noted,
 )
 from actors.values import Requirement, SkillLevel
 from cluster.simulator.theory import expected_wait_s
@@ -172,6 +174,19 @@ def test_each_end_is_where_one_in_twenty_passes_it() -> None:
         assert passed_high / told == pytest.approx(0.05, abs=0.01), law
         # Waits that are always longer than expected do not come near the low end, which is never above the mean.
         assert passed_low / told == pytest.approx(0.0 if law == "late" else 0.05, abs=0.01), law
+
+
+def test_all_that_was_said_counts_though_little_is_kept() -> None:
+    """However often somebody was told, a few notes over all the time stand for all of it, and weigh as much."""
+    said: tuple[Foreseen, ...] = ()
+    for number in range(100):
+        said = noted(said, Foreseen(number, 1, 2))
+        assert len(said) <= SAID
+        assert sum(one.count for one in said) == number + 1
+    assert said[0].at == 0 and said[-1].at == 99, "from the first to the last"
+    many = judged(warm(), Foreseen(0, 10, 20, count=4), 100)
+    once = judged(warm(), Foreseen(0, 10, 20), 100)
+    assert many.high - NORMAL_TAIL == pytest.approx(4 * (once.high - NORMAL_TAIL))
 
 
 def test_who_gives_up_after_the_high_end_has_passed_it() -> None:
