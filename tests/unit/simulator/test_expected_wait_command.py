@@ -59,7 +59,7 @@ def test_a_wrong_estimator_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(said, low_ms=said.low_ms // 2, high_ms=said.high_ms // 2) if said is not None else None
 
     monkeypatch.setattr(expecting, "expected_wait", careless)
-    assert measure_coverage(CoverageRun(1, 1_000, seed=5), [VOICE]).within, "the ends move to where waits are"
+    assert measure_coverage(CoverageRun(1, 2_000, seed=5), [VOICE]).within, "the ends move to where waits are"
     for judging in ("judged", "judged_open"):
         monkeypatch.setattr(expecting, judging, lambda experience, *said: experience)
     assert not measure_coverage(CoverageRun(1, 1_000, seed=5), [VOICE]).within
