@@ -17,8 +17,10 @@ from msgspec.structs import replace
 
 from actors.actor import Actor, Turn
 from actors.address import name_of
+from actors.messages.centre import QueueConfig
 from actors.messages.session import Queued
 from actors.queue.records import EXPERIENCE_PREFIX, PLACE_PREFIX, SETTING, Foresight, Place, QueueExperience, QueueSetting
+from actors.routing import order
 from actors.routing.expecting import (
     MOMENT_MS,
     Ahead,
@@ -39,19 +41,21 @@ from actors.values import WaitingState
 KINDS = 64
 ALL_KINDS = ""
 
-Rank = tuple[int, int, str]
-
 
 class Expecting(Actor):
     """The half of a queue that knows how long waits are; `actors.queue.queue.Queue` adds the rest."""
 
     kind = "queue"
     #: Ranks of every place, in the order of service.
-    _order: list[Rank]
+    _order: list[order.Place]
     #: The same for each kind.
-    _kinds: dict[str, list[Rank]]
+    _kinds: dict[str, list[order.Place]]
 
     def rebuild(self) -> None:
+        self._sort_kinds()
+
+    def _sort_kinds(self) -> None:
+        """List those of each kind in the order of service now in force."""
         self._kinds = {}
         for record in self.records.values():
             if isinstance(record, Place) and record.foresight is not None:
@@ -68,9 +72,10 @@ class Expecting(Actor):
         """The place of an interaction that is waiting or reserved."""
         return cast("Place | None", self.records.get(PLACE_PREFIX + interaction))
 
-    def _rank(self, place: Place) -> Rank:
+    def _rank(self, place: Place) -> order.Place:
         """Where a place stands in the order of service."""
-        return place.rank
+        config = self.setting.config if self.setting is not None else QueueConfig("")
+        return order.place(place.priority, config.ageing, config.lifo, place.enqueued_at, place.interaction)
 
     def experience(self, kind: str) -> Experience:
         """What departures of this kind taught."""

@@ -272,3 +272,15 @@ def test_minutes_hold_what_was_meant() -> None:
         unit = 1 if high > 1_000 or high == 1 else MINUTE_MS
         assert minutes(Expected(low * unit, high * unit, high * unit)) == expected
     assert minutes(None) == (0, 0)
+
+
+def test_a_new_order_is_the_order_of_each_kind_too() -> None:
+    """When a queue becomes newest first, those of a kind stand as the queue's order says, and so do their waits."""
+    scene = scene_with(None)
+    crowd(scene, 4)
+    scene.configure({"ann": agent("ann")}, (queue("sales", lifo=True),))
+    assert [interaction for _, _, interaction in sales(scene)._kinds[KIND]] == ["c3/1", "c2/1", "c1/1", "c0/1"]
+    newest, oldest = sales(scene).place("c3/1"), sales(scene).place("c0/1")
+    assert newest is not None and oldest is not None
+    waits = [sales(scene).expected_of(place, scene.now) for place in (newest, oldest)]
+    assert [expected.expected_ms for expected in waits if expected is not None] == [30_000, 120_000]
