@@ -57,6 +57,15 @@ class Membership(Value, frozen=True):
     weight: float = 1.0
 
 
+class Announce(Value, frozen=True):
+    """What those waiting are told, and when: after `first_after_ms`, then every `every_ms` (0: never again)."""
+
+    position: bool = True
+    expected_wait: bool = True
+    first_after_ms: int = 10_000
+    every_ms: int = 60_000
+
+
 class QueueConfig(Value, frozen=True):
     """How one queue behaves. `service_level_ms` is the target wait that counters report against.
 
@@ -78,6 +87,8 @@ class QueueConfig(Value, frozen=True):
     ageing: int = 0
     lifo: bool = False
     reevaluates: bool = False
+    #: None: the position on entry and on return, and nothing else.
+    announce: Announce | None = None
 
 
 class AgentConfig(Value, frozen=True):

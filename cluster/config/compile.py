@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from actors.address import address
-from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
+from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfig
 from actors.routing.capacity import CapacityRules
 from actors.routing.strategy import LONGEST_IDLE
 from actors.values import skill_levels
@@ -19,6 +19,7 @@ from cluster.config.names import Names, milliseconds
 from cluster.config.passwords import hash_plain
 from cluster.config.routing import memberships, relaxations
 from cluster.config.schema import Agent, Centre, Channel, Queue, RoutingProfile, numbered
+from cluster.config.schema import Announce as AnnounceSpec
 from cluster.config.schema import EntryPoint as EntryPointSpec
 
 
@@ -63,6 +64,16 @@ def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
         ageing=queue.order.ageing_per_hour,
         lifo=queue.order.newest_first,
         reevaluates=queue.on_change == "ask_anew",
+        announce=_announce(queue.announce) if queue.announce is not None else None,
+    )
+
+
+def _announce(announce: AnnounceSpec) -> Announce:
+    return Announce(
+        position=announce.position,
+        expected_wait=announce.expected_wait,
+        first_after_ms=milliseconds(announce.first_after_s),
+        every_ms=milliseconds(announce.every_s),
     )
 
 

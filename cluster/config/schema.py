@@ -30,6 +30,19 @@ class ServiceLevel(Section):
     seconds: Seconds = Field(default=20, description="the wait that counts as in time", examples=[20])
 
 
+class Announce(Section):
+    """What those who wait are told, and when. Told again only what has changed."""
+
+    position: bool = Field(default=True, description="how many are in front", examples=["true"])
+    expected_wait: bool = Field(
+        default=True,
+        description="between what and what the wait is with 90 percent, as soon as enough is known",
+        examples=["true"],
+    )
+    first_after_s: float = Field(default=10, ge=0, le=3600, description="when first, counted from the arrival", examples=[10])
+    every_s: float = Field(default=60, ge=5, le=3600, description="how often from then on", examples=[60])
+
+
 class Queue(Section):
     """Where interactions of one kind wait."""
 
@@ -60,6 +73,11 @@ class Queue(Section):
     )
     service_level: ServiceLevel = Field(
         default=ServiceLevel(), description="the target wait", examples=["{percent: 80, seconds: 20}"]
+    )
+    announce: Announce | None = Field(
+        default=None,
+        description="what those who wait are told, and when; their position once, on arrival, when left out",
+        examples=["{first_after_s: 10, every_s: 60}"],
     )
     hours: Id = Field(
         default=ALWAYS, description="when the queue takes new arrivals: a name under `hours`, or always", examples=["always"]

@@ -8,7 +8,7 @@ from random import Random
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
+from actors.messages.centre import AgentConfig, Announce, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
 from actors.values import SkillLevel
 from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
@@ -34,6 +34,8 @@ class Administrator:
         self.agents = agents
         self.random = random
         self.applied = 0
+        #: What queues tell those who wait, and when; nothing by the clock in most runs.
+        self.announce: Announce | None = None
 
     def plan(self, *, complete: bool) -> CentrePlan:
         """A configuration; a complete one has every queue and agent, and somebody for every need."""
@@ -43,7 +45,7 @@ class Administrator:
             if complete or random.random() < 0.85:
                 queues[name] = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
-                    (SkillLevel("loans", 2),) if name == "loans" else (),
+                    (SkillLevel("loans", 2),) if name == "loans" else (), self.announce,
                 )  # fmt: skip
         served = tuple(address("queue", name) for name in queues)
         agents = {}

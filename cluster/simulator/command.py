@@ -82,6 +82,26 @@ def skill_based(
     _show(lambda: compare_n_model(Run(replications, customers, seed, processes), load_a, load_b), as_json)
 
 
+@app.command("expected-wait")
+def expected_wait(
+    replications: Annotated[int, typer.Option(min=1, help="Independent runs of each centre.")] = 4,
+    customers: Annotated[int, typer.Option(min=1, help="Customers in each run.")] = 4_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """How often announced waits come true, in three unlike centres. Exit status 1 if not 87 to 93 % of 90 % intervals do."""
+    from cluster.simulator.coverage import CoverageRun, in_words, measure_coverage
+
+    try:
+        found = measure_coverage(CoverageRun(replications, customers, seed, processes))
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else in_words(found))
+    if not found.within:
+        raise typer.Exit(1)
+
+
 @app.command("faults")
 def faults(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 200,

@@ -109,6 +109,15 @@ QUEUE_LONGEST_WAIT = _metric(
     ("queue",),
     "s",
 )
+QUEUE_EXPECTED_WAIT = _metric(
+    "queue_expected_wait_seconds",
+    G,
+    CLUSTER,
+    "wait of somebody who came now, if everybody is busy: on average (`expected`), and between what (`low`, `high`) "
+    "with 90 percent; nothing as long as it is not known",
+    ("queue", "bound"),
+    "s",
+)
 QUEUE_ENTERED = _metric("queue_entered_total", C, CLUSTER, "legs that entered the queue since it was created", ("queue",))
 QUEUE_GRANTED = _metric("queue_granted_total", C, CLUSTER, "legs that an agent took", ("queue",))
 QUEUE_IN_TARGET = _metric(
