@@ -14,6 +14,8 @@ queue says that it waits; a match's claim on its agent lasts until both the queu
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any
@@ -21,8 +23,10 @@ from typing import Any
 from actors.address import Address, name_of
 from actors.messages.centre import Membership
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
+from actors.router.batching import Batch, batches
 from actors.router.ranking import Ranking
 from actors.routing import order
+from actors.routing.assignment import Method
 from actors.routing.eligibility import membership_of, ring_of
 from actors.routing.expression import Qualities
 from actors.routing.strategy import Key, Standing, ranked_by
@@ -38,7 +42,7 @@ PoolKey = tuple[Address, str, tuple[Requirement, ...], str]
 Pair = tuple[int, int, int, str, Address, "Pool"]
 
 #: Pools where nobody waits are kept this many at a time: building one looks at every agent of its queue.
-IDLE_POOLS = 256
+IDLE_POOLS = 1024
 
 
 @dataclass(slots=True)
@@ -68,14 +72,12 @@ class Pool:
     heads: Ranking[Head] = field(default_factory=Ranking)
     free: Ranking[AgentRank] = field(default_factory=Ranking)
     members: set[Address] = field(default_factory=set)
+    queue: Address = field(init=False)
+    channel: str = field(init=False)
+    choice: str = field(init=False)
 
-    @property
-    def channel(self) -> str:
-        return self.key[1]
-
-    @property
-    def choice(self) -> str:
-        return self.key[3]
+    def __post_init__(self) -> None:
+        self.queue, self.channel, _, self.choice = self.key
 
     @property
     def queues(self) -> set[Address]:
@@ -114,15 +116,19 @@ class Candidate:
     claims: dict[str, Claim] = field(default_factory=dict)
     #: Pool -> its ring that takes the agent.
     pools: dict[Pool, int] = field(default_factory=dict)
+    #: Whether they take from some of their queues first.
+    prefers: bool = False
+    #: Whether they stand among the free of some pool.
+    is_free: bool = False
 
     def membership(self, pool: Pool) -> Membership:
         """How the agent serves the queue of this pool; one who serves it for another queue, as everybody does."""
         queue, channel, _, _ = pool.key
         return membership_of(self.memberships, queue, channel) or Membership(queue)
 
-    def standing(self, membership: Membership) -> Standing:
-        """The agent as strategies see them now."""
-        claims = len(self.claims)
+    def standing(self, membership: Membership, more: int = 0) -> Standing:
+        """The agent as strategies see them now, or if they had so many more claims."""
+        claims = len(self.claims) + more
         return Standing(self.qualities, membership, self.load + claims, claims, self.idle_since, self.busy_permille, self.form)
 
     def has_room(self, channel: str) -> bool:
@@ -133,11 +139,23 @@ class Candidate:
         claimed = sum(claim.channel == channel for claim in self.claims.values())
         return room > claimed and self.spare > len(self.claims)
 
+    def slots(self, channels: Iterable[str]) -> int:
+        """How many interactions of these channels they can take, whichever these are."""
+        free = [channel for channel in channels if self.has_room(channel)]
+        if len(free) > 1:
+            return 1  # One of a channel may leave less for the others than is known here.
+        claimed = sum(claim.channel == free[0] for claim in self.claims.values())
+        return max(min(self.room[free[0]] - claimed, self.spare - len(self.claims)), 1)
+
 
 class Matching:
     """The soft picture of who waits and who is free. Anything in it may be stale; the owners correct it."""
 
     def __init__(self) -> None:
+        #: Whether several interactions and several agents are assigned together.
+        self.in_batches = False
+        #: How often batches were assigned by which method.
+        self.methods: Counter[Method] = Counter()
         self.waiting: dict[str, Waiting] = {}
         self.agents: dict[Address, Candidate] = {}
         self._pools: dict[PoolKey, Pool] = {}
@@ -196,6 +214,7 @@ class Matching:
         skills = {skill.skill: skill.level for skill in profile.skills}
         agent.qualities = Qualities(name_of(agent.address), skills, profile.attributes, frozenset(profile.groups))
         agent.memberships = {queue: tuple(one for one in profile.memberships if one.queue == queue) for queue in profile.queues}
+        agent.prefers = any(one.priority for one in profile.memberships)
         for queue in agent.memberships:
             self._agents_of_queue.setdefault(queue, set()).add(agent.address)
             for pool in self._pools_of_queue.get(queue, ()):
@@ -224,20 +243,24 @@ class Matching:
 
     def match(self, now: int) -> list[tuple[Waiting, Address]]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
+        matches = self._match_together(now) if self.in_batches else []
         exhausted: list[tuple[Pool, Line]] = []
         pairs = [pair for pool in self._changed if (pair := self._first_pair(pool, now, exhausted)) is not None]
         # An interaction is in one pool only, so no two pairs are equal up to it, and pools are never compared.
         heapify(pairs)
-        matches: list[tuple[Waiting, Address]] = []
+        #: Agents who may rank elsewhere, or be free no more, since the pairs were found.
+        taken: set[Address] = set()
         while pairs:
-            *_, pool = stale = heappop(pairs)
-            pair = self._first_pair(pool, now, exhausted)
-            if pair is None:
-                continue
-            if pair > stale:  # Its agent was taken meanwhile, and the next one does not put this queue first.
-                heappush(pairs, pair)
-                continue
-            *_, interaction, agent, _ = pair
+            *_, interaction, agent, pool = pair = heappop(pairs)
+            if agent in taken:
+                following = self._first_pair(pool, now, exhausted)
+                if following is None:
+                    continue
+                if following > pair:  # The pool's next agent does not put this queue first.
+                    heappush(pairs, following)
+                    continue
+                *_, interaction, agent, _ = following
+            taken.add(agent)
             waiting = self.waiting[interaction]
             self._claim(waiting, self.agents[agent])
             matches.append((waiting, agent))
@@ -248,6 +271,24 @@ class Matching:
         self._changed.clear()
         return matches
 
+    def _match_together(self, now: int) -> list[tuple[Waiting, Address]]:
+        """Match what is better assigned together; what is left is matched one by one."""
+        found: list[tuple[str, Address]] = []
+        for pools in batches([pool for pool in self._changed if pool.lines and len(pool.free)]):
+            assignment = Batch(pools, self.waiting, self.agents, self._rank_after).solved(now)
+            self.methods[Method.GREEDY if assignment is None else assignment.method] += 1
+            if assignment is not None:
+                found.extend(assignment.pairs)
+        matches = [(self.waiting[interaction], agent) for interaction, agent in found]
+        for waiting, agent in matches:
+            self._claim(waiting, self.agents[agent])
+        return matches
+
+    def _rank_after(self, pool: Pool, agent: Candidate, more: int) -> AgentRank:
+        """Where the pool would rank the agent who had so many more claims."""
+        membership = agent.membership(pool)
+        return (agent.pools[pool], *ranked_by(pool.choice)(agent.standing(membership, more)), agent.address)
+
     def _first_pair(self, pool: Pool, now: int, exhausted: list[tuple[Pool, Line]]) -> Pair | None:
         """Who is next in a pool and whom they would get, ranked among all pools."""
         while len(pool.free) and (head := pool.heads.first()) is not None:
@@ -255,7 +296,8 @@ class Matching:
             if best is not None:
                 waiting, agent = self.waiting[head[2]], best[-1]
                 lacked = order.lacked(waiting.priority, waiting.ageing, waiting.enqueued_at, now)
-                preference = self.agents[agent].membership(pool).priority
+                candidate = self.agents[agent]
+                preference = candidate.membership(pool).priority if candidate.prefers else 0
                 return (preference, lacked, waiting.enqueued_at, waiting.interaction, agent, pool)
             # Every free agent of the pool lately said no to this line, and matching only takes agents away.
             pool.heads.drop(head[-1])
@@ -288,22 +330,27 @@ class Matching:
 
     def _rank(self, agent: Candidate) -> None:
         """Put the agent where it belongs among the free of each of its pools."""
-        keys: dict[tuple[str, Membership | None], Key] = {}
+        if not agent.room and not agent.is_free:
+            return
+        agent.is_free = False
+        keys: dict[object, Key] = {}
+        has_room = {channel: agent.has_room(channel) for channel in agent.room}
         for pool, ring in agent.pools.items():
-            if agent.has_room(pool.channel):
+            if has_room.get(pool.channel):
+                agent.is_free = True
                 pool.free.put((ring, *self._key(agent, pool, keys), agent.address))
                 if pool.lines:
                     self._changed.add(pool)
             else:
                 pool.free.drop(agent.address)
 
-    def _key(self, agent: Candidate, pool: Pool, known: dict[tuple[str, Membership | None], Key]) -> Key:
+    def _key(self, agent: Candidate, pool: Pool, known: dict[object, Key]) -> Key:
         """Where the pool's strategy ranks the agent; pools that see the agent alike share the answer."""
-        membership = membership_of(agent.memberships, pool.key[0], pool.channel)
-        seen = (pool.choice, membership)
+        special = agent.memberships.get(pool.queue)
+        seen = (pool.choice, pool.channel, special) if special else pool.choice
         key = known.get(seen)
         if key is None:
-            key = known[seen] = ranked_by(pool.choice)(agent.standing(membership or agent.membership(pool)))
+            key = known[seen] = ranked_by(pool.choice)(agent.standing(agent.membership(pool)))
         return key
 
     def _join(self, agent: Candidate, pool: Pool) -> None:
@@ -320,6 +367,7 @@ class Matching:
             pool.members.discard(agent.address)
             pool.free.drop(agent.address)
         agent.pools.clear()
+        agent.is_free = False
 
     def _pool(self, waiting: Waiting) -> Pool:
         key = pool_key(waiting)
@@ -333,6 +381,7 @@ class Matching:
                     if pool not in agent.pools:
                         self._join(agent, pool)
                         if pool in agent.pools and agent.has_room(pool.channel):
+                            agent.is_free = True
                             pool.free.put((agent.pools[pool], *self._key(agent, pool, {}), address))
         self._idle.pop(pool, None)
         return pool
