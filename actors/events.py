@@ -114,6 +114,23 @@ class Proposed(Event, frozen=True):
     waiting: int
 
 
+class BatchAssigned(Event, frozen=True):
+    """Router: several interactions and several agents were free together, and how they were assigned.
+
+    `method` is `optimal`, and the `served` of its interactions are proposed in the same turn; or, because there were too many
+    or they have no order of their own, `greedy`: then one by one, and `served` is 0. `waiting` and `slots` are how many
+    interactions could be served at most, and by how much room. `score` is the sum that was the greatest: the rings that
+    had to be gone outwards, or where queues rank agents differently the places in their orders, each counted below 0.
+    """
+
+    router: Address
+    method: str
+    waiting: int
+    slots: int
+    served: int = 0
+    score: int = 0
+
+
 class TimerTookEffect(Event, frozen=True):
     """Runtime: a timer fired and its turn was applied (I8)."""
 

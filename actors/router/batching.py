@@ -20,7 +20,7 @@ import numpy as np
 from actors.address import Address
 from actors.messages.router import Waiting
 from actors.routing import order
-from actors.routing.assignment import BOUNDS, NEVER, Assignment, Bounds, Demand, Scores, Supply, assign
+from actors.routing.assignment import BOUNDS, NEVER, Bounds, Demand, Method, Scores, Supply, assign
 
 if TYPE_CHECKING:
     from actors.router.matching import AgentRank, Candidate, Pool
@@ -71,32 +71,46 @@ class Batch:
         waiting: all who wait.
         agents: all agents.
         rank_of: how pools rank agents.
+
+    Attributes:
+        method: how it was assigned.
+        waiting: how many interactions could be served at most.
+        slots: how many its agents can take.
+        served: how many are served together.
+        score: the sum of scores; see `BatchAssigned`.
     """
 
     def __init__(
         self, pools: list[Pool], waiting: Mapping[str, Waiting], agents: Mapping[Address, Candidate], rank_of: RankOf
     ) -> None:
+        self._pools = pools
         self._waiting = waiting
         self._rank_of = rank_of
-        self._lines = [(pool, line) for pool in pools for line in pool.lines.values()]
-        channels = {pool.channel for pool in pools}
         self._agents = {agent: agents[agent] for agent in sorted({one for pool in pools for one in pool.free.members()})}
+        channels = {pool.channel for pool in pools}
         self._slots = {name: agent.slots(channels) for name, agent in self._agents.items()}
-        self._pools = pools
+        room = {pool: sum(self._slots[agent] for agent in pool.free.members()) for pool in pools}
+        self._lines = [(pool, line, min(len(line.waiting), room[pool])) for pool in pools for line in pool.lines.values()]
+        self.waiting = sum(most for _, _, most in self._lines)
+        self.slots = sum(self._slots.values())
+        self.method = Method.GREEDY
+        self.served = self.score = 0
 
-    def solved(self, now: int, bounds: Bounds = BOUNDS) -> Assignment | None:
-        """The best assignment; None where interactions have no order of their own, or there are too many."""
-        lines = [(pool, line, min(len(line.waiting), self._room(pool))) for pool, line in self._lines]
-        if sum(most for _, _, most in lines) * sum(self._slots.values()) > bounds.cells or not self._has_order():
-            return None
-        demands = [Demand(tuple(self._place(rank[-1], now) for rank in line.waiting.firsts(most))) for _, line, most in lines]
-        return assign(demands, *self._supplies(), bounds)
-
-    def _room(self, pool: Pool) -> int:
-        return sum(self._slots[agent] for agent in pool.free.members())
+    def solve(self, now: int, bounds: Bounds = BOUNDS) -> tuple[tuple[str, Address], ...]:
+        """The best pairs; none where they are to be found one by one, as there are too many or they have no order."""
+        if self.waiting * self.slots > bounds.cells or not self._has_order():
+            return ()
+        demands = [
+            Demand(tuple(self._place(rank[-1], now) for rank in line.waiting.firsts(most))) for _, line, most in self._lines
+        ]
+        found = assign(demands, *self._supplies(), bounds)
+        if found.method is not Method.OPTIMAL:
+            return ()
+        self.method, self.served, self.score = found.method, len(found.pairs), found.score
+        return found.pairs
 
     def _has_order(self) -> bool:
-        firsts = (line.waiting.first() for _, line in self._lines)
+        firsts = (line.waiting.first() for _, line, _ in self._lines)
         newest_first = any(self._waiting[first[-1]].lifo for first in firsts if first is not None)
         return not newest_first and not any(agent.prefers for agent in self._agents.values())
 
@@ -122,7 +136,7 @@ class Batch:
             supplies = [Supply((more, agent)) for agent, more in slots]
         columns = {slot: column for column, slot in enumerate(slots)}
         scores = np.full((len(self._lines), len(slots)), NEVER, dtype=np.int64)
-        for row, (pool, line) in enumerate(self._lines):
+        for row, (pool, line, _) in enumerate(self._lines):
             served = [slot for slot in values[pool] if slot[0] not in line.not_agents]
             scores[row, [columns[slot] for slot in served]] = [values[pool][slot] for slot in served]
         return supplies, scores

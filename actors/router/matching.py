@@ -14,7 +14,6 @@ queue says that it waits; a match's claim on its agent lasts until both the queu
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
@@ -26,7 +25,6 @@ from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router.batching import Batch, batches
 from actors.router.ranking import Ranking
 from actors.routing import order
-from actors.routing.assignment import Method
 from actors.routing.eligibility import membership_of, ring_of
 from actors.routing.expression import Qualities
 from actors.routing.strategy import Key, Standing, ranked_by
@@ -151,11 +149,11 @@ class Candidate:
 class Matching:
     """The soft picture of who waits and who is free. Anything in it may be stale; the owners correct it."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_batches: bool = False) -> None:
         #: Whether several interactions and several agents are assigned together.
-        self.in_batches = False
-        #: How often batches were assigned by which method.
-        self.methods: Counter[Method] = Counter()
+        self.in_batches = in_batches
+        #: The batches of the last matching.
+        self.assigned: list[Batch] = []
         self.waiting: dict[str, Waiting] = {}
         self.agents: dict[Address, Candidate] = {}
         self._pools: dict[PoolKey, Pool] = {}
@@ -243,6 +241,7 @@ class Matching:
 
     def match(self, now: int) -> list[tuple[Waiting, Address]]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
+        self.assigned = []
         matches = self._match_together(now) if self.in_batches else []
         exhausted: list[tuple[Pool, Line]] = []
         pairs = [pair for pool in self._changed if (pair := self._first_pair(pool, now, exhausted)) is not None]
@@ -273,13 +272,10 @@ class Matching:
 
     def _match_together(self, now: int) -> list[tuple[Waiting, Address]]:
         """Match what is better assigned together; what is left is matched one by one."""
-        found: list[tuple[str, Address]] = []
-        for pools in batches([pool for pool in self._changed if pool.lines and len(pool.free)]):
-            assignment = Batch(pools, self.waiting, self.agents, self._rank_after).solved(now)
-            self.methods[Method.GREEDY if assignment is None else assignment.method] += 1
-            if assignment is not None:
-                found.extend(assignment.pairs)
-        matches = [(self.waiting[interaction], agent) for interaction, agent in found]
+        pools = [pool for pool in self._changed if pool.lines and len(pool.free)]
+        self.assigned = [Batch(batch, self.waiting, self.agents, self._rank_after) for batch in batches(pools)]
+        pairs = [pair for batch in self.assigned for pair in batch.solve(now)]
+        matches = [(self.waiting[interaction], agent) for interaction, agent in pairs]
         for waiting, agent in matches:
             self._claim(waiting, self.agents[agent])
         return matches

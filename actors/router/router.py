@@ -11,7 +11,7 @@ from typing import cast
 
 from actors.actor import Actor, Message, Record, Turn, on
 from actors.address import Address
-from actors.events import Proposed
+from actors.events import BatchAssigned, Proposed
 from actors.messages.agent import ReportAgent
 from actors.messages.queue import Propose, ReportQueue
 from actors.messages.router import (
@@ -36,6 +36,7 @@ class RouterMembers(Record, frozen=True):
     version: int
     queues: tuple[Address, ...]
     agents: tuple[Address, ...]
+    in_batches: bool = True
 
 
 class Router(Actor):
@@ -49,7 +50,7 @@ class Router(Actor):
     _is_blank: bool
 
     def rebuild(self) -> None:
-        self.matching = Matching()
+        self.matching = Matching(self.members.in_batches)
         self._agents = frozenset(self.members.agents)
         self._is_blank = True
 
@@ -73,7 +74,8 @@ class Router(Actor):
         if message.version <= before.version:
             return
         queues = tuple(sorted({*before.queues, *message.queues}))
-        turn.put(MEMBERS, RouterMembers(message.version, queues, message.agents))
+        turn.put(MEMBERS, RouterMembers(message.version, queues, message.agents, message.in_batches))
+        self.matching.in_batches = message.in_batches
         self._agents = frozenset(message.agents)
         for agent in set(before.agents).difference(message.agents):
             self.matching.forget_agent(agent)
@@ -110,7 +112,10 @@ class Router(Actor):
     def match(self, message: Match, turn: Turn) -> None:
         """Propose every pair that can meet."""
         left = len(self.matching.waiting)
-        for waiting, agent in self.matching.match(turn.now):
+        matches = self.matching.match(turn.now)
+        for batch in self.matching.assigned:
+            turn.emit(BatchAssigned(turn.address, batch.method, batch.waiting, batch.slots, batch.served, batch.score))
+        for waiting, agent in matches:
             turn.send(waiting.queue, Propose(waiting.interaction, agent))
             proposed = Proposed(
                 turn.address, waiting.interaction, agent, waiting.queue, waiting.priority, waiting.enqueued_at, left
