@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, NamedTuple
 
 from actors.address import Address, name_of
 from actors.messages.centre import Membership
@@ -41,6 +41,20 @@ Pair = tuple[int, int, int, str, Address, "Pool"]
 
 #: Pools where nobody waits are kept this many at a time: building one looks at every agent of its queue.
 IDLE_POOLS = 1024
+
+
+class Match(NamedTuple):
+    """One pair, and where the strategy ranked the agent and the runner-up among the candidates.
+
+    `together` says that it was found with others at once; then it is nobody else's choice, and there is no runner-up.
+    """
+
+    waiting: Waiting
+    agent: Address
+    rank: AgentRank
+    runner_up: AgentRank | None
+    candidates: int
+    together: bool = False
 
 
 @dataclass(slots=True)
@@ -239,7 +253,7 @@ class Matching:
 
     # What to do about it.
 
-    def match(self, now: int) -> list[tuple[Waiting, Address]]:
+    def match(self, now: int) -> list[Match]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
         self.assigned = []
         matches = self._match_together(now) if self.in_batches else []
@@ -250,7 +264,7 @@ class Matching:
         #: Agents who may rank elsewhere, or be free no more, since the pairs were found.
         taken: set[Address] = set()
         while pairs:
-            *_, interaction, agent, pool = pair = heappop(pairs)
+            *_, agent, pool = pair = heappop(pairs)
             if agent in taken:
                 following = self._first_pair(pool, now, exhausted)
                 if following is None:
@@ -258,11 +272,10 @@ class Matching:
                 if following > pair:  # The pool's next agent does not put this queue first.
                     heappush(pairs, following)
                     continue
-                *_, interaction, agent, _ = following
-            taken.add(agent)
-            waiting = self.waiting[interaction]
-            self._claim(waiting, self.agents[agent])
-            matches.append((waiting, agent))
+                pair = following
+            match = self._take(pair)
+            taken.add(match.agent)
+            matches.append(match)
             if (following := self._first_pair(pool, now, exhausted)) is not None:
                 heappush(pairs, following)
         for pool, line in exhausted:
@@ -270,20 +283,31 @@ class Matching:
         self._changed.clear()
         return matches
 
-    def _match_together(self, now: int) -> list[tuple[Waiting, Address]]:
+    def _match_together(self, now: int) -> list[Match]:
         """Match what is better assigned together; what is left is matched one by one."""
         pools = [pool for pool in self._changed if pool.lines and len(pool.free)]
         self.assigned = [Batch(batch, self.waiting, self.agents, self._rank_after) for batch in batches(pools)]
-        pairs = [pair for batch in self.assigned for pair in batch.solve(now)]
-        matches = [(self.waiting[interaction], agent) for interaction, agent in pairs]
-        for waiting, agent in matches:
+        matches: list[Match] = []
+        for interaction, agent in [pair for batch in self.assigned for pair in batch.solve(now)]:
+            waiting = self.waiting[interaction]
+            pool = self._pools[pool_key(waiting)]
+            matches.append(Match(waiting, agent, pool.free.rank(agent), None, len(pool.free), together=True))
             self._claim(waiting, self.agents[agent])
         return matches
 
     def _rank_after(self, pool: Pool, agent: Candidate, more: int) -> AgentRank:
         """Where the pool would rank the agent who had so many more claims."""
-        membership = agent.membership(pool)
-        return (agent.pools[pool], *ranked_by(pool.choice)(agent.standing(membership, more)), agent.address)
+        return (agent.pools[pool], *ranked_by(pool.choice)(agent.standing(agent.membership(pool), more)), agent.address)
+
+    def _take(self, pair: Pair) -> Match:
+        """Claim the agent of a pair, which is the first of its pool."""
+        *_, interaction, agent, pool = pair
+        waiting = self.waiting[interaction]
+        rank = pool.free.rank(agent)
+        runner_up = pool.free.first(without=(*waiting.not_agents, agent))
+        match = Match(waiting, agent, rank, runner_up, len(pool.free))
+        self._claim(waiting, self.agents[agent])
+        return match
 
     def _first_pair(self, pool: Pool, now: int, exhausted: list[tuple[Pool, Line]]) -> Pair | None:
         """Who is next in a pool and whom they would get, ranked among all pools."""
