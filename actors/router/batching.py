@@ -47,8 +47,10 @@ def batches(pools: Collection[Pool]) -> list[list[Pool]]:
                 mine, less = (other, mine) if len(other) > len(mine) else (mine, other)
                 mine.extend(less)
                 joined.update(dict.fromkeys(less, mine))
-    found = {id(batch): batch for batch in joined.values()}.values()
-    return [batch for batch in found if sum(len(pool.lines) for pool in batch) > 1 and _several(batch)]
+    found = [batch for pool, batch in joined.items() if batch[0] is pool]
+    choices = [batch for batch in found if sum(len(pool.lines) for pool in batch) > 1 and _several(batch)]
+    # Pools come in no order, and decisions must come in the same one again.
+    return sorted(choices, key=lambda batch: min(head for pool in batch if (head := pool.heads.first()) is not None))
 
 
 def _several(pools: Iterable[Pool]) -> bool:

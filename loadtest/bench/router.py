@@ -46,7 +46,7 @@ class Centre:
 
     def __init__(self, agents: int, seed: int = 1) -> None:
         self.drawn = random.Random(seed)  # noqa: S311  # no secret
-        self.matching = Matching()
+        self.matching = Matching(in_batches=True)
         self.numbers = count(1)
         self.now = BEGAN_AT
         skills = [f"skill-{number:02d}" for number in range(SKILLS)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import permutations, product
 
 import pytest
 from hypothesis import given, settings
@@ -178,6 +178,25 @@ def test_room_on_several_channels_is_used_one_by_one() -> None:
         "i": address("agent", "cards"), "j": address("agent", "both"), "k": address("agent", "both"),
     }  # fmt: skip
     assert matching.assigned[0].served == 2
+
+
+@pytest.mark.parametrize("order", list(permutations(range(6), 2))[:6])
+def test_decisions_come_in_the_same_order_again(order: tuple[int, int]) -> None:
+    """Batches and their pairs come in the order of those who wait, whatever was said first."""
+    matching = Matching(in_batches=True)
+    waits = []
+    for number in range(6):
+        queues = (address("queue", f"x{number}"), address("queue", f"y{number}"))
+        for name in ("a", "b"):
+            agent = address("agent", f"{name}{number}")
+            matching.profile(AgentProfile(agent, (), queues))
+            matching.status(AgentStatus(agent, {"chat": 1}, 0, 1, 1))
+        waits += [Waiting(f"i{number}{at}", queue, "chat", 0, 10 - number, Requirement()) for at, queue in enumerate(queues)]
+    for number in (*order, *range(12)):
+        matching.wait(waits[number])
+    found = [match.waiting.interaction for match in matching.match(NOW)]
+    assert found == [f"i{number}{at}" for number in reversed(range(6)) for at in range(2)]
+    assert [batch.served for batch in matching.assigned] == [2] * 6
 
 
 def test_queues_with_different_strategies_get_the_best_places_together() -> None:
