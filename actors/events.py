@@ -109,7 +109,8 @@ class Proposed(Event, frozen=True):
     """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6), and why.
 
     `ring` (from 0, of `rings` open ones) and `score` are where the queue's strategy `choice` ranked the agent among
-    `candidates` free ones, least first; the runner-up would have been proposed without this agent.
+    `candidates` free ones, least first; the runner-up would have been proposed without this agent. `together` says that it
+    was assigned in a batch, by what was best for all of it (`BatchAssigned`).
     """
 
     router: Address
@@ -127,6 +128,24 @@ class Proposed(Event, frozen=True):
     runner_up: Address = Address("")
     runner_up_ring: int = 0
     runner_up_score: tuple[float, ...] = ()
+    together: bool = False
+
+
+class BatchAssigned(Event, frozen=True):
+    """Router: several interactions and several agents were free together, and how they were assigned.
+
+    `method` is `optimal`, and the `served` of its interactions are proposed in the same turn; or, because there were too many
+    or they have no order of their own, `greedy`: then one by one, and `served` is 0. `waiting` and `slots` are how many
+    interactions could be served at most, and by how much room. `score` is the sum that was the greatest: the rings that
+    had to be gone outwards, or where queues rank agents differently the places in their orders, each counted below 0.
+    """
+
+    router: Address
+    method: str
+    waiting: int
+    slots: int
+    served: int = 0
+    score: int = 0
 
 
 class TimerTookEffect(Event, frozen=True):

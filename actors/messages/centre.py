@@ -125,6 +125,8 @@ class CentrePlan(Value, frozen=True):
     agents: dict[str, AgentConfig]
     #: JSON for gateways and adapters (entry points, hours, sign-in), opaque to actors.
     edge: str
+    #: Whether the router looks at all who are free together before it assigns any.
+    in_batches: bool = True
 
 
 class ApplyCentre(Message, frozen=True):

@@ -15,9 +15,12 @@ ROUTER = address("router", "main")
 
 
 class ConfigureRouter(Message, frozen=True):
+    """Whose router it is, and whether it assigns those who are free together in batches."""
+
     version: int
     queues: tuple[Address, ...]
     agents: tuple[Address, ...]
+    in_batches: bool = True
 
 
 class Waiting(Message, frozen=True):

@@ -14,6 +14,7 @@ queue says that it waits; a match's claim on its agent lasts until both the queu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 from actors.address import Address, name_of
 from actors.messages.centre import Membership
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
+from actors.router.batching import Batch, batches
 from actors.router.ranking import Ranking
 from actors.routing import order
 from actors.routing.capacity import NO_CAPACITY, Capacity, Held, room_for, take
@@ -39,17 +41,21 @@ PoolKey = tuple[Address, str, tuple[Requirement, ...], str]
 Pair = tuple[int, int, int, str, Address, "Pool"]
 
 #: Pools where nobody waits are kept this many at a time: building one looks at every agent of its queue.
-IDLE_POOLS = 256
+IDLE_POOLS = 1024
 
 
 class Match(NamedTuple):
-    """One pair, and where the strategy ranked the agent and the runner-up among the candidates."""
+    """One pair, and where the strategy ranked the agent and the runner-up among the candidates.
+
+    `together` says that it was found with others at once; then it is nobody else's choice, and there is no runner-up.
+    """
 
     waiting: Waiting
     agent: Address
     rank: AgentRank
     runner_up: AgentRank | None
     candidates: int
+    together: bool = False
 
 
 @dataclass(slots=True)
@@ -80,18 +86,14 @@ class Pool:
     heads: Ranking[Head] = field(default_factory=Ranking)
     free: Ranking[AgentRank] = field(default_factory=Ranking)
     members: set[Address] = field(default_factory=set)
+    queue: Address = field(init=False)
+    channel: str = field(init=False)
+    choice: str = field(init=False)
+    labels: tuple[str, ...] = field(init=False)
 
-    @property
-    def channel(self) -> str:
-        return self.key[1]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self.key[2][0].labels
-
-    @property
-    def choice(self) -> str:
-        return self.key[3]
+    def __post_init__(self) -> None:
+        self.queue, self.channel, rings, self.choice = self.key
+        self.labels = rings[0].labels
 
     @property
     def queues(self) -> set[Address]:
@@ -132,15 +134,19 @@ class Candidate:
     claims: dict[str, Claim] = field(default_factory=dict)
     #: Pool -> its ring that takes the agent.
     pools: dict[Pool, int] = field(default_factory=dict)
+    #: Whether they take from some of their queues first.
+    prefers: bool = False
+    #: Whether they stand among the free of some pool.
+    is_free: bool = False
 
     def membership(self, pool: Pool) -> Membership:
         """How the agent serves the queue of this pool; one who serves it for another queue, as everybody does."""
         queue, channel, _, _ = pool.key
         return membership_of(self.memberships, queue, channel) or Membership(queue)
 
-    def standing(self, membership: Membership) -> Standing:
-        """The agent as strategies see them now."""
-        claims = len(self.claims)
+    def standing(self, membership: Membership, more: int = 0) -> Standing:
+        """The agent as strategies see them now, or if they had so many more claims."""
+        claims = len(self.claims) + more
         return Standing(self.qualities, membership, self.load + claims, claims, self.idle_since, self.busy_permille, self.form)
 
     def has_room(self, channel: str, labels: tuple[str, ...] = ()) -> bool:
@@ -156,11 +162,24 @@ class Candidate:
         claimed = sum(claim.channel == channel for claim in self.claims.values())
         return room > claimed and self.spare > len(self.claims)
 
+    def slots(self, channels: Iterable[str]) -> int:
+        """How many interactions of these channels they can take, whichever these are."""
+        free = [channel for channel in channels if self.has_room(channel)]
+        by_rules = self.held is not None and (self.claims or self.capacity.rules.labels)
+        if len(free) > 1 or by_rules:
+            return 1  # One of a channel or label may leave less for the others than is known here.
+        claimed = sum(claim.channel == free[0] for claim in self.claims.values())
+        return max(min(self.room[free[0]] - claimed, self.spare - len(self.claims)), 1)
+
 
 class Matching:
     """The soft picture of who waits and who is free. Anything in it may be stale; the owners correct it."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_batches: bool = False) -> None:
+        #: Whether several interactions and several agents are assigned together.
+        self.in_batches = in_batches
+        #: The batches of the last matching.
+        self.assigned: list[Batch] = []
         self.waiting: dict[str, Waiting] = {}
         self.agents: dict[Address, Candidate] = {}
         self._pools: dict[PoolKey, Pool] = {}
@@ -220,6 +239,7 @@ class Matching:
         agent.qualities = Qualities(name_of(agent.address), skills, profile.attributes, frozenset(profile.groups))
         agent.memberships = {queue: tuple(one for one in profile.memberships if one.queue == queue) for queue in profile.queues}
         agent.capacity = profile.capacity
+        agent.prefers = any(one.priority for one in profile.memberships)
         for queue in agent.memberships:
             self._agents_of_queue.setdefault(queue, set()).add(agent.address)
             for pool in self._pools_of_queue.get(queue, ()):
@@ -248,20 +268,27 @@ class Matching:
 
     def match(self, now: int) -> list[Match]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
+        self.assigned = []
+        matches = self._match_together(now) if self.in_batches else []
         exhausted: list[tuple[Pool, Line]] = []
         pairs = [pair for pool in self._changed if (pair := self._first_pair(pool, now, exhausted)) is not None]
         # An interaction is in one pool only, so no two pairs are equal up to it, and pools are never compared.
         heapify(pairs)
-        matches: list[Match] = []
+        #: Agents who may rank elsewhere, or be free no more, since the pairs were found.
+        taken: set[Address] = set()
         while pairs:
-            *_, pool = stale = heappop(pairs)
-            pair = self._first_pair(pool, now, exhausted)
-            if pair is None:
-                continue
-            if pair > stale:  # Its agent was taken meanwhile, and the next one does not put this queue first.
-                heappush(pairs, pair)
-                continue
-            matches.append(self._take(pair))
+            *_, agent, pool = pair = heappop(pairs)
+            if agent in taken:
+                following = self._first_pair(pool, now, exhausted)
+                if following is None:
+                    continue
+                if following > pair:  # The pool's next agent does not put this queue first.
+                    heappush(pairs, following)
+                    continue
+                pair = following
+            match = self._take(pair)
+            taken.add(match.agent)
+            matches.append(match)
             if (following := self._first_pair(pool, now, exhausted)) is not None:
                 heappush(pairs, following)
         for pool, line in exhausted:
@@ -269,12 +296,27 @@ class Matching:
         self._changed.clear()
         return matches
 
+    def _match_together(self, now: int) -> list[Match]:
+        """Match what is better assigned together; what is left is matched one by one."""
+        pools = [pool for pool in self._changed if pool.lines and len(pool.free)]
+        self.assigned = [Batch(batch, self.waiting, self.agents, self._rank_after) for batch in batches(pools)]
+        matches: list[Match] = []
+        for interaction, agent in [pair for batch in self.assigned for pair in batch.solve(now)]:
+            waiting = self.waiting[interaction]
+            pool = self._pools[pool_key(waiting)]
+            matches.append(Match(waiting, agent, pool.free.rank(agent), None, len(pool.free), together=True))
+            self._claim(waiting, self.agents[agent])
+        return matches
+
+    def _rank_after(self, pool: Pool, agent: Candidate, more: int) -> AgentRank:
+        """Where the pool would rank the agent who had so many more claims."""
+        return (agent.pools[pool], *ranked_by(pool.choice)(agent.standing(agent.membership(pool), more)), agent.address)
+
     def _take(self, pair: Pair) -> Match:
         """Claim the agent of a pair, which is the first of its pool."""
         *_, interaction, agent, pool = pair
         waiting = self.waiting[interaction]
-        rank = pool.free.first(without=waiting.not_agents)
-        assert rank is not None
+        rank = pool.free.rank(agent)
         runner_up = pool.free.first(without=(*waiting.not_agents, agent))
         match = Match(waiting, agent, rank, runner_up, len(pool.free))
         self._claim(waiting, self.agents[agent])
@@ -287,7 +329,8 @@ class Matching:
             if best is not None:
                 waiting, agent = self.waiting[head[2]], best[-1]
                 lacked = order.lacked(waiting.priority, waiting.ageing, waiting.enqueued_at, now)
-                preference = self.agents[agent].membership(pool).priority
+                candidate = self.agents[agent]
+                preference = candidate.membership(pool).priority if candidate.prefers else 0
                 return (preference, lacked, waiting.enqueued_at, waiting.interaction, agent, pool)
             # Every free agent of the pool lately said no to this line, and matching only takes agents away.
             pool.heads.drop(head[-1])
@@ -320,22 +363,30 @@ class Matching:
 
     def _rank(self, agent: Candidate) -> None:
         """Put the agent where it belongs among the free of each of its pools."""
-        keys: dict[tuple[str, Membership | None], Key] = {}
+        if not agent.room and not agent.is_free:
+            return
+        agent.is_free = False
+        keys: dict[object, Key] = {}
+        has_room: dict[tuple[str, tuple[str, ...]], bool] = {}
         for pool, ring in agent.pools.items():
-            if agent.has_room(pool.channel, pool.labels):
+            asked = (pool.channel, pool.labels)
+            if asked not in has_room:
+                has_room[asked] = agent.has_room(*asked)
+            if has_room[asked]:
+                agent.is_free = True
                 pool.free.put((ring, *self._key(agent, pool, keys), agent.address))
                 if pool.lines:
                     self._changed.add(pool)
             else:
                 pool.free.drop(agent.address)
 
-    def _key(self, agent: Candidate, pool: Pool, known: dict[tuple[str, Membership | None], Key]) -> Key:
+    def _key(self, agent: Candidate, pool: Pool, known: dict[object, Key]) -> Key:
         """Where the pool's strategy ranks the agent; pools that see the agent alike share the answer."""
-        membership = membership_of(agent.memberships, pool.key[0], pool.channel)
-        seen = (pool.choice, membership)
+        special = agent.memberships.get(pool.queue)
+        seen = (pool.choice, pool.channel, special) if special else pool.choice
         key = known.get(seen)
         if key is None:
-            key = known[seen] = ranked_by(pool.choice)(agent.standing(membership or agent.membership(pool)))
+            key = known[seen] = ranked_by(pool.choice)(agent.standing(agent.membership(pool)))
         return key
 
     def _join(self, agent: Candidate, pool: Pool) -> None:
@@ -352,6 +403,7 @@ class Matching:
             pool.members.discard(agent.address)
             pool.free.drop(agent.address)
         agent.pools.clear()
+        agent.is_free = False
 
     def _pool(self, waiting: Waiting) -> Pool:
         key = pool_key(waiting)
@@ -365,6 +417,7 @@ class Matching:
                     if pool not in agent.pools:
                         self._join(agent, pool)
                         if pool in agent.pools and agent.has_room(pool.channel, pool.labels):
+                            agent.is_free = True
                             pool.free.put((agent.pools[pool], *self._key(agent, pool, {}), address))
         self._idle.pop(pool, None)
         return pool

@@ -32,7 +32,8 @@ def compile_centre(centre: Centre, hasher: Callable[[str], str] = hash_plain) ->
     """
     queues = {queue_id: queue_config(queue_id, centre) for queue_id in centre.queues}
     agents = {agent_id: agent_config(name, agent, centre) for agent_id, name, agent in people(centre)}
-    return CentrePlan(queues=queues, agents=agents, edge=_edge(centre, hasher).to_json())
+    edge, in_batches = _edge(centre, hasher).to_json(), centre.routing.batch == "optimal"
+    return CentrePlan(queues=queues, agents=agents, edge=edge, in_batches=in_batches)
 
 
 def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:

@@ -253,6 +253,17 @@ class Channel(Section):
     )
 
 
+class Routing(Section):
+    """How the router works, for all queues."""
+
+    batch: Literal["optimal", "greedy"] = Field(
+        default="optimal",
+        description="what is done where several interactions and several agents are free together: `optimal` looks at all of"
+        " them before anybody is assigned, `greedy` assigns one after the other",
+        examples=["greedy"],
+    )
+
+
 class Centre(Section):
     """The whole contact centre."""
 
@@ -265,6 +276,7 @@ class Centre(Section):
     routing_profiles: dict[Id, RoutingProfile] = Field(
         min_length=1, description="routing profiles by id", examples=["{general: {queues: [general], capacity: {webchat: 3}}}"]
     )
+    routing: Routing = Field(default=Routing(), description="how the router works", examples=["{batch: greedy}"])
     agents: dict[Id, Agent] = Field(default={}, description="agents by id", examples=["{alice: …}"])
     channels: dict[Id, Channel] = Field(
         min_length=1, description="channels by name", examples=["{webchat: {entry_points: {default: {queue: general}}}}"]

@@ -188,7 +188,7 @@ def test_a_claim_lasts_until_both_have_spoken(queue_first: bool) -> None:
 def test_idle_pools_are_forgotten() -> None:
     """However many kinds of needs came by, only so many empty pools are kept."""
     matching = ready(AGENTS[0])
-    for number in range(1000):
+    for number in range(2000):
         matching.wait(waiting(str(number), requirement=Requirement((SkillLevel(f"s{number}"),))))
         matching.not_waiting(str(number), NOBODY)
     assert matching.classes == 0, "nobody waits"
