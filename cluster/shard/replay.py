@@ -1,4 +1,4 @@
-"""Decides again what a shard decided: its journal's inputs through the real actors, and what comes of it held against the journal.
+"""Decides again what a shard decided: its journal's inputs through the real actors, and the outcome against the journal.
 
     journal                     replay
       | inputs, now ----------->  |  a shard of its own, the same actors

@@ -184,5 +184,7 @@ def shares_of(weights: Sequence[float]) -> tuple[float, ...]:
 
 def _bounded(count: int) -> int:
     if count > MOST_ARRIVALS:
-        raise StudyUnusable(f"{count:,} arrivals in one replication are more than {MOST_ARRIVALS:,}; use --scale or a lower rate")
+        raise StudyUnusable(
+            f"{count:,} arrivals in one replication are more than {MOST_ARRIVALS:,}; use --scale or a lower rate"
+        )
     return count

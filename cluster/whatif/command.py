@@ -22,7 +22,9 @@ def simulate_centre(
     ] = None,
     door: Annotated[
         list[str] | None,
-        typer.Option(help="CHANNEL/ENTRY=WEIGHT: where those come in of whom --arrivals does not say; all doors alike if none."),
+        typer.Option(
+            help="CHANNEL/ENTRY=WEIGHT: where those come in of whom --arrivals does not say; all doors alike if none."
+        ),
     ] = None,
     scale: Annotated[float, typer.Option(min=1e-6, help="So many times the arrivals; 0.1 keeps a tenth.")] = 1.0,
     service: Annotated[

@@ -13,6 +13,7 @@ Keeps: the same configuration, arrivals and needs give the same journal, byte fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
 from typing import Final
@@ -53,6 +54,7 @@ class SimulatedDay:
         centre: The configuration.
         doors: What the arrivals' door numbers mean.
         checker: Judges every commit, if given.
+        commits: Receives every commit, if given.
     """
 
     def __init__(
@@ -65,9 +67,10 @@ class SimulatedDay:
         catalogue: Catalogue,
         base: date,
         checker: Checker | None = None,
+        commits: Callable[[Commit], None] | None = None,
     ) -> None:
         self._centre, self._conduct, self._needs = centre, conduct, needs
-        self._checker = checker
+        self._checker, self._commits = checker, commits
         self._stage = Stage(catalogue, self._committed)
         self._doors = doors
         self._which = arrivals.doors.tolist()
@@ -181,6 +184,8 @@ class SimulatedDay:
     # What comes of it.
 
     def _committed(self, commit: Commit) -> None:
+        if self._commits is not None:
+            self._commits(commit)
         entry, _ = read_entry(commit.journal)
         if self._checker is not None:
             self._checker.feed_entry(commit.shard, entry)

@@ -146,7 +146,9 @@ def _measured(path: Path, what: str) -> tuple[float, ...]:
             continue
         value = _number(words)
         if not 0 <= value <= LONGEST_S:
-            raise StudyUnusable(f"{path}:{number}: `{words[:40]}` is no time of 0 to {LONGEST_S:.0f} s; write one number in a line")
+            raise StudyUnusable(
+                f"{path}:{number}: `{words[:40]}` is no time of 0 to {LONGEST_S:.0f} s; write one number in a line"
+            )
         found.append(value)
     if not found:
         raise StudyUnusable(f"{path}: holds no times; write one number (seconds) in a line")

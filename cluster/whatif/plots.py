@@ -1,4 +1,4 @@
-"""Plots as SVG text: lines over the day with their intervals, and differences with theirs. No library, no script, nothing fetched.
+"""Plots as SVG text: lines over the day and differences, with their intervals. No library, no script, nothing fetched.
 
 Keeps: the same figures give the same text; every colour comes with a dash pattern, so that a line can be told without it;
 every text is escaped.
@@ -47,7 +47,9 @@ class GapPlot:
 
 def day_svg(plot: DayPlot) -> str:
     """The lines over the day as an SVG element."""
-    values = [value for line in plot.lines.values() for reading in line for value in (reading[0], reading[2]) if value is not None]
+    values = [
+        value for line in plot.lines.values() for reading in line for value in (reading[0], reading[2]) if value is not None
+    ]
     most = plot.most or nice(max(values, default=1.0))
     columns = max(1, len(plot.times))
     label = escape(f"{plot.title} ({plot.unit})" if plot.unit else plot.title, quote=True)
@@ -61,7 +63,7 @@ def day_svg(plot: DayPlot) -> str:
     for index in range(0, len(plot.times), every):
         x = _x(index, columns)
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle">{escape(plot.times[index])}</text>')
-    for (colour, dash), line in zip(STYLES, plot.lines.values(), strict=False):
+    for (colour, _), line in zip(STYLES, plot.lines.values(), strict=False):
         parts += _bands(line, most, columns, colour)
     for (colour, dash), line in zip(STYLES, plot.lines.values(), strict=False):
         parts += _line(line, most, columns, colour, dash)
@@ -122,7 +124,7 @@ def gap_svg(plot: GapPlot) -> str:
         x = middle + half * step / 2
         kind = "zero" if step == 0 else "grid"
         parts.append(f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{height - BOTTOM}" class="{kind}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{height - 10}" text-anchor="middle">{most * step / 2:+g}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{height - 10}" text-anchor="middle">{_signed(most * step / 2)}</text>')
     for index, (name, (mean, low, high)) in enumerate(plot.rows.items()):
         y = TOP + ROW * index + ROW / 2
         verdict = plot.verdicts.get(name, "")
@@ -137,6 +139,10 @@ def gap_svg(plot: GapPlot) -> str:
         x = middle + half * mean / most
         parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="4.5" fill="{colour}"><title>{shown}</title></circle>')
     return "\n".join([*parts, "</svg>"])
+
+
+def _signed(value: float) -> str:
+    return f"{value:+g}" if value else "0"
 
 
 def nice(most: float) -> float:

@@ -27,13 +27,13 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 small { color: #595959 }
 .better { color: #1d6b3a; font-weight: 600 }
 .worse { color: #b3261e; font-weight: 600 }
-svg { width: 100%; height: auto; display: block }
+svg { width: 100%; min-width: 600px; height: auto; display: block }
 svg text { font-size: 11px; fill: #555 }
 .grid { stroke: #e4e4e4 }
 .zero { stroke: #777 }
 p.legend { margin: 0 }
 p.legend span { margin-right: 1.2rem }
-p.legend svg { width: 28px; display: inline; vertical-align: middle }
+p.legend svg { width: 28px; min-width: 28px; display: inline; vertical-align: middle }
 """
 #: What is drawn as differences.
 DRAWN: Final = ("service_level", "wait_mean_s", "wait_p90_s", "abandoned_share")
@@ -109,7 +109,7 @@ def _gaps(outcome: Outcome) -> Iterator[str]:
                 verdicts[group_name(group)] = gap.verdict
         unit = "percentage points" if measure.unit == "%" else measure.unit
         yield f"<h3>{escape(measure.title.capitalize())}, difference ({escape(unit)})</h3>"
-        yield gap_svg(GapPlot(measure.title, unit, rows, verdicts))
+        yield f'<div class="wide">{gap_svg(GapPlot(measure.title, unit, rows, verdicts))}</div>'
 
 
 def _courses(outcome: Outcome) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _courses(outcome: Outcome) -> Iterator[str]:
             for configuration, course in zip(_apart(outcome.configurations), outcome.course, strict=True)
         }
         yield f"<h3>{escape(title)}{f' ({escape(unit)})' if unit else ''}</h3>"
-        yield day_svg(DayPlot(title, unit, times, lines, most))
+        yield f'<div class="wide">{day_svg(DayPlot(title, unit, times, lines, most))}</div>'
 
 
 def _apart(names: list[str]) -> list[str]:
@@ -169,7 +169,9 @@ def group_name(group: str) -> str:
 
 
 def _assumed(outcome: Outcome) -> str:
-    rows = "".join(f"<tr><td>{escape(what.replace('_', ' '))}</td><td>{escape(how)}</td></tr>" for what, how in outcome.assumed.items())
+    rows = "".join(
+        f"<tr><td>{escape(what.replace('_', ' '))}</td><td>{escape(how)}</td></tr>" for what, how in outcome.assumed.items()
+    )
     return f"<table>{rows}<tr><td>seed</td><td>{outcome.seed}</td></tr></table>"
 
 

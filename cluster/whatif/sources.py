@@ -1,8 +1,8 @@
 """Reads `--arrivals` and `--door`: a file, or rates of Poisson arrivals.
 
-    poisson:120/h            through all doors alike, for eight hours
-    poisson:120/h:10h        for ten hours
-    poisson:webchat/cards=60/h,webchat/default=2/min:4h
+poisson:120/h            through all doors alike, for eight hours
+poisson:120/h:10h        for ten hours
+poisson:webchat/cards=60/h,webchat/default=2/min:4h
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ from cluster.whatif.intervals import Differences, Estimates, course_estimates, d
 from cluster.whatif.ledger import Fate
 from cluster.whatif.measures import DayResult, Sheet
 
-
 #: Violations and refusals that are told of one replication.
 MOST_TOLD: Final = 20
 
@@ -112,9 +111,14 @@ def replicate(plan: Plan, numbered: tuple[int, np.random.SeedSequence]) -> list[
         unserved = sum(customer.fate is Fate.WAITING for customer in ledger.customers)
         results.append(
             DayResult(
-                sheet.figures(), sheet.course(midnight_at), found, tuple(day.refusals[:MOST_TOLD]), unserved,
-                len(arrivals), time.process_time() - begun_s,
-            )  # fmt: skip
+                sheet.figures(),
+                sheet.course(midnight_at),
+                found,
+                tuple(day.refusals[:MOST_TOLD]),
+                unserved,
+                len(arrivals),
+                time.process_time() - begun_s,
+            )
         )
     return results
 
@@ -139,7 +143,7 @@ def put_together(plan: Plan, results: list[list[DayResult]], took_s: float) -> O
         seed=plan.seed,
         confidence=plan.confidence,
         figures=[estimates(days, plan.confidence) for days in by_centre],
-        differences=differences(*by_centre, plan.confidence) if len(by_centre) == 2 else None,
+        differences=differences(by_centre[0], by_centre[1], plan.confidence) if len(by_centre) == 2 else None,
         course=[course_estimates(days, plan.confidence) for days in by_centre],
         violations=[line for days in results for day in days for line in day.violations][:MOST_TOLD],
         refusals=[line for days in results for day in days for line in day.refusals][:MOST_TOLD],

@@ -33,7 +33,9 @@ def _everybody(outcome: Outcome) -> Iterator[str]:
     yield f"{'everybody':28}{heads}" + (f"{'difference':>32}" if outcome.differences is not None else "")
     for measure in MEASURES:
         found = [figures[EVERYBODY].get(measure.name) for figures in outcome.figures]
-        line = f"{measure.title + (f' ({measure.unit})' if measure.unit else ''):28}" + "".join(f"{_told(one):>30}" for one in found)
+        line = f"{measure.title + (f' ({measure.unit})' if measure.unit else ''):28}" + "".join(
+            f"{_told(one):>30}" for one in found
+        )
         if outcome.differences is not None and (gap := outcome.differences[EVERYBODY].get(measure.name)) is not None:
             line += f"{change(gap, measure):>32}  {gap.verdict}"
         yield line
