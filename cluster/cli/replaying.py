@@ -58,6 +58,8 @@ async def replay_decisions(store: Store, placement: Placement, catalogue: Catalo
             if difference is not None:
                 return _replayed(shard, replay, difference)
             after = number
+    if not after:
+        raise NotReplayable(f"shard {shard}, where the router should be, has no journal: is the number of shards right?")
     return _replayed(shard, replay, None)
 
 

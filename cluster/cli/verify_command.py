@@ -25,6 +25,9 @@ def verify(
     replay: Annotated[
         bool, typer.Option("--replay", help="Also make the router's decisions again from the journal, and compare them.")
     ] = False,
+    shards: Annotated[
+        int | None, typer.Option("--shards", min=1, help="With --replay: the cluster's shards; this run's or layout's if none.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check that nothing was lost, offered twice or passed over; exit status 1 if anything was."""
@@ -37,7 +40,7 @@ def verify(
 
     seen = read_evidence(evidence) if evidence is not None else None
     report = with_store(access, lambda opened: verify_store(opened, seen))
-    replayed = _replayed(access) if replay else None
+    replayed = _replayed(access, shards) if replay else None
     ok = report.ok and (replayed is None or replayed.same)
     if as_json:
         again = {} if replayed is None else {"replay": msgspec.to_builtins(replayed)}
@@ -50,7 +53,7 @@ def verify(
         finish(1)
 
 
-def _replayed(access: StoreAccess) -> Replayed:
+def _replayed(access: StoreAccess, given: int | None) -> Replayed:
     """Decide again what the router's shard decided, with the cluster's own placement and actors."""
     from actors.address import Placement
     from cluster.catalogue import load_catalogue
@@ -64,5 +67,5 @@ def _replayed(access: StoreAccess) -> Replayed:
 
         settings = Layout.load().settings
         shards, pinned, plugins = settings.shards, settings.pinned_kinds, settings.plugins
-    placement, catalogue = Placement(shards, pinned), load_catalogue(plugins)
+    placement, catalogue = Placement(given or shards, pinned), load_catalogue(plugins)
     return with_store(access, lambda opened: replay_decisions(opened, placement, catalogue))

@@ -58,11 +58,13 @@ def test_never_is_for_ever_and_all_else_ends() -> None:
     assert parse_law("lognormal:600000:20", "service").times_s(np.array([1 - 1e-12]))[0] == LONGEST_S
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "soon", "exponential", "exponential:0", "exponential:nan", "exponential:5:5", "lognormal:5", "gamma:5:0", "never:5", "fixed:-1",
-     "weibull:5", "file:", "exponential:1e99"],
-)  # fmt: skip
+NO_LAWS = """
+soon exponential exponential:0 exponential:nan exponential:5:5 exponential:1e99 lognormal:5 gamma:5:0 never:5 fixed:-1
+weibull:5 file:
+"""
+
+
+@pytest.mark.parametrize("text", ["", *NO_LAWS.split()])
 def test_what_is_no_law_is_refused(text: str) -> None:
     """By the option's name, with what to write."""
     with pytest.raises(StudyUnusable, match="--service"):
