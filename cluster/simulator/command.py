@@ -10,7 +10,7 @@ import msgspec
 import typer
 from typer.core import TyperGroup
 
-from cluster.whatif.command import simulate_centre
+from cluster.whatif.command import recorded_arrivals, simulate_centre
 
 if TYPE_CHECKING:
     from cluster.simulator.comparison import Comparison
@@ -33,6 +33,7 @@ app = typer.Typer(
     help="Run the real actors in virtual time: what if, against theory, under faults.",
 )
 app.command("centre")(simulate_centre)
+app.command("arrivals")(recorded_arrivals)
 
 Replications = Annotated[int, typer.Option(min=2, help="Independent runs; their spread gives the interval.")]
 Customers = Annotated[int, typer.Option(min=1, help="Customers that count in each run, after its warm-up.")]

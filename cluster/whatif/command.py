@@ -1,4 +1,4 @@
-"""`trunkline simulate centre`: what if a contact centre were configured, staffed or visited otherwise."""
+"""`trunkline simulate centre` and `arrivals`: what if a contact centre were configured, staffed or visited otherwise."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli.output import Json, finish, note, print_json, say
+from cluster.cli.where import Archive, Cluster, RunDir, Store, find_history
 
 #: A Monday without a meaning: hours need a date.
 MONDAY = "2026-01-05"
@@ -75,3 +76,26 @@ def simulate_centre(
         say(in_words(outcome))
     if outcome.violations:
         finish(1)
+
+
+def recorded_arrivals(
+    out: Annotated[Path | None, typer.Option(help="Write the file there instead of to standard output.")] = None,
+    store: Store = None,
+    cluster: Cluster = None,
+    run_dir: RunDir = None,
+    archive: Archive = None,
+    as_json: Json = False,
+) -> None:
+    """Write what a cluster lived through as an arrivals file for `simulate centre`; of customers only times are in it."""
+    access = find_history(store, cluster, run_dir, archive)
+    from cluster.cli.store_access import with_store
+    from cluster.whatif.recorded import COLUMNS, as_csv, lived
+
+    rows = with_store(access, lived)
+    if out is not None:
+        out.write_text(as_csv(rows), encoding="utf-8")
+        note(f"{len(rows):,} arrivals: {out}")
+    if as_json:
+        print_json({"arrivals": [dict(zip(COLUMNS, one.cells(), strict=True)) for one in rows]})
+    elif out is None:
+        typer.echo(as_csv(rows), nl=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -24,8 +24,8 @@ COUNTS: Final = ("count", "calls", "arrivals")
 T = TypeVar("T")
 
 KNOWN: Final = frozenset({
-    "at", "start", "day", "weekday_index", "interval_index", "length_s", "channel", "entry_point", "priority", "service_s",
-    "patience_s", *COUNTS,
+    "at", "start", "day", "weekday_index", "interval_index", "length_s", "channel", "queue", "entry_point", "priority",
+    "service_s", "patience_s", *COUNTS,
 })  # fmt: skip
 FORMS: Final = (
     "`at` (one row an arrival), `start` and `count` (an interval a row), or `weekday_index`, `interval_index` and `calls`"
@@ -42,6 +42,7 @@ class Reading:
         base: The date of day 0, and of times without a date.
         opening_s: When a day's interval 0 begins (s after midnight).
         scale: Keep this share of the arrivals, or multiply counts by it.
+        leading: The door of a channel that leads to a queue, for files that name queues.
     """
 
     doors: tuple[Door, ...]
@@ -51,6 +52,7 @@ class Reading:
     timezone: str
     opening_s: float
     scale: float
+    leading: dict[tuple[str, str], Door] = field(default_factory=dict)
 
 
 class _Line:
@@ -198,16 +200,25 @@ class CsvArrivals:
         return (at.date() - self._how.base).days, (at - midnight) / timedelta(seconds=1)
 
     def _door(self, line: _Line) -> int:
-        channel, entry_point = line.text("channel"), line.text("entry_point")
-        if not channel and not entry_point:
+        channel, entry_point, queue = line.text("channel"), line.text("entry_point"), line.text("queue")
+        if not (channel or entry_point or queue):
             return -1
         channels = {door.channel for door in self._how.known}
         if not channel and len(channels) > 1:
-            raise line.wrong(f"names entry point `{entry_point[:40]}` and no channel; there are {', '.join(sorted(channels))}")
-        door = Door(channel or next(iter(channels)), entry_point or "default")
+            raise line.wrong(f"names no channel; there are {', '.join(sorted(channels))}")
+        channel = channel or next(iter(channels))
+        if queue and not entry_point:
+            leads = self._how.leading.get((channel, queue))
+            if leads is None:
+                raise line.wrong(f"no entry point of channel `{channel[:40]}` leads to queue `{queue[:40]}`")
+            return self._index(leads)
+        door = Door(channel, entry_point or "default")
         if door not in self._how.known:
             there = ", ".join(map(str, sorted(self._how.known)))
             raise line.wrong(f"there is no entry point `{str(door)[:80]}`; there are {there}")
+        return self._index(door)
+
+    def _index(self, door: Door) -> int:
         if door not in self._doors:
             self._doors.append(door)
         return self._doors.index(door)

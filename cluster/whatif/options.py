@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from cluster.config.schema import DEFAULT_ENTRY_POINT
 from cluster.whatif.arrivals import Door
 from cluster.whatif.centre_file import CentreFile
 from cluster.whatif.conduct import Conduct
@@ -55,7 +56,8 @@ def planned(options: Options) -> Plan:
     doors = _shared_doors(centres)
     base = _date(options.day)
     how = Reading(
-        (), (), frozenset(doors), base, centres[0].edge.timezone, _opening_s(options.opening), options.scale
+        (), (), frozenset(doors), base, centres[0].edge.timezone, _opening_s(options.opening), options.scale,
+        _leading(centres[0], doors),
     )  # fmt: skip
     source = open_source(options.arrivals, parse_doors(options.door, doors), how)
     return Plan(
@@ -93,6 +95,16 @@ def _shared_doors(centres: tuple[CentreFile, ...]) -> list[Door]:
     if not shared:
         raise StudyUnusable("the two configurations have no entry point in common, so they cannot have the same customers")
     return sorted(shared)
+
+
+def _leading(centre: CentreFile, doors: list[Door]) -> dict[tuple[str, str], Door]:
+    """By channel and queue the door that leads there: `default` if it does, else the first by name."""
+    found: dict[tuple[str, str], Door] = {}
+    for door in sorted(doors, key=lambda door: (door.entry_point != DEFAULT_ENTRY_POINT, door)):
+        entry = centre.edge.entry(door.channel, door.entry_point)
+        if entry is not None:
+            found.setdefault((door.channel, entry.queue), door)
+    return found
 
 
 def _date(text: str) -> date:
