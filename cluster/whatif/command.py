@@ -54,7 +54,7 @@ def simulate_centre(
 ) -> None:
     """What if: a centre's days with its own actors, over given arrivals; figures with intervals, and against another's.
 
-    `trunkline simulate CENTRE.yaml …` is the same. Exit status 1 if an invariant was broken.
+    The word `centre` may be left out before a name that ends in .yaml. Exit status 1 if an invariant was broken.
     """
     from cluster.whatif.options import Options, planned
     from cluster.whatif.report import page
