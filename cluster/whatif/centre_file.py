@@ -11,6 +11,7 @@ from cluster.config.compile import compile_centre
 from cluster.config.edge import EdgeCentre
 from cluster.config.load import load_centre, read_text
 from cluster.config.problems import Problem
+from cluster.config.schema import numbered
 from cluster.whatif.arrivals import Door
 
 
@@ -20,6 +21,8 @@ class CentreFile:
 
     name: str
     plan: CentrePlan
+    #: Ids of agents and groups as written, with the agents that they stand for.
+    groups: dict[str, list[str]] = field(default_factory=dict, compare=False)
     warnings: list[Problem] = field(default_factory=list, compare=False)
 
     @classmethod
@@ -40,8 +43,14 @@ class CentreFile:
         """
         loaded = load_centre(text, name)
         plan = compile_centre(loaded.centre, hasher=lambda _: "")
+        groups = {
+            agent_id: [numbered(agent_id, number, agent.count) for number in range(1, agent.count + 1)]
+            if agent.count
+            else [agent_id]
+            for agent_id, agent in loaded.centre.agents.items()
+        }
         warnings = [problem for problem in loaded.warnings if "plain text" not in problem.problem]
-        return cls(name, plan, warnings)
+        return cls(name, plan, groups, warnings)
 
     @cached_property
     def edge(self) -> EdgeCentre:

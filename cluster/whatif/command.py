@@ -41,6 +41,12 @@ def simulate_centre(
     after_work: Annotated[
         str | None, typer.Option(help="Time of after-work, a law bounded by the queue's wrap_up_s; all of that if none.")
     ] = None,
+    shifts: Annotated[
+        Path | None, typer.Option(help="CSV with agent,from,to[,count]: who works when; whoever is not in it works all day.")
+    ] = None,
+    against_shifts: Annotated[
+        Path | None, typer.Option(help="Shifts of the second configuration, which may be the same file as the first.")
+    ] = None,
     day: Annotated[str, typer.Option("--date", help="The date of the first day; opening hours go by it.")] = MONDAY,
     opening: Annotated[str, typer.Option(help="When Poisson arrivals and numbered intervals begin, local time.")] = "07:00",
     warm_up_s: Annotated[float, typer.Option(min=0.0, help="Leave out whom came first, into an empty centre.")] = 0.0,
@@ -63,7 +69,7 @@ def simulate_centre(
 
     options = Options(
         centre, arrivals, against, tuple(door or ()), scale, tuple(service or ()), tuple(patience or ()), answer, no_answer,
-        reject, back, after_work, day, opening, warm_up_s, replications, seed, confidence, judge,
+        reject, back, after_work, day, opening, warm_up_s, replications, seed, confidence, judge, shifts, against_shifts,
     )  # fmt: skip
     plan = planned(options)
     outcome = run_study(plan, processes)

@@ -13,6 +13,7 @@ Keeps: the same configuration, arrivals and needs give the same journal, byte fo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
@@ -20,7 +21,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from actors.actor import Message
-from actors.address import Address, address
+from actors.address import Address, address, name_of
 from actors.events import InteractionMoved, PresenceMoved, ReservationMoved
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, RejectOffer, SetPresence, SignIn
 from actors.messages.centre import ApplyCentre
@@ -36,12 +37,18 @@ from cluster.whatif.arrivals import Arrivals, Door
 from cluster.whatif.centre_file import CentreFile
 from cluster.whatif.conduct import OFFERS_DRAWN, Conduct, Needs, doors_of
 from cluster.whatif.ledger import Customer, Fate, Ledger
+from cluster.whatif.shifts import Shifts
 
 #: How long before the first interval agents sign in (ms).
 BEFORE_MS: Final = 1_000
 #: When the last customer came and this much later somebody still waits, nobody will ever serve them (ms).
 PATIENCE_OF_ALL_MS: Final = 24 * 3_600_000
 DISPOSITION: Final = "simulated"
+AT_WORK: Final = SetPresence(PresenceState.AVAILABLE)
+OFF_WORK: Final = SetPresence(PresenceState.AWAY, "the shift is over")
+#: Why somebody comes or goes, if it is not for an offer that was missed.
+SHIFT: Final = "shift"
+EVERYBODY_ALL_DAY: Final = Shifts()
 
 QUEUED, CONNECTED, ENDED = InteractionState.QUEUED, InteractionState.CONNECTED, InteractionState.ENDED
 PENDING, WRAPPING = ReservationState.PENDING, ReservationState.WRAPPING
@@ -55,6 +62,7 @@ class SimulatedDay:
         doors: What the arrivals' door numbers mean.
         checker: Judges every commit, if given.
         commits: Receives every commit, if given.
+        shifts: Who works when; agents go on with what they have when their shift is over, and take no more.
     """
 
     def __init__(
@@ -68,6 +76,7 @@ class SimulatedDay:
         base: date,
         checker: Checker | None = None,
         commits: Callable[[Commit], None] | None = None,
+        shifts: Shifts = EVERYBODY_ALL_DAY,
     ) -> None:
         self._centre, self._conduct, self._needs = centre, conduct, needs
         self._checker, self._commits = checker, commits
@@ -83,6 +92,8 @@ class SimulatedDay:
         opens_at, closes_at = midnight_at + int(1000 * arrivals.from_s), midnight_at + int(1000 * arrivals.to_s)
         self.ledger = Ledger(list(centre.plan.agents), opens_at, max(closes_at, opens_at + 1))
         self._now = opens_at - BEFORE_MS
+        self._shifts, self._midnight_at = shifts, midnight_at
+        self._on_duty: set[str] = set()
         #: (instant, number that keeps the order, whom, what, the reservation that must still be so)
         self._agenda: list[tuple[int, int, Address, Message, str]] = []
         self._planned = 0
@@ -135,9 +146,16 @@ class SimulatedDay:
         plan = self._centre.plan
         self._stage.tell(address("centre", "main"), ApplyCentre(-1, "simulator", "", plan))
         self._settle()
+        all_day = ((self._now - self._midnight_at) / 1000, math.inf)
         for name in plan.agents:
-            self._stage.tell(address("agent", name), SignIn(LINK))
-            self._stage.tell(address("agent", name), SetPresence(PresenceState.AVAILABLE))
+            agent = address("agent", name)
+            self._stage.tell(agent, SignIn(LINK))
+            for begins_s, ends_s in self._shifts.of(name, all_day):
+                self._plan_at(begins_s, agent, AT_WORK)
+                if not math.isinf(ends_s):
+                    self._plan_at(ends_s, agent, OFF_WORK)
+        while self._agenda and self._agenda[0][0] <= self._now:
+            self._act(*heappop(self._agenda)[2:])
         self._settle()
 
     # What customers do.
@@ -160,6 +178,10 @@ class SimulatedDay:
         if self._patiences_ms[number] >= 0 and is_open:
             self._plan(self._patiences_ms[number], session, CustomerLeft(), name)
 
+    def _plan_at(self, at_s: float, agent: Address, what: SetPresence) -> None:
+        """Plan something for this many seconds after midnight, or for now if that is over."""
+        self._plan(max(0, self._midnight_at + round(1000 * at_s) - self._now), agent, what, SHIFT)
+
     def _plan(self, after_ms: int, whom: Address, what: Message, subject: str) -> None:
         self._planned += 1
         heappush(self._agenda, (self._now + after_ms, self._planned, whom, what, subject))
@@ -167,6 +189,11 @@ class SimulatedDay:
     def _act(self, whom: Address, what: Message, subject: str) -> None:
         """Do what was planned, if the reason still stands."""
         match what:
+            case SetPresence() if subject == SHIFT:
+                (self._on_duty.add if what is AT_WORK else self._on_duty.discard)(name_of(whom))
+            case SetPresence():
+                if name_of(whom) not in self._on_duty:
+                    return
             case CustomerLeft():
                 if self.ledger.customers[int(subject[1:])].fate is not Fate.WAITING:
                     return

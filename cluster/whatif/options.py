@@ -10,8 +10,10 @@ from cluster.config.schema import DEFAULT_ENTRY_POINT
 from cluster.whatif.arrivals import Door
 from cluster.whatif.centre_file import CentreFile
 from cluster.whatif.conduct import Conduct
+from cluster.whatif.day import EVERYBODY_ALL_DAY
 from cluster.whatif.files import Reading, time_of_day
 from cluster.whatif.laws import Law, parse_law, parse_laws
+from cluster.whatif.shifts import read_shifts
 from cluster.whatif.sources import open_source, parse_doors
 from cluster.whatif.study import Plan
 from cluster.whatif.unusable import StudyUnusable
@@ -43,6 +45,8 @@ class Options:
     seed: int = 1
     confidence: float = 0.95
     judge: bool = True
+    shifts: Path | None = None
+    against_shifts: Path | None = None
 
 
 def planned(options: Options) -> Plan:
@@ -52,7 +56,13 @@ def planned(options: Options) -> Plan:
         ConfigProblems: a configuration cannot be used.
         StudyUnusable: an option or the arrivals cannot.
     """
-    centres = tuple(CentreFile.read(path) for path in (options.centre, options.against) if path is not None)
+    against = options.against or (options.centre if options.against_shifts is not None else None)
+    centres = tuple(CentreFile.read(path) for path in (options.centre, against) if path is not None)
+    rotas = (options.shifts, options.against_shifts or options.shifts)
+    shifts = tuple(
+        read_shifts(rota, centre.groups) if rota is not None else EVERYBODY_ALL_DAY
+        for centre, rota in zip(centres, rotas, strict=False)
+    )
     doors = _shared_doors(centres)
     base = _date(options.day)
     how = Reading(
@@ -62,7 +72,7 @@ def planned(options: Options) -> Plan:
     source = open_source(options.arrivals, parse_doors(options.door, doors), how)
     return Plan(
         centres, source, _conduct(options, centres), base, options.replications, options.seed, options.confidence,
-        options.warm_up_s, options.judge,
+        options.warm_up_s, options.judge, shifts,
     )  # fmt: skip
 
 

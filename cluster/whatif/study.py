@@ -22,10 +22,11 @@ from cluster.invariants.checker import Checker
 from cluster.whatif.arrivals import Source
 from cluster.whatif.centre_file import CentreFile
 from cluster.whatif.conduct import Conduct, Needs
-from cluster.whatif.day import SimulatedDay, midnight
+from cluster.whatif.day import EVERYBODY_ALL_DAY, SimulatedDay, midnight
 from cluster.whatif.intervals import Differences, Estimates, course_estimates, differences, estimates
 from cluster.whatif.ledger import Fate
 from cluster.whatif.measures import DayResult, Sheet
+from cluster.whatif.shifts import Shifts
 
 #: Violations and refusals that are told of one replication.
 MOST_TOLD: Final = 20
@@ -44,6 +45,13 @@ class Plan:
     confidence: float
     warm_up_s: float
     judge: bool
+    #: For each configuration, who works when; none: everybody, all day.
+    shifts: tuple[Shifts, ...] = ()
+
+    def name(self, index: int) -> str:
+        """What people call a configuration with its shifts."""
+        shifts = self.shifts[index].name if self.shifts else ""
+        return self.centres[index].name + (f" with {shifts}" if shifts else "")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -99,10 +107,12 @@ def replicate(plan: Plan, numbered: tuple[int, np.random.SeedSequence]) -> list[
     needs = Needs.drawn(arrivals, random)
     catalogue = load_catalogue()
     results = []
-    for centre in plan.centres:
+    for centre, shifts in zip(plan.centres, plan.shifts or (EVERYBODY_ALL_DAY,) * len(plan.centres), strict=True):
         begun_s = time.process_time()
         checker = Checker() if plan.judge else None
-        day = SimulatedDay(centre, plan.conduct, plan.source.doors, arrivals, needs, catalogue, plan.base, checker)
+        day = SimulatedDay(
+            centre, plan.conduct, plan.source.doors, arrivals, needs, catalogue, plan.base, checker, shifts=shifts
+        )
         ledger = day.run()
         violations = checker.finish().violations if checker is not None else []
         found = tuple(f"{one.invariant} {one.subject}: {one.explanation}" for one in violations[:MOST_TOLD])
@@ -136,7 +146,7 @@ def put_together(plan: Plan, results: list[list[DayResult]], took_s: float) -> O
     customers = sum(day.customers for days in results for day in days)
     worked_s = sum(day.took_s for days in results for day in days)
     return Outcome(
-        configurations=[centre.name for centre in plan.centres],
+        configurations=[plan.name(index) for index in range(len(plan.centres))],
         arrivals=plan.source.title,
         assumed=assumed,
         replications=plan.replications,

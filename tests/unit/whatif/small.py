@@ -13,8 +13,9 @@ from cluster.store.base import Commit
 from cluster.whatif.arrivals import Arrivals, Door
 from cluster.whatif.centre_file import CentreFile
 from cluster.whatif.conduct import BACKS_DRAWN, OFFERS_DRAWN, Conduct, Needs
-from cluster.whatif.day import SimulatedDay
+from cluster.whatif.day import EVERYBODY_ALL_DAY, SimulatedDay
 from cluster.whatif.laws import Law, Laws, parse_law
+from cluster.whatif.shifts import Shifts
 
 MONDAY = date(2026, 1, 5)
 DOORS = (Door("chat", "default"), Door("chat", "urgent"), Door("phone", "default"))
@@ -82,11 +83,12 @@ def played(
     arrivals: Arrivals,
     drawn: Needs | None = None,
     commits: Callable[[Commit], None] | None = None,
+    shifts: Shifts = EVERYBODY_ALL_DAY,
 ) -> SimulatedDay:
     """Play a day to its end; nothing may be refused and no invariant broken."""
     checker = Checker()
     drawn = drawn or needs(len(arrivals))
-    day = SimulatedDay(of, people, DOORS, arrivals, drawn, load_catalogue(), MONDAY, checker, commits)
+    day = SimulatedDay(of, people, DOORS, arrivals, drawn, load_catalogue(), MONDAY, checker, commits, shifts)
     day.run()
     assert (day.refusals, checker.finish().violations) == ([], []), "the real actors must agree with every step"
     return day
