@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cluster.store.base import Commit
+from cluster.whatif.centre_file import CentreFile
 from cluster.whatif.laws import parse_law
 from cluster.whatif.ledger import Fate, Span
 from cluster.whatif.measures import Sheet
@@ -136,3 +137,32 @@ def test_a_span_is_split_at_half_hours_and_clipped_to_the_day() -> None:
     for on, at in ((True, 0), (True, 500), (False, 2_001_000), (False, 2_002_000), (True, 3_999_000), (False, 9_000_000)):
         span.turn(on, at)
     assert dict(span.bins) == {0: 1_800_000, 1: 200_000, 2: 1_000}
+
+
+RULED = """
+version: 1
+name: Ruled
+timezone: Europe/London
+skills: {cards: Cards}
+queues:
+  cards:
+    name: Cards
+    requires: {cards: 5}
+    wrap_up_s: 0
+    relax: [{after_s: 30, lower: {cards: 3}}]
+routing_profiles:
+  all: {queues: [cards], capacity: {chat: 1}}
+agents:
+  ann: {name: Ann, routing_profile: all, password: trunkline, skills: {cards: 3}}
+  bob: {name: Bob, routing_profile: all, password: trunkline, skills: {cards: 9}}
+channels:
+  chat: {entry_points: {default: {queue: cards}}}
+"""
+
+
+def test_a_changed_rule_changes_the_day() -> None:
+    """Requirements relax after 30 s as configured: the second customer gets the junior then, and not without the rule."""
+    relaxed = CentreFile.parsed(RULED, "ruled.yaml")
+    strict = CentreFile.parsed("\n".join(line for line in RULED.splitlines() if "relax" not in line), "strict.yaml")
+    assert waits(played(relaxed, conduct(), coming(0, 10))) == [2.0, 30 + 2]
+    assert waits(played(strict, conduct(), coming(0, 10))) == [2.0, 2 + 60 - 10 + 2]
