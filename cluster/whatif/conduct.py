@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from cluster.whatif.arrivals import Arrivals, Floats
+from cluster.whatif.arrivals import Arrivals, Door, Floats
 from cluster.whatif.centre_file import CentreFile
 from cluster.whatif.laws import Law, Laws
 
@@ -70,13 +70,12 @@ class Needs:
         )
 
 
-def doors_of(centre: CentreFile, arrivals_doors: tuple[object, ...]) -> list[tuple[str, str]]:
+def doors_of(centre: CentreFile, doors: tuple[Door, ...]) -> list[tuple[str, str]]:
     """Queue and channel of each door."""
     edge = centre.edge
     found = []
-    for door in arrivals_doors:
-        channel, _, entry_point = str(door).partition("/")
-        entry = edge.entry(channel, entry_point)
+    for door in doors:
+        entry = edge.entry(door.channel, door.entry_point)
         assert entry is not None, "doors are checked when they are read"
-        found.append((entry.queue, channel))
+        found.append((entry.queue, door.channel))
     return found

@@ -156,7 +156,8 @@ agents:
   ann: {name: Ann, routing_profile: all, password: trunkline, skills: {cards: 3}}
   bob: {name: Bob, routing_profile: all, password: trunkline, skills: {cards: 9}}
 channels:
-  chat: {entry_points: {default: {queue: cards}}}
+  chat: {entry_points: {default: {queue: cards}, urgent: {queue: cards}}}
+  phone: {entry_points: {default: {queue: cards}}}
 """
 
 
