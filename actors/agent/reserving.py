@@ -14,6 +14,7 @@ The queue and the session are heard in any order: whoever is heard first, the ot
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from msgspec.structs import replace
@@ -55,8 +56,7 @@ class Reserving(Actor):
     _told: AgentStatus | None
 
     def rebuild(self) -> None:
-        records = [record for record in self.records.values() if isinstance(record, Reservation)]
-        self._open = {held.reservation: held for held in sorted(records, key=lambda held: (held.started_at, held.reservation))}
+        self._open = in_order(record for record in self.records.values() if isinstance(record, Reservation))
         self._told = None
 
     @property
@@ -250,7 +250,11 @@ class Reserving(Actor):
 
     def _keep(self, held: Reservation, turn: Turn) -> None:
         turn.put(RESERVATION_PREFIX + held.reservation, held)
+        is_new = held.reservation not in self._open
         self._open[held.reservation] = held
+        if is_new:
+            # As after a reload: else an agent who leaves would end two of the same instant in another order than the replay.
+            self._open = in_order(self._open.values())
 
     def _move(
         self,
@@ -367,6 +371,11 @@ class Reserving(Actor):
         if status != self._told:
             turn.send(ROUTER, status)
             self._told = status
+
+
+def in_order(reservations: Iterable[Reservation]) -> dict[str, Reservation]:
+    """By reservation, oldest first; of the same instant by id."""
+    return {held.reservation: held for held in sorted(reservations, key=lambda held: (held.started_at, held.reservation))}
 
 
 def desk_reservation(held: Reservation) -> DeskReservation:

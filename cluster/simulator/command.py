@@ -1,20 +1,39 @@
-"""`trunkline simulate`: the real actors in virtual time, held against theory; whole clusters, held against faults."""
+"""`trunkline simulate`: the real actors in virtual time, held against theory, faults, or another configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from typer.core import TyperGroup
+
+from cluster.whatif.command import recorded_arrivals, simulate_centre
 
 if TYPE_CHECKING:
     from cluster.simulator.comparison import Comparison
 
+
+class SimulateGroup(TyperGroup):
+    """The group of simulations. `simulate CENTRE.yaml …` is `simulate centre CENTRE.yaml …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0].lower().endswith((".yaml", ".yml")):
+            args = ["centre", *args]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
-    name="simulate", no_args_is_help=True, add_completion=False, help="Run the real actors in virtual time, against theory."
+    name="simulate",
+    cls=SimulateGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Run the real actors in virtual time: what if, against theory, under faults.",
 )
+app.command("centre")(simulate_centre)
+app.command("arrivals")(recorded_arrivals)
 
 Replications = Annotated[int, typer.Option(min=2, help="Independent runs; their spread gives the interval.")]
 Customers = Annotated[int, typer.Option(min=1, help="Customers that count in each run, after its warm-up.")]
