@@ -121,7 +121,7 @@ class AdapterStream:
         self._dialect.opened(hello)
         self._link = link = self._edge.open_link(
             hello.link, hello.incarnation, hello.resume_after, self._window, self, hello.sent
-        )  # fmt: skip
+        )
         self._received = link.acknowledged
         self._acknowledged = max(self._acknowledged, link.acknowledged)
         outgoing = self._collected()
@@ -362,9 +362,8 @@ class AdapterStream:
 
 
 def _rejection(seq: int, no: Refusal, field: str = "") -> link_pb2.Rejection:
-    return link_pb2.Rejection(
-        seq=seq, code=STATUS_CODES[no.code].grpc, detail=no.detail, retry_after_ms=no.retry_after_ms, field=field
-    )  # fmt: skip
+    code: Any = STATUS_CODES[no.code].grpc
+    return link_pb2.Rejection(seq=seq, code=code, detail=no.detail, retry_after_ms=no.retry_after_ms, field=field)
 
 
 def _check_hello(hello: link_pb2.Hello) -> None:
