@@ -32,7 +32,7 @@ log = structlog.get_logger("edge")
 
 #: How often the rate is adapted, and by how much.
 EVERY_S = 0.5
-GROWTH, CUT = 1.1, 0.8
+GROWTH, CUT = 1.1, 0.9
 #: A host that is behind by so many targets has a backlog; when that is gone the rate is measured.
 BACKLOG = 2.0
 #: What is usual is an average over about so long, and so many times as many may come before it is a surge.
