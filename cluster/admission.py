@@ -105,6 +105,7 @@ class _Overload:
         #: There is a backlog, and since when, and from which arrival on, everything came that has been served when it is gone.
         self._backlog = True
         self._measured_at_s, self._measured = behind_since_s, let_in
+        self.is_measured = False
 
     def observe(self, now_s: float, delay_ms: float, let_in: int) -> None:
         """Follow the shortest time of each interval."""
@@ -114,6 +115,7 @@ class _Overload:
         elif self._backlog and delay_ms < self.target_ms:
             self.per_s = max(LEAST_PER_S, (let_in - self._measured) / (now_s - self._measured_at_s))
             self._measured_at_s, self._measured, self._backlog = now_s, let_in, False
+            self.is_measured = True
             self._next(now_s)
             return
         self._least_ms = delay_ms if self._least_ms is None else min(delay_ms, self._least_ms)
@@ -174,10 +176,10 @@ class Admission:
         """Hosts that are overloaded now, by name."""
         return sorted(host for host, known in self._hosts.items() if known.overload is not None)
 
-    def is_overloaded(self, host: str) -> bool:
-        """Whether arrivals for this host are to be judged one by one."""
+    def is_limited(self, host: str) -> bool:
+        """Whether this host has worked off its burst, and what it is given now follows from how it fares."""
         known = self._hosts.get(host)
-        return known is not None and known.overload is not None
+        return known is not None and known.overload is not None and known.overload.is_measured
 
     def observe(self, host: str, delay_ms: float) -> None:
         """The oldest of some frames was committed by this host after so long."""

@@ -32,7 +32,8 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
-#: Frames in a call to an overloaded host: short calls show soon what the rate of arrivals does.
+#: Frames in a call to an overloaded host: short calls show soon what the rate of arrivals does. Not while it works off a
+#: burst, which large batches do best.
 OVERLOADED_LIMIT = 512
 ACK_DELAY_S = 0.1
 
@@ -185,7 +186,7 @@ class Dispatch:
     def _take_parcels(self, host: str) -> dict[ShardId, list[Parcel]]:
         """What is ready for the host's shards; from here on it is under way."""
         parcels: dict[ShardId, list[Parcel]] = {}
-        room = OVERLOADED_LIMIT if self.admission.is_overloaded(host) else None
+        room = OVERLOADED_LIMIT if self.admission.is_limited(host) else None
         ready = self._ready.pop(host, {})
         for shard in list(ready):
             if room == 0:

@@ -153,6 +153,16 @@ def test_one_large_batch_is_no_standing_queue() -> None:
     assert before.per_s > per_s
 
 
+def test_a_burst_is_worked_off_in_large_calls() -> None:
+    """Only what follows the burst is given out in short calls, which show soon what the rate does."""
+    scene = Scene()
+    scene.passes(0.1, 5_000.0)
+    scene.passes(3.0, 5_000.0, come=100)
+    assert (scene.admission.overloaded, scene.admission.is_limited(HOST)) == ([HOST], False)
+    scene.passes(0.1, 50.0)
+    assert scene.admission.is_limited(HOST)
+
+
 def test_it_is_itself_again_after_one_patience_without_a_refusal() -> None:
     """Then the next burst is taken whole again."""
     scene = Scene()
