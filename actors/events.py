@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from actors.actor import Event
 from actors.address import Address
+from actors.messages.centre import Membership
 from actors.values import EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
 
 
@@ -34,8 +35,20 @@ class MessageAdded(Event, frozen=True):
     author: str
 
 
+class QueueConfigured(Event, frozen=True):
+    """Queue: in which order it serves from here on; before the first one, by priority and then in order of arrival."""
+
+    queue: Address
+    version: int
+    ageing: int
+    lifo: bool
+
+
 class WaitingMoved(Event, frozen=True):
-    """Queue: one leg of an interaction entered, is held for an agent, was granted or left."""
+    """Queue: one leg of an interaction entered, asks for somebody else, is held for an agent, was granted or left.
+
+    `requirement` and `outer` are the rings open at that moment (I6).
+    """
 
     queue: Address
     interaction: str
@@ -49,6 +62,7 @@ class WaitingMoved(Event, frozen=True):
     agent: Address = Address("")
     reservation: str = ""
     not_agents: tuple[Address, ...] = ()
+    outer: tuple[Requirement, ...] = ()
 
 
 class ReservationMoved(Event, frozen=True):
@@ -83,10 +97,17 @@ class AgentConfigured(Event, frozen=True):
     queues: tuple[Address, ...]
     capacity: dict[str, int]
     capacity_total: int
+    attributes: dict[str, str | int | float | bool] = {}
+    groups: tuple[str, ...] = ()
+    memberships: tuple[Membership, ...] = ()
 
 
 class Proposed(Event, frozen=True):
-    """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6)."""
+    """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6), and why.
+
+    `ring` (from 0, of `rings` open ones) and `score` are where the queue's strategy `choice` ranked the agent among
+    `candidates` free ones, least first; the runner-up would have been proposed without this agent.
+    """
 
     router: Address
     interaction: str
@@ -95,6 +116,14 @@ class Proposed(Event, frozen=True):
     priority: int
     enqueued_at: int
     waiting: int
+    choice: str = ""
+    rings: int = 1
+    candidates: int = 0
+    ring: int = 0
+    score: tuple[float, ...] = ()
+    runner_up: Address = Address("")
+    runner_up_ring: int = 0
+    runner_up_score: tuple[float, ...] = ()
 
 
 class TimerTookEffect(Event, frozen=True):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.values import Requirement, SkillLevel
+from actors.messages.centre import Membership
+from actors.values import Form, Requirement, SkillLevel, Value
 
 ROUTER = address("router", "main")
 
@@ -18,7 +20,10 @@ class ConfigureRouter(Message, frozen=True):
 
 
 class Waiting(Message, frozen=True):
-    """This interaction waits and is held for nobody. `not_agents` lately said no to it."""
+    """This interaction waits and is held for nobody. `not_agents` lately said no to it.
+
+    `requirement` and `outer` are the rings that are open, innermost first. `choice`, `ageing` and `lifo` are its queue's.
+    """
 
     interaction: str
     queue: Address
@@ -27,6 +32,15 @@ class Waiting(Message, frozen=True):
     enqueued_at: int
     requirement: Requirement
     not_agents: tuple[Address, ...] = ()
+    outer: tuple[Requirement, ...] = ()
+    choice: str = ""
+    ageing: int = 0
+    lifo: bool = False
+
+    @property
+    def rings(self) -> tuple[Requirement, ...]:
+        """Who may serve, innermost first."""
+        return (self.requirement, *self.outer)
 
 
 class NotWaiting(Message, frozen=True):
@@ -47,12 +61,16 @@ class AgentProfile(Message, frozen=True):
     agent: Address
     skills: tuple[SkillLevel, ...]
     queues: tuple[Address, ...]
+    attributes: dict[str, str | int | float | bool] = {}
+    groups: tuple[str, ...] = ()
+    memberships: tuple[Membership, ...] = ()
 
 
 class AgentStatus(Message, frozen=True):
     """What an agent can take now. `room` holds the channels with free capacity; empty when not routable.
 
-    `spare` is the room over all channels together: no mix of channels may take more.
+    `spare` is the room over all channels together: no mix of channels may take more. `form` is how much they did lately,
+    `busy_permille` how much of what they can hold is taken.
     """
 
     agent: Address
@@ -60,6 +78,8 @@ class AgentStatus(Message, frozen=True):
     load: int
     idle_since: int
     spare: int = 0
+    busy_permille: int = 0
+    form: Form = Form()
 
 
 class Match(Message, frozen=True):
@@ -76,3 +96,50 @@ class RouterView(Message, frozen=True):
     waiting: int
     routable: int
     classes: int
+
+
+class ExplainRoute(Message, frozen=True):
+    """Ask who would get an interaction now: one that waits, by its id, or one as its queue described it."""
+
+    fleeting: ClassVar[bool] = True
+
+    interaction: str = ""
+    waiting: Waiting | None = None
+
+
+class AgentReason(StrEnum):
+    """Why an agent would or would not be asked, the nearest to being asked first."""
+
+    FREE = "free"
+    BACKED_OFF = "backed_off"
+    BUSY = "busy"
+    UNAVAILABLE = "unavailable"
+    DELAYED = "delayed"
+    UNABLE = "unable"
+    ELSEWHERE = "elsewhere"
+
+
+class Verdict(Value, frozen=True):
+    """What the router thinks of one agent for one interaction. `ring` and `score` rank the free ones, least first."""
+
+    agent: str
+    reason: AgentReason
+    #: From 0; -1 when no open ring takes the agent.
+    ring: int = -1
+    score: tuple[float, ...] = ()
+    words: str = ""
+
+
+class RouteExplained(Message, frozen=True):
+    """Free agents first, in the order in which they would be asked; `counts` are of all agents, by reason.
+
+    `ahead` counts who would be served before it in its queue; `is_waiting` tells that it waits and is held for nobody.
+    `rings` say what each open ring asks for, innermost first.
+    """
+
+    is_waiting: bool
+    ahead: int
+    rings: tuple[str, ...]
+    choice: str
+    verdicts: tuple[Verdict, ...]
+    counts: dict[str, int]
