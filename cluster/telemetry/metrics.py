@@ -218,7 +218,10 @@ TURNED_AWAY = _metric(
     ("host",),
 )
 OVERLOADED_HOSTS = _metric(
-    "overloaded_hosts", G, GATEWAY, "hosts behind for `admission.patience_s`, for which arrivals are let in at a limited rate"
+    "overloaded_hosts",
+    G,
+    GATEWAY,
+    "hosts behind for longer than `admission.burst_s`, for which arrivals are let in at a limited rate",
 )
 
 # The supervisor.
