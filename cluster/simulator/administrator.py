@@ -41,7 +41,7 @@ class Administrator:
             if complete or random.random() < 0.85:
                 queues[name] = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
-                    (SkillLevel("loans", 2),) if name == "loans" else (), self.announce,
+                    (SkillLevel("loans", 2),) if name == "loans" else (), announce=self.announce,
                 )  # fmt: skip
         served = tuple(address("queue", name) for name in queues)
         agents = {}
