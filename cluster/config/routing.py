@@ -81,6 +81,13 @@ class Order(Section):
     newest_first: bool = Field(default=False, description="among equal priorities the newest goes first", examples=["false"])
 
 
+class ChannelServing(Section):
+    """Priority and delay of a queue over one channel."""
+
+    priority: int | None = Field(default=None, ge=1, le=99, description="the queue's when left out", examples=[1])
+    delay_s: float | None = Field(default=None, ge=0, le=86_400, description="the queue's when left out", examples=[60])
+
+
 class Serving(Section):
     """How the agents of a routing profile serve one queue, where it is not like every other."""
 
@@ -96,13 +103,6 @@ class Serving(Section):
     channels: dict[Id, ChannelServing] = Field(
         default={}, description="priority and delay over single channels", examples=["{webchat: {delay_s: 60}}"]
     )
-
-
-class ChannelServing(Section):
-    """Priority and delay of a queue over one channel."""
-
-    priority: int | None = Field(default=None, ge=1, le=99, description="the queue's when left out", examples=[1])
-    delay_s: float | None = Field(default=None, ge=0, le=86_400, description="the queue's when left out", examples=[60])
 
 
 OnChange = Literal["keep", "ask_anew"]
