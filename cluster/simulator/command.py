@@ -82,6 +82,42 @@ def skill_based(
     _show(lambda: compare_n_model(Run(replications, customers, seed, processes), load_a, load_b), as_json)
 
 
+@app.command("skill-based")
+def named_model(
+    model: Annotated[str, typer.Option(help="n, team, m, w, tower or ring.")] = "n",
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """A small centre with skills: waits against the product form. Exit status 1 if a figure is outside its interval."""
+    from cluster.simulator.comparison import Run, compare_skill_based
+
+    _show(lambda: compare_skill_based(Run(replications, customers, seed, processes), model), as_json)
+
+
+@app.command("theory")
+def theory(
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """Erlang C and A and all models with skills, one after the other. Exit status 1 if a figure is outside its interval."""
+    from cluster.simulator.comparison import Run, compare_all
+
+    compared = compare_all(Run(replications, customers, seed, processes))
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(compared), indent=2).decode())
+    else:
+        typer.echo("\n\n".join(in_words(comparison) for comparison in compared))
+        typer.echo(f"\n{_verdict(compared)}")
+    if not all(comparison.within for comparison in compared):
+        raise typer.Exit(1)
+
+
 @app.command("faults")
 def faults(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 200,
@@ -160,6 +196,17 @@ def _show(compare: Callable[[], Comparison], as_json: bool) -> None:
         typer.echo(in_words(comparison))
     if not comparison.within:
         raise typer.Exit(1)
+
+
+def _verdict(compared: list[Comparison]) -> str:
+    figures = [figure for comparison in compared for figure in comparison.figures]
+    within = sum(figure.within for figure in figures)
+    confidence = compared[0].confidence
+    chance = min(1.0, (1 - confidence) * len(figures))
+    return (
+        f"{within} of {len(figures)} figures within their {100 * confidence:g} % intervals; if all are right, one at least is"
+        f" outside with at most {100 * chance:.0f} % of seeds"
+    )
 
 
 def in_words(comparison: Comparison) -> str:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from cluster.simulator.centre import CentreModel, CustomerType, Outcomes, SimulatedCentre
+from cluster.simulator.skills import NAMES, skill_model
 from cluster.simulator.theory import ErlangA, ErlangC, SkillBased, n_model
 
 CONFIDENCE: Final = 0.99
@@ -146,9 +147,27 @@ def compare_n_model(run: Run, load_a: float = 1.0, load_b: float = 0.4, mean_ser
     Raises:
         ValueError: the agents cannot keep up with the loads.
     """
-    exact = n_model(load_a, load_b)
-    types = tuple(CustomerType(kind, rate / mean_service_s, True) for kind, rate in exact.arrival_rates.items())
-    model = CentreModel(types, tuple(exact.serves.values()), mean_service_s)
+    return compare_product_form(run, "n-model", n_model(load_a, load_b), mean_service_s)
+
+
+def compare_skill_based(run: Run, name: str, mean_service_s: float = 100.0) -> Comparison:
+    """One of the models of `skills`, against the product form; times in mean services.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    return compare_product_form(run, name, skill_model(name), mean_service_s)
+
+
+def compare_product_form(run: Run, name: str, exact: SkillBased, mean_service_s: float) -> Comparison:
+    """The default policy in a centre whose rates are per mean service and whose agents are equally fast.
+
+    Raises:
+        ValueError: some agents are faster than others; customers bring their handling times with them.
+    """
+    if set(exact.service_rates.values()) != {1.0}:
+        raise ValueError("the simulated centre's agents all work at the same speed")
+    model = centre_of(exact, mean_service_s)
     expected = exact.mean_waits_s()
     measures: dict[str, tuple[str, float, Measure]] = {
         f"mean_wait_{kind}": (
@@ -159,9 +178,21 @@ def compare_n_model(run: Run, load_a: float = 1.0, load_b: float = 0.4, mean_ser
         for number, kind in enumerate(exact.arrival_rates)
     }
     measures["mean_wait"] = ("services", exact.mean_wait_s(), lambda outcomes: mean_wait_s(outcomes) / mean_service_s)
-    parameters = {"load_a": load_a, "load_b": load_b, "mean_service_s": mean_service_s}
-    compared = _compare("n-model", parameters, model, measures, run, _warm_up(load_a + load_b, 2))
+    loads = {f"load_{kind}": rate for kind, rate in exact.arrival_rates.items()}
+    compared = _compare(name, {**loads, "mean_service_s": mean_service_s}, model, measures, run, warm_up_of(exact))
     return _with_floor(compared, exact, mean_service_s)
+
+
+def centre_of(exact: SkillBased, mean_service_s: float) -> CentreModel:
+    """The centre to simulate for a model in mean services: each type needs the skill of its name."""
+    types = tuple(CustomerType(kind, rate / mean_service_s, True) for kind, rate in exact.arrival_rates.items())
+    return CentreModel(types, tuple(exact.serves.values()), mean_service_s)
+
+
+def compare_all(run: Run) -> list[Comparison]:
+    """Every model that has an exact answer, in its published size."""
+    names = list(NAMES)
+    return [compare_erlang_c(run), compare_erlang_a(run), *(compare_skill_based(run, name) for name in names)]
 
 
 def _wait_in_services(outcomes: Outcomes, kind: int, mean_service_s: float) -> float:
@@ -175,9 +206,19 @@ def _with_floor(compared: Comparison, exact: SkillBased, mean_service_s: float) 
     return msgspec.structs.replace(compared, pooled_floor_s=floor * mean_service_s, above_floor=simulated / floor - 1)
 
 
-def _warm_up(load: float, agents: int) -> int:
+def _warm_up(load: float, agents: float) -> int:
     """Customers during ten relaxation times of M/M/n, 1 / (mu (sqrt n - sqrt a)^2) each."""
     return math.ceil(10 * load / (math.sqrt(agents) - math.sqrt(load)) ** 2)
+
+
+def warm_up_of(exact: SkillBased) -> int:
+    """Customers during ten relaxation times of the slowest group of agents, with what only they may serve."""
+    total = sum(exact.arrival_rates.values())
+    slowest = 0.0
+    for group in exact.groups():
+        spread = math.sqrt(exact.speed(group)) - math.sqrt(exact.only(group))
+        slowest = max(slowest, 10 / spread**2)
+    return math.ceil(total * slowest)
 
 
 def _compare(
