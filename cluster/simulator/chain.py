@@ -134,9 +134,7 @@ class Chain:
             lines[self._group_of[kind]].count(kind) if kind in self._group_of else count for kind, count in enumerate(counts)
         )
 
-    def _joined(
-        self, counts: tuple[int, ...], lines: tuple[Line, ...], kind: int
-    ) -> tuple[tuple[int, ...], tuple[Line, ...]]:
+    def _joined(self, counts: tuple[int, ...], lines: tuple[Line, ...], kind: int) -> tuple[tuple[int, ...], tuple[Line, ...]]:
         group = self._group_of.get(kind)
         if group is None:
             return (*counts[:kind], counts[kind] + 1, *counts[kind + 1 :]), lines

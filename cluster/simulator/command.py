@@ -118,6 +118,21 @@ def theory(
         raise typer.Exit(1)
 
 
+@app.command("quality")
+def quality(
+    model: Annotated[list[str] | None, typer.Option(help="A model to solve; repeat it for several. All when left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How far the default and the reserve policy are from the best possible one, exactly, for small centres with skills."""
+    from cluster.simulator.quality import as_table, measure_quality
+
+    try:
+        found = measure_quality(model)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else as_table(found))
+
+
 @app.command("faults")
 def faults(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 200,

@@ -26,6 +26,12 @@ class Reserving:
         self.held = [[self._most_held(agent, kind) for kind in range(len(self.kinds))] for agent in range(len(serves))]
 
     @property
+    def is_default(self) -> bool:
+        """Whether nobody and nothing is narrower, so that it does what the default policy does."""
+        kinds = range(len(self.kinds))
+        return len(set(self.breadths)) == 1 and not any(self._nested(one, other) for one in kinds for other in kinds)
+
+    @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The classes of which some agent has to know which came first: those served by one, neither narrower."""
         groups: list[set[int]] = []
@@ -45,7 +51,9 @@ class Reserving:
             for kind in set(line):
                 came_at[kind] = line.index(kind)
         for agent in sorted(idle, key=lambda agent: (self.breadths[agent], idle.index(agent))):
-            classes = [kind for kind in self.serves[agent] if waiting[kind] and not self._holds_back(agent, kind, idle, waiting)]
+            classes = [
+                kind for kind in self.serves[agent] if waiting[kind] and not self._holds_back(agent, kind, idle, waiting)
+            ]
             views = [ClassView(self.members[kind], 0, came_at[kind], waiting[kind]) for kind in classes]
             taken = choose(views, None)
             if taken is not None:
