@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from actors.actor import Event
 from actors.address import Address
+from actors.messages.centre import Membership
 from actors.values import EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
 
 
@@ -34,8 +35,20 @@ class MessageAdded(Event, frozen=True):
     author: str
 
 
+class QueueConfigured(Event, frozen=True):
+    """Queue: in which order it serves from here on; before the first one, by priority and then in order of arrival."""
+
+    queue: Address
+    version: int
+    ageing: int
+    lifo: bool
+
+
 class WaitingMoved(Event, frozen=True):
-    """Queue: one leg of an interaction entered, is held for an agent, was granted or left."""
+    """Queue: one leg of an interaction entered, asks for somebody else, is held for an agent, was granted or left.
+
+    `requirement` and `outer` are the rings open at that moment (I6).
+    """
 
     queue: Address
     interaction: str
@@ -49,6 +62,7 @@ class WaitingMoved(Event, frozen=True):
     agent: Address = Address("")
     reservation: str = ""
     not_agents: tuple[Address, ...] = ()
+    outer: tuple[Requirement, ...] = ()
 
 
 class ReservationMoved(Event, frozen=True):
@@ -83,6 +97,9 @@ class AgentConfigured(Event, frozen=True):
     queues: tuple[Address, ...]
     capacity: dict[str, int]
     capacity_total: int
+    attributes: dict[str, str | int | float | bool] = {}
+    groups: tuple[str, ...] = ()
+    memberships: tuple[Membership, ...] = ()
 
 
 class Proposed(Event, frozen=True):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
+from msgspec.structs import replace
 
+from actors.address import Address
 from actors.transitions import Transitions
 
 
@@ -56,19 +59,46 @@ class SkillLevel(Value, frozen=True):
 
 
 class Requirement(Value, frozen=True):
-    """Who may serve an interaction: every skill at its level; if `agent` is set, only that agent."""
+    """Who may serve an interaction: every skill at its level; if `agent` is set, only that agent.
+
+    `where` is an expression that must be true of the agent (`actors.routing.expression`). `queues` says whose agents
+    are meant, where they are not those of the queue that the interaction waits in. `delay_ms` lets agents in whose
+    routing profile delays the queue by no more than that.
+    """
 
     skills: tuple[SkillLevel, ...] = ()
     agent: str = ""
+    where: str = ""
+    queues: tuple[Address, ...] = ()
+    delay_ms: int = 0
 
-    def with_skills(self, more: tuple[SkillLevel, ...]) -> Requirement:
-        """Both at once: where the two name the same skill, the higher level."""
-        if not more:
+    def also(self, skills: tuple[SkillLevel, ...], where: str = "") -> Requirement:
+        """This and more: where the two name the same skill, the higher level; both expressions must hold."""
+        if not skills and not where:
             return self
         levels = {asked.skill: asked.level for asked in self.skills}
-        for asked in more:
+        for asked in skills:
             levels[asked.skill] = max(asked.level, levels.get(asked.skill, 0))
-        return Requirement(tuple(SkillLevel(skill, level) for skill, level in sorted(levels.items())), self.agent)
+        both = f"({self.where}) and ({where})" if self.where and where else self.where or where
+        return replace(self, skills=skill_levels(levels), where=both)
+
+
+def skill_levels(levels: Mapping[str, int]) -> tuple[SkillLevel, ...]:
+    """Skills and levels in the one order that makes equal requirements equal."""
+    return tuple(SkillLevel(skill, level) for skill, level in sorted(levels.items()))
+
+
+class Form(Value, frozen=True):
+    """What an agent did lately. Counts fade by half-lives, so that two agents compare the same at any later instant.
+
+    `offers` were made in all, the last at `offered_at`. `handled` and `talked` are logarithms of faded counts, which grow
+    with time itself (`actors.routing.strategy`): 0 for an agent who has done nothing yet.
+    """
+
+    offers: int = 0
+    offered_at: int = 0
+    handled: float = 0.0
+    talked: float = 0.0
 
 
 class PresenceState(StrEnum):
@@ -170,7 +200,8 @@ WAITING = Transitions(
     "waiting",
     [WaitingState.WAITING],
     {
-        WaitingState.WAITING: [WaitingState.RESERVED, WaitingState.WITHDRAWN],
+        # Waiting to waiting: it asks for less, or for somebody else, than before.
+        WaitingState.WAITING: [WaitingState.WAITING, WaitingState.RESERVED, WaitingState.WITHDRAWN],
         WaitingState.RESERVED: [WaitingState.WAITING, WaitingState.GRANTED, WaitingState.WITHDRAWN],
         WaitingState.GRANTED: [],
         WaitingState.WITHDRAWN: [],

@@ -47,9 +47,12 @@ class Agent(Reserving):
     def _configure(self, setting: AgentSetting, in_force: AgentConfig, turn: Turn) -> None:
         turn.put(SETTING, setting)
         total = 0 if setting.retired else in_force.capacity_total
-        configured = AgentConfigured(turn.address, setting.version, in_force.skills, in_force.queues, in_force.capacity, total)
+        configured = AgentConfigured(
+            turn.address, setting.version, in_force.skills, in_force.queues, in_force.capacity, total,
+            in_force.attributes, in_force.groups, in_force.memberships,
+        )  # fmt: skip
         turn.emit(configured)
-        turn.send(ROUTER, AgentProfile(turn.address, in_force.skills, in_force.queues))
+        self._tell_profile(in_force, turn)
         self._settle(turn)
 
     @on(ReportAgent)
@@ -58,8 +61,14 @@ class Agent(Reserving):
         setting = self.setting
         self._told = None
         if setting is not None and not setting.retired:
-            turn.send(ROUTER, AgentProfile(turn.address, setting.config.skills, setting.config.queues))
+            self._tell_profile(setting.config, turn)
         self._tell_router(turn)
+
+    def _tell_profile(self, config: AgentConfig, turn: Turn) -> None:
+        profile = AgentProfile(
+            turn.address, config.skills, config.queues, config.attributes, config.groups, config.memberships
+        )  # fmt: skip
+        turn.send(ROUTER, profile)
 
     # The desk.
 

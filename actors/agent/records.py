@@ -5,9 +5,10 @@ from __future__ import annotations
 from actors.actor import Record
 from actors.address import Address
 from actors.messages.centre import AgentConfig
-from actors.values import Customer, PresenceState, ReservationState
+from actors.values import Customer, Form, PresenceState, ReservationState
 
 SETTING = "cfg"
+FORM = "form"
 PRESENCE_KEY = "presence"
 RESERVATION_PREFIX = "r/"
 
@@ -38,6 +39,12 @@ class Presence(Record, frozen=True):
         return self.state is PresenceState.AVAILABLE and not self.desk_lost
 
 
+class AgentForm(Record, frozen=True):
+    """What the agent did lately, for strategies that go by it."""
+
+    form: Form
+
+
 class Reservation(Record, frozen=True):
     """One open reservation; it goes when it reaches a final state."""
 
@@ -56,3 +63,5 @@ class Reservation(Record, frozen=True):
     state: ReservationState = ReservationState.PENDING
     #: The agent said yes and the queue has not answered yet; the deadline no longer counts.
     is_accepting: bool = False
+    #: When the conversation began; 0 until it does.
+    accepted_at: int = 0

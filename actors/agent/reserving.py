@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from actors.actor import Actor, Turn, on
 from actors.address import name_of
-from actors.agent.records import PRESENCE_KEY, RESERVATION_PREFIX, SETTING, AgentSetting, Presence, Reservation
+from actors.agent.records import FORM, PRESENCE_KEY, RESERVATION_PREFIX, SETTING, AgentForm, AgentSetting, Presence, Reservation
 from actors.events import PresenceMoved, ReservationMoved
 from actors.messages.agent import (
     AcceptOffer,
@@ -37,7 +37,8 @@ from actors.messages.link import DeskOffer, DeskOfferEnded, DeskReservation, Des
 from actors.messages.queue import Accept, Released
 from actors.messages.router import ROUTER, AgentStatus
 from actors.messages.session import AgentGone
-from actors.values import PRESENCE, RESERVATION, PresenceState, ReservationState
+from actors.routing.strategy import faded
+from actors.values import PRESENCE, RESERVATION, Form, PresenceState, ReservationState
 
 OFFER = "offer"
 WRAP_UP = "wrap"
@@ -69,16 +70,23 @@ class Reserving(Actor):
         return cast("Presence", self.records.get(PRESENCE_KEY)) or Presence()
 
     @property
+    def form(self) -> Form:
+        """What the agent did lately."""
+        record = cast("AgentForm | None", self.records.get(FORM))
+        return record.form if record is not None else Form()
+
+    @property
     def status(self) -> AgentStatus:
         """What the agent can take now (I3, I4)."""
         setting, presence, load = self.setting, self.presence, len(self._open)
         if setting is None or setting.retired or not presence.is_routable:
             return AgentStatus(self.address, {}, load, presence.idle_since)
+        busy_permille = 1000 * load // max(setting.config.capacity_total, 1)
         spare = setting.config.capacity_total - load
         used = Counter(held.channel for held in self._open.values())
         free = {channel: min(most - used[channel], spare) for channel, most in setting.config.capacity.items()}
         room = {channel: count for channel, count in free.items() if count > 0}
-        return AgentStatus(self.address, room, load, presence.idle_since, max(spare, 0))
+        return AgentStatus(self.address, room, load, presence.idle_since, max(spare, 0), busy_permille, self.form)
 
     # Being asked.
 
@@ -101,6 +109,8 @@ class Reserving(Actor):
         )  # fmt: skip
         self._keep(held, turn)
         self._journal(held, None, turn)
+        form = self.form
+        turn.put(FORM, AgentForm(replace(form, offers=form.offers + 1, offered_at=turn.now)))
         if held.is_accepting:
             self._say_yes(held, setting, turn)
         else:
@@ -225,17 +235,28 @@ class Reserving(Actor):
     ) -> Reservation:
         """Make a declared move, journal it and tell the desk; a final state drops the record."""
         RESERVATION.check(held.state, after)
-        moved = replace(held, state=after, ends_at=ends_at, is_accepting=False)
+        accepted_at = turn.now if after is ReservationState.ACCEPTED else held.accepted_at
+        moved = replace(held, state=after, ends_at=ends_at, is_accepting=False, accepted_at=accepted_at)
         if RESERVATION.moves[after]:
             self._keep(moved, turn)
         else:
             turn.drop(RESERVATION_PREFIX + held.reservation)
             del self._open[held.reservation]
         self._journal(moved, held.state, turn, disposition, note)
+        if held.state is ReservationState.ACCEPTED:
+            self._served(turn.now - held.accepted_at, turn)
         if after is not ReservationState.ACCEPTED and self.presence.desk:
             ended = DeskOfferEnded(name_of(turn.address), held.reservation, held.interaction, after)
             turn.send(link_address(self.presence.desk), ended)
         return moved
+
+    def _served(self, talked_ms: int, turn: Turn) -> None:
+        """One more conversation is over: count it, and how long it took, among the agent's recent ones."""
+        setting, form = self.setting, self.form
+        window_ms = max(setting.config.window_ms, 1) if setting is not None else 1
+        handled = faded(form.handled, 1, turn.now, window_ms)
+        talked = faded(form.talked, max(talked_ms, 1), turn.now, window_ms)
+        turn.put(FORM, AgentForm(replace(form, handled=handled, talked=talked)))
 
     def _journal(
         self, held: Reservation, before: ReservationState | None, turn: Turn, disposition: str = "", note: str = ""

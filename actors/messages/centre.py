@@ -6,13 +6,63 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address
-from actors.values import SkillLevel, Value
+from actors.values import Requirement, SkillLevel, Value, skill_levels
+
+
+class Relaxation(Value, frozen=True):
+    """From `after_ms` of waiting on, a queue asks less: one more ring around those who may serve already.
+
+    It changes the ring before it: levels are lowered to those named, skills in `drop` are no longer asked for, `where`
+    replaces the expression (None keeps it), agents of `queues` may serve (empty keeps whose they are), and agents may
+    whose routing profile delays the queue by up to `delay_ms`. `anybody` asks for nothing any more but serving the queue.
+    """
+
+    after_ms: int
+    lower: tuple[SkillLevel, ...] = ()
+    drop: tuple[str, ...] = ()
+    where: str | None = None
+    queues: tuple[Address, ...] = ()
+    delay_ms: int = 0
+    anybody: bool = False
+
+    def of(self, inner: Requirement) -> Requirement:
+        """The ring around `inner`."""
+        lower = {asked.skill: asked.level for asked in self.lower}
+        levels = {
+            asked.skill: min(asked.level, lower.get(asked.skill, asked.level))
+            for asked in inner.skills
+            if asked.skill not in self.drop and not self.anybody
+        }
+        where = inner.where if self.where is None else self.where
+        return Requirement(
+            skill_levels(levels), inner.agent, "" if self.anybody else where, self.queues or inner.queues,
+            max(self.delay_ms, inner.delay_ms),
+        )  # fmt: skip
+
+
+class Membership(Value, frozen=True):
+    """How an agent serves one queue, over one channel or, with `channel` empty, over all.
+
+    `priority`: which of their queues go first, least first. `delay_ms`: only for who has waited so long. `level` and
+    `position`: where the agent stands in a top-down queue. `weight`: their share in a weighted one.
+    """
+
+    queue: Address
+    channel: str = ""
+    priority: int = 0
+    delay_ms: int = 0
+    level: int = 1
+    position: int = 1
+    weight: float = 1.0
 
 
 class QueueConfig(Value, frozen=True):
     """How one queue behaves. `service_level_ms` is the target wait that counters report against.
 
-    `requires` is added by the queue to what an arrival itself asks for, so a transfer meets the new queue's needs only.
+    `requires` and `where` are added by the queue to what an arrival itself asks for, so a transfer meets the new queue's
+    needs only. `relax` is in the order of `after_ms`. `choice` is how an agent is chosen (`actors.routing.strategy`).
+    Who waits gains `ageing` points of priority an hour; `lifo` serves the newest first. When the configuration changes,
+    `reevaluates` says that those who wait already are asked for anew, rather than as they came in.
     """
 
     name: str
@@ -21,10 +71,20 @@ class QueueConfig(Value, frozen=True):
     reject_backoff_ms: int = 10_000
     service_level_ms: int = 20_000
     requires: tuple[SkillLevel, ...] = ()
+    where: str = ""
+    relax: tuple[Relaxation, ...] = ()
+    choice: str = ""
+    ageing: int = 0
+    lifo: bool = False
+    reevaluates: bool = False
 
 
 class AgentConfig(Value, frozen=True):
-    """Who an agent is: skills, queues served, and how many interactions at once by channel and in all."""
+    """Who an agent is: skills, queues served, and how many interactions at once by channel and in all.
+
+    `memberships` says how, where a queue is not served like every other. `window_ms` is the time over which their recent
+    interactions and talk count.
+    """
 
     name: str
     skills: tuple[SkillLevel, ...] = ()
@@ -33,6 +93,10 @@ class AgentConfig(Value, frozen=True):
     capacity_total: int = 1
     auto_accept: bool = False
     desk_grace_ms: int = 30_000
+    attributes: dict[str, str | int | float | bool] = {}
+    groups: tuple[str, ...] = ()
+    memberships: tuple[Membership, ...] = ()
+    window_ms: int = 3_600_000
 
 
 class CentrePlan(Value, frozen=True):

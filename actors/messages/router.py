@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.values import Requirement, SkillLevel
+from actors.messages.centre import Membership
+from actors.values import Form, Requirement, SkillLevel
 
 ROUTER = address("router", "main")
 
@@ -18,7 +19,10 @@ class ConfigureRouter(Message, frozen=True):
 
 
 class Waiting(Message, frozen=True):
-    """This interaction waits and is held for nobody. `not_agents` lately said no to it."""
+    """This interaction waits and is held for nobody. `not_agents` lately said no to it.
+
+    `requirement` and `outer` are the rings that are open, innermost first. `choice`, `ageing` and `lifo` are its queue's.
+    """
 
     interaction: str
     queue: Address
@@ -27,6 +31,15 @@ class Waiting(Message, frozen=True):
     enqueued_at: int
     requirement: Requirement
     not_agents: tuple[Address, ...] = ()
+    outer: tuple[Requirement, ...] = ()
+    choice: str = ""
+    ageing: int = 0
+    lifo: bool = False
+
+    @property
+    def rings(self) -> tuple[Requirement, ...]:
+        """Who may serve, innermost first."""
+        return (self.requirement, *self.outer)
 
 
 class NotWaiting(Message, frozen=True):
@@ -47,12 +60,16 @@ class AgentProfile(Message, frozen=True):
     agent: Address
     skills: tuple[SkillLevel, ...]
     queues: tuple[Address, ...]
+    attributes: dict[str, str | int | float | bool] = {}
+    groups: tuple[str, ...] = ()
+    memberships: tuple[Membership, ...] = ()
 
 
 class AgentStatus(Message, frozen=True):
     """What an agent can take now. `room` holds the channels with free capacity; empty when not routable.
 
-    `spare` is the room over all channels together: no mix of channels may take more.
+    `spare` is the room over all channels together: no mix of channels may take more. `form` is how much they did lately,
+    `busy_permille` how much of what they can hold is taken.
     """
 
     agent: Address
@@ -60,6 +77,8 @@ class AgentStatus(Message, frozen=True):
     load: int
     idle_since: int
     spare: int = 0
+    busy_permille: int = 0
+    form: Form = Form()
 
 
 class Match(Message, frozen=True):

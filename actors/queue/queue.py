@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from actors.actor import Actor, Fired, Turn, on
 from actors.address import Address, name_of
-from actors.events import WaitingMoved
+from actors.events import QueueConfigured, WaitingMoved
 from actors.messages.agent import Cancelled, Granted, Rescinded, Reserve
+from actors.messages.centre import QueueConfig
 from actors.messages.queue import (
     Accept,
     AskPosition,
@@ -31,10 +32,12 @@ from actors.messages.queue import (
 from actors.messages.router import ROUTER, NotWaiting, Waiting
 from actors.messages.session import Assigned, NotQueued, Queued, Withdrawn
 from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting, QueueTotals
+from actors.queue.relaxing import asked_anew, first_ring, opened, steps_of
+from actors.routing import order
 from actors.values import WAITING, ReservationState, WaitingState, reservation_id
 
 BACK_OFF = "backoff"
-FALLBACK = "fallback"
+RING = "ring"
 #: Outcomes that mean the agent does not want this one now; any other says nothing against asking again at once.
 UNWILLING = frozenset({ReservationState.REJECTED, ReservationState.TIMED_OUT})
 
@@ -49,7 +52,7 @@ class Queue(Actor):
 
     def rebuild(self) -> None:
         places = [record for record in self.records.values() if isinstance(record, Place)]
-        self._order = sorted(place.rank for place in places)
+        self._order = sorted(self._rank(place) for place in places)
         self._offered = sum(place.state is WaitingState.RESERVED for place in places)
 
     @property
@@ -70,10 +73,23 @@ class Queue(Actor):
 
     @on(ConfigureQueue)
     def configure(self, message: ConfigureQueue, turn: Turn) -> None:
-        """Take a newer configuration; offers that ring keep the deadline they have."""
-        setting = self.setting
-        if setting is None or message.version > setting.version:
-            turn.put(SETTING, QueueSetting(message.version, message.config))
+        """Take a newer configuration; offers that ring keep the deadline they have.
+
+        Those who wait take their place in the new order, and ask for what they asked for when they came, unless the
+        queue is to ask anew.
+        """
+        setting, config = self.setting, message.config
+        if setting is not None and message.version <= setting.version:
+            return
+        before = setting.config if setting is not None else QueueConfig("")
+        turn.put(SETTING, QueueSetting(message.version, config))
+        if (before.ageing, before.lifo) != (config.ageing, config.lifo):
+            turn.emit(QueueConfigured(turn.address, message.version, config.ageing, config.lifo))
+            self._order = sorted(self._rank(place) for place in self._places())
+        asks_anew = config.reevaluates and rules_of(before) != rules_of(config)
+        if asks_anew or order_of(before) != order_of(config):
+            for place in self._places():
+                self._ask(place, asked_anew(place, config, turn.now) if asks_anew else place, turn)
 
     @on(RetireQueue)
     def retire(self, message: RetireQueue, turn: Turn) -> None:
@@ -98,17 +114,19 @@ class Queue(Actor):
                 self._withdraw(place, turn)
             until = turn.now + setting.config.reject_backoff_ms
             back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
+            inner = first_ring(message.requirement, setting.config)
             place = Place(
                 message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
-                message.priority, message.requirement.with_skills(setting.config.requires), message.enqueued_at,
-                message.fallback_at, turn.now, back_offs=back_offs,
+                message.priority, inner, message.enqueued_at, message.fallback_at, turn.now, back_offs=back_offs,
+                asked=message.requirement if setting.config.reevaluates else None,
+                steps=steps_of(inner, setting.config, turn.now, message.fallback_at),
             )  # fmt: skip
-            insort(self._order, place.rank)
+            place = opened(place, turn.now)
+            insort(self._order, self._rank(place))
             self._move(None, place, turn)
             totals = self.totals
             turn.put(TOTALS, replace(totals, entered=totals.entered + 1))
-            if place.fallback_at and place.requirement.agent:
-                turn.set_timer(f"{FALLBACK}/{place.interaction}", place.fallback_at)
+            self._time_ring(place, turn)
             self._time_back_off(place, turn)
             self._announce(place, turn)
         self._tell_position(place, turn)
@@ -209,7 +227,7 @@ class Queue(Actor):
 
     @on(Fired)
     def fired(self, message: Fired, turn: Turn) -> None:
-        """A back-off is over, or a wish for one agent is given up: announce what changed."""
+        """A back-off is over, or the time has come to ask less: announce what changed."""
         name, _, interaction = message.name.partition("/")
         place = self.place(interaction)
         if place is None:
@@ -217,13 +235,33 @@ class Queue(Actor):
         if name == BACK_OFF:
             changed = replace(place, back_offs=tuple(one for one in place.back_offs if one.until > turn.now))
             self._time_back_off(changed, turn)
+            turn.put(PLACE_PREFIX + interaction, changed)
+            if changed.state is WaitingState.WAITING:
+                self._announce(changed, turn)
         else:
-            changed = replace(place, requirement=replace(place.requirement, agent=""), fallback_at=0)
-        turn.put(PLACE_PREFIX + interaction, changed)
-        if changed.state is WaitingState.WAITING:
-            self._announce(changed, turn)
+            changed = opened(place, turn.now)
+            self._time_ring(changed, turn)
+            self._ask(place, changed, turn)
 
     # Steps that several messages take.
+
+    def _places(self) -> list[Place]:
+        return [place for _, _, interaction in self._order if (place := self.place(interaction)) is not None]
+
+    def _rank(self, place: Place) -> order.Place:
+        config = self.setting.config if self.setting is not None else QueueConfig("")
+        return order.place(place.priority, config.ageing, config.lifo, place.enqueued_at, place.interaction)
+
+    def _ask(self, before: Place, place: Place, turn: Turn) -> None:
+        """Let an interaction that is still to be served ask for somebody else, or stand elsewhere, than before."""
+        if place.state is not WaitingState.WAITING:
+            turn.put(PLACE_PREFIX + place.interaction, place)
+            return
+        if (place.requirement, place.outer) != (before.requirement, before.outer):
+            self._move(before, place, turn)
+        elif place != before:
+            turn.put(PLACE_PREFIX + place.interaction, place)
+        self._announce(place, turn)
 
     def _held(self, interaction: str, reservation: str) -> Place | None:
         """The place, if it is held under exactly this reservation."""
@@ -239,7 +277,7 @@ class Queue(Actor):
         turn.put(PLACE_PREFIX + place.interaction, place)
         moved = WaitingMoved(
             turn.address, place.interaction, place.leg, state_before, place.state, place.channel, place.priority,
-            place.enqueued_at, place.requirement, place.agent, place.reservation, place.not_agents,
+            place.enqueued_at, place.requirement, place.agent, place.reservation, place.not_agents, place.outer,
         )  # fmt: skip
         turn.emit(moved)
 
@@ -257,33 +295,55 @@ class Queue(Actor):
     def _forget(self, place: Place, turn: Turn) -> None:
         """Take a place that was granted or withdrawn out of the queue."""
         turn.drop(PLACE_PREFIX + place.interaction)
-        del self._order[bisect_left(self._order, place.rank)]
+        del self._order[bisect_left(self._order, self._rank(place))]
         self._offered -= place.state is WaitingState.RESERVED
         if place.back_offs:
             turn.cancel_timer(f"{BACK_OFF}/{place.interaction}")
-        if place.fallback_at:
-            turn.cancel_timer(f"{FALLBACK}/{place.interaction}")
+        if place.steps:
+            turn.cancel_timer(f"{RING}/{place.interaction}")
 
     def _announce(self, place: Place, turn: Turn) -> None:
+        config = self.setting.config if self.setting is not None else QueueConfig("")
         waiting = Waiting(
             place.interaction, turn.address, place.channel, place.priority, place.enqueued_at, place.requirement,
-            place.not_agents,
+            place.not_agents, place.outer, config.choice, config.ageing, config.lifo,
         )  # fmt: skip
         turn.send(ROUTER, waiting)
 
     def _tell_position(self, place: Place, turn: Turn) -> None:
-        ahead = bisect_left(self._order, place.rank)
+        ahead = bisect_left(self._order, self._rank(place))
         turn.send(place.session, Queued(place.interaction, name_of(turn.address), ahead))
+
+    def _time_ring(self, place: Place, turn: Turn) -> None:
+        if place.steps:
+            turn.set_timer(f"{RING}/{place.interaction}", place.steps[0].at)
 
     def _time_back_off(self, place: Place, turn: Turn) -> None:
         if place.back_offs:
             turn.set_timer(f"{BACK_OFF}/{place.interaction}", min(back_off.until for back_off in place.back_offs))
 
     def _oldest_at(self) -> int:
-        """When the one who waits longest came: the first of some priority, so one look for each."""
+        """When the one who waits longest came.
+
+        Without ageing the first or, newest first, the last of some priority: one look for each.
+        """
+        config = self.setting.config if self.setting is not None else QueueConfig("")
+        if config.ageing:
+            return min((place.enqueued_at for place in self._places()), default=0)
         oldest_at, index = 0, 0
         while index < len(self._order):
-            priority, enqueued_at, _ = self._order[index]
+            after = bisect_left(self._order, (self._order[index][0] + 1,), index)
+            enqueued_at = abs(self._order[after - 1 if config.lifo else index][1])
             oldest_at = min(oldest_at or enqueued_at, enqueued_at)
-            index = bisect_left(self._order, (priority + 1,), index)
+            index = after
         return oldest_at
+
+
+def order_of(config: QueueConfig) -> tuple[object, ...]:
+    """What the router is told of a queue with each interaction."""
+    return (config.choice, config.ageing, config.lifo)
+
+
+def rules_of(config: QueueConfig) -> tuple[object, ...]:
+    """What a queue adds to what an interaction asks for."""
+    return (config.requires, config.where, config.relax)

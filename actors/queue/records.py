@@ -27,8 +27,19 @@ class BackOff(Value, frozen=True):
     until: int
 
 
+class Step(Value, frozen=True):
+    """A ring that opens at an instant: whom the interaction may go to as well from then on."""
+
+    at: int
+    requirement: Requirement
+
+
 class Place(Record, frozen=True):
-    """One interaction's place in the queue, from its entry until it is granted or withdrawn."""
+    """One interaction's place in the queue, from its entry until it is granted or withdrawn.
+
+    `asked` is what it came with, kept where the queue asks anew after a change of configuration. `requirement` and `outer`
+    are the open rings, `steps` those to come.
+    """
 
     interaction: str
     leg: int
@@ -48,11 +59,9 @@ class Place(Record, frozen=True):
     agent: Address = Address("")
     reservation: str = ""
     back_offs: tuple[BackOff, ...] = ()
-
-    @property
-    def rank(self) -> tuple[int, int, str]:
-        """The order of service: priority first, then first come."""
-        return (-self.priority, self.enqueued_at, self.interaction)
+    asked: Requirement | None = None
+    outer: tuple[Requirement, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def not_agents(self) -> tuple[Address, ...]:

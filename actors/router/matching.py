@@ -1,11 +1,12 @@
-"""Matching: who should be offered what, by the default policy, without looking at everybody.
+"""Matching: who should be offered what, without looking at everybody.
 
-Policy: the interaction of the highest priority that came first, among those with a free eligible agent; to the agent
-idle longest, fully idle ones before those who serve already.
+Policy: the interaction first in order (`actors.routing.order`), among those with a free eligible agent; to an agent of
+its innermost ring that has one free, and there to the one whom its queue's strategy ranks first. An agent whose routing
+profile prefers some queues takes from those first.
 
-Waiting interactions that ask the same (queue, channel, requirement) share a pool, which ranks the free agents who may
-serve them. Within a pool, those that exclude the same agents share a line. So a freed agent costs a look at the first
-of their own pools, however many wait.
+Waiting interactions that ask the same (queue, channel, rings, strategy) share a pool, which ranks the free agents who
+may serve them. Within a pool, those that exclude the same agents share a line. So a freed agent costs a look at the
+first of their own pools, however many wait.
 
 Keeps: a match is made only within the room that agent and matches leave; what was matched is matched no more until its
 queue says that it waits; a match's claim on its agent lasts until both the queue and the agent have spoken.
@@ -15,19 +16,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from typing import Any
 
 from actors.address import Address, name_of
+from actors.messages.centre import Membership
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router.ranking import Ranking
-from actors.values import Requirement
+from actors.routing import order
+from actors.routing.eligibility import membership_of, ring_of
+from actors.routing.expression import Qualities
+from actors.routing.strategy import Key, Standing, ranked_by
+from actors.values import Form, Requirement
 
-#: (-priority, enqueued_at, interaction)
-WaitingRank = tuple[int, int, str]
-#: The rank of whoever is first in a line, and whom the line excludes.
+#: The place of whoever is first in a line, and whom the line excludes.
 Head = tuple[int, int, str, tuple[Address, ...]]
-#: (serves already, idle since, agent)
-AgentRank = tuple[bool, int, Address]
-PoolKey = tuple[Address, str, Requirement]
+#: (ring, strategy's key…, agent)
+AgentRank = tuple[Any, ...]
+#: Queue, channel, rings, strategy.
+PoolKey = tuple[Address, str, tuple[Requirement, ...], str]
+#: (the queue's rank in the agent's profile, points lacked, enqueued at, interaction, agent, pool)
+Pair = tuple[int, int, int, str, Address, "Pool"]
 
 #: Pools where nobody waits are kept this many at a time: building one looks at every agent of its queue.
 IDLE_POOLS = 256
@@ -47,7 +55,7 @@ class Line:
     """Waiting interactions of one pool that exclude the same agents."""
 
     not_agents: tuple[Address, ...]
-    waiting: Ranking[WaitingRank] = field(default_factory=Ranking)
+    waiting: Ranking[order.Place] = field(default_factory=Ranking)
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +73,16 @@ class Pool:
     def channel(self) -> str:
         return self.key[1]
 
+    @property
+    def choice(self) -> str:
+        return self.key[3]
+
+    @property
+    def queues(self) -> set[Address]:
+        """The queues whose agents may serve the pool."""
+        queue, _, rings, _ = self.key
+        return {served for ring in rings for served in ring.queues or (queue,)}
+
     def line_changed(self, line: Line) -> None:
         """Put a line where its first belongs, or forget it when it is empty."""
         first = line.waiting.first()
@@ -74,12 +92,10 @@ class Pool:
             self.heads.drop(line.not_agents)
             del self.lines[line.not_agents]
 
-    def accepts(self, agent: Candidate) -> bool:
-        """Whether the agent serves the queue with the skills asked for (I6), and is the one asked for, if any."""
-        queue, _, requirement = self.key
-        if queue not in agent.queues or requirement.agent not in ("", agent.name):
-            return False
-        return all(agent.skills.get(asked.skill, 0) >= asked.level for asked in requirement.skills)
+    def ring(self, agent: Candidate) -> int | None:
+        """The innermost ring that takes the agent (I6); None when none does."""
+        queue, channel, rings, _ = self.key
+        return ring_of(agent.qualities, agent.memberships, queue, channel, rings)
 
 
 @dataclass(slots=True, eq=False)
@@ -87,19 +103,27 @@ class Candidate:
     """An agent as the router sees them: the last profile and status, and the claims made since."""
 
     address: Address
-    name: str
-    skills: dict[str, int] = field(default_factory=dict)
-    queues: frozenset[Address] = frozenset()
+    qualities: Qualities
+    memberships: dict[Address, tuple[Membership, ...]] = field(default_factory=dict)
     room: dict[str, int] = field(default_factory=dict)
     spare: int = 0
     load: int = 0
     idle_since: int = 0
+    busy_permille: int = 0
+    form: Form = field(default_factory=Form)
     claims: dict[str, Claim] = field(default_factory=dict)
-    pools: set[Pool] = field(default_factory=set)
+    #: Pool -> its ring that takes the agent.
+    pools: dict[Pool, int] = field(default_factory=dict)
 
-    @property
-    def rank(self) -> AgentRank:
-        return (self.load + len(self.claims) > 0, self.idle_since, self.address)
+    def membership(self, pool: Pool) -> Membership:
+        """How the agent serves the queue of this pool; one who serves it for another queue, as everybody does."""
+        queue, channel, _, _ = pool.key
+        return membership_of(self.memberships, queue, channel) or Membership(queue)
+
+    def standing(self, membership: Membership) -> Standing:
+        """The agent as strategies see them now."""
+        claims = len(self.claims)
+        return Standing(self.qualities, membership, self.load + claims, claims, self.idle_since, self.busy_permille, self.form)
 
     def has_room(self, channel: str) -> bool:
         """Whether the claims leave room for one more on this channel."""
@@ -138,7 +162,7 @@ class Matching:
         line = pool.lines.get(waiting.not_agents)
         if line is None:
             line = pool.lines[waiting.not_agents] = Line(waiting.not_agents)
-        line.waiting.put((-waiting.priority, waiting.enqueued_at, waiting.interaction))
+        line.waiting.put(order.place(waiting.priority, waiting.ageing, waiting.lifo, waiting.enqueued_at, waiting.interaction))
         pool.line_changed(line)
         self._changed.add(pool)
 
@@ -169,14 +193,13 @@ class Matching:
         """What this agent can do at all."""
         agent = self._agent(profile.agent)
         self._leave_pools(agent)
-        agent.skills = {skill.skill: skill.level for skill in profile.skills}
-        agent.queues = frozenset(profile.queues)
-        for queue in agent.queues:
+        skills = {skill.skill: skill.level for skill in profile.skills}
+        agent.qualities = Qualities(name_of(agent.address), skills, profile.attributes, frozenset(profile.groups))
+        agent.memberships = {queue: tuple(one for one in profile.memberships if one.queue == queue) for queue in profile.queues}
+        for queue in agent.memberships:
             self._agents_of_queue.setdefault(queue, set()).add(agent.address)
             for pool in self._pools_of_queue.get(queue, ()):
-                if pool.accepts(agent):
-                    pool.members.add(agent.address)
-                    agent.pools.add(pool)
+                self._join(agent, pool)
         self._rank(agent)
 
     def status(self, status: AgentStatus) -> None:
@@ -184,6 +207,7 @@ class Matching:
         agent = self._agent(status.agent)
         agent.room, agent.spare = status.room, status.spare
         agent.load, agent.idle_since = status.load, status.idle_since
+        agent.busy_permille, agent.form = status.busy_permille, status.form
         for interaction, claim in list(agent.claims.items()):
             claim.agent_spoke = True
             if claim.queue_agreed:
@@ -198,30 +222,45 @@ class Matching:
 
     # What to do about it.
 
-    def match(self) -> list[tuple[Waiting, Address]]:
+    def match(self, now: int) -> list[tuple[Waiting, Address]]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
-        heads = [(head, pool) for pool in self._changed if len(pool.free) and (head := pool.heads.first()) is not None]
-        # An interaction is in one pool only, so no two heads are equal, and pools are never compared.
-        heapify(heads)
-        matches: list[tuple[Waiting, Address]] = []
         exhausted: list[tuple[Pool, Line]] = []
-        while heads:
-            head, pool = heappop(heads)
-            best = pool.free.first(without=head[-1])
-            if best is not None:
-                waiting = self.waiting[head[2]]
-                self._claim(waiting, self.agents[best[-1]])
-                matches.append((waiting, best[-1]))
-            else:
-                # Every free agent of the pool lately said no to this line, and matching only takes agents away.
-                pool.heads.drop(head[-1])
-                exhausted.append((pool, pool.lines[head[-1]]))
-            if len(pool.free) and (following := pool.heads.first()) is not None:
-                heappush(heads, (following, pool))
+        pairs = [pair for pool in self._changed if (pair := self._first_pair(pool, now, exhausted)) is not None]
+        # An interaction is in one pool only, so no two pairs are equal up to it, and pools are never compared.
+        heapify(pairs)
+        matches: list[tuple[Waiting, Address]] = []
+        while pairs:
+            *_, pool = stale = heappop(pairs)
+            pair = self._first_pair(pool, now, exhausted)
+            if pair is None:
+                continue
+            if pair > stale:  # Its agent was taken meanwhile, and the next one does not put this queue first.
+                heappush(pairs, pair)
+                continue
+            *_, interaction, agent, _ = pair
+            waiting = self.waiting[interaction]
+            self._claim(waiting, self.agents[agent])
+            matches.append((waiting, agent))
+            if (following := self._first_pair(pool, now, exhausted)) is not None:
+                heappush(pairs, following)
         for pool, line in exhausted:
             pool.line_changed(line)
         self._changed.clear()
         return matches
+
+    def _first_pair(self, pool: Pool, now: int, exhausted: list[tuple[Pool, Line]]) -> Pair | None:
+        """Who is next in a pool and whom they would get, ranked among all pools."""
+        while len(pool.free) and (head := pool.heads.first()) is not None:
+            best = pool.free.first(without=head[-1])
+            if best is not None:
+                waiting, agent = self.waiting[head[2]], best[-1]
+                lacked = order.lacked(waiting.priority, waiting.ageing, waiting.enqueued_at, now)
+                preference = self.agents[agent].membership(pool).priority
+                return (preference, lacked, waiting.enqueued_at, waiting.interaction, agent, pool)
+            # Every free agent of the pool lately said no to this line, and matching only takes agents away.
+            pool.heads.drop(head[-1])
+            exhausted.append((pool, pool.lines[head[-1]]))
+        return None
 
     @property
     def routable(self) -> int:
@@ -244,21 +283,38 @@ class Matching:
     def _agent(self, address: Address) -> Candidate:
         agent = self.agents.get(address)
         if agent is None:
-            agent = self.agents[address] = Candidate(address, name_of(address))
+            agent = self.agents[address] = Candidate(address, Qualities(name_of(address)))
         return agent
 
     def _rank(self, agent: Candidate) -> None:
         """Put the agent where it belongs among the free of each of its pools."""
-        for pool in agent.pools:
+        keys: dict[tuple[str, Membership | None], Key] = {}
+        for pool, ring in agent.pools.items():
             if agent.has_room(pool.channel):
-                pool.free.put(agent.rank)
+                pool.free.put((ring, *self._key(agent, pool, keys), agent.address))
                 if pool.lines:
                     self._changed.add(pool)
             else:
                 pool.free.drop(agent.address)
 
+    def _key(self, agent: Candidate, pool: Pool, known: dict[tuple[str, Membership | None], Key]) -> Key:
+        """Where the pool's strategy ranks the agent; pools that see the agent alike share the answer."""
+        membership = membership_of(agent.memberships, pool.key[0], pool.channel)
+        seen = (pool.choice, membership)
+        key = known.get(seen)
+        if key is None:
+            key = known[seen] = ranked_by(pool.choice)(agent.standing(membership or agent.membership(pool)))
+        return key
+
+    def _join(self, agent: Candidate, pool: Pool) -> None:
+        """Let the agent serve the pool, if one of its rings takes them."""
+        ring = pool.ring(agent)
+        if ring is not None:
+            pool.members.add(agent.address)
+            agent.pools[pool] = ring
+
     def _leave_pools(self, agent: Candidate) -> None:
-        for queue in agent.queues:
+        for queue in agent.memberships:
             self._agents_of_queue[queue].discard(agent.address)
         for pool in agent.pools:
             pool.members.discard(agent.address)
@@ -266,24 +322,24 @@ class Matching:
         agent.pools.clear()
 
     def _pool(self, waiting: Waiting) -> Pool:
-        key = (waiting.queue, waiting.channel, waiting.requirement)
+        key = pool_key(waiting)
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = Pool(key)
-            self._pools_of_queue.setdefault(waiting.queue, set()).add(pool)
-            for address in self._agents_of_queue.get(waiting.queue, ()):
-                agent = self.agents[address]
-                if pool.accepts(agent):
-                    pool.members.add(address)
-                    agent.pools.add(pool)
-                    if agent.has_room(pool.channel):
-                        pool.free.put(agent.rank)
+            for queue in pool.queues:
+                self._pools_of_queue.setdefault(queue, set()).add(pool)
+                for address in self._agents_of_queue.get(queue, ()):
+                    agent = self.agents[address]
+                    if pool not in agent.pools:
+                        self._join(agent, pool)
+                        if pool in agent.pools and agent.has_room(pool.channel):
+                            pool.free.put((agent.pools[pool], *self._key(agent, pool, {}), address))
         self._idle.pop(pool, None)
         return pool
 
     def _remove(self, interaction: str) -> None:
         waiting = self.waiting.pop(interaction)
-        pool = self._pools[(waiting.queue, waiting.channel, waiting.requirement)]
+        pool = self._pools[pool_key(waiting)]
         line = pool.lines[waiting.not_agents]
         line.waiting.drop(interaction)
         pool.line_changed(line)
@@ -297,7 +353,13 @@ class Matching:
             oldest = next(iter(self._idle))
             del self._idle[oldest]
             del self._pools[oldest.key]
-            self._pools_of_queue[oldest.key[0]].discard(oldest)
+            for queue in oldest.queues:
+                self._pools_of_queue[queue].discard(oldest)
             self._changed.discard(oldest)
             for address in oldest.members:
-                self.agents[address].pools.discard(oldest)
+                del self.agents[address].pools[oldest]
+
+
+def pool_key(waiting: Waiting) -> PoolKey:
+    """What makes waiting interactions the same to every agent."""
+    return (waiting.queue, waiting.channel, waiting.rings, waiting.choice)

@@ -110,7 +110,7 @@ class Router(Actor):
     def match(self, message: Match, turn: Turn) -> None:
         """Propose every pair that can meet."""
         left = len(self.matching.waiting)
-        for waiting, agent in self.matching.match():
+        for waiting, agent in self.matching.match(turn.now):
             turn.send(waiting.queue, Propose(waiting.interaction, agent))
             proposed = Proposed(
                 turn.address, waiting.interaction, agent, waiting.queue, waiting.priority, waiting.enqueued_at, left

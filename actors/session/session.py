@@ -176,7 +176,7 @@ class Session(Conversation):
         turn.send(serving.address, ServiceEnded(serving.reservation))
         noted = replace(state, transfers=(*state.transfers, message.id))
         waiting = self._wait_again(noted, message.queue or state.queue, turn)
-        requirement = Requirement(state.requirement.skills, message.to_agent)
+        requirement = replace(state.requirement, agent=message.to_agent)
         self._enqueue(waiting, requirement, turn, fallback_at, not_agents=(serving.address,))
         self._notice(waiting, NoticeKind.TRANSFERRED, turn)
 
@@ -288,4 +288,4 @@ class Session(Conversation):
 
 def anybody(state: SessionState) -> Requirement:
     """The skills that the customer needs, without a wish for one agent: whoever was meant did not serve."""
-    return Requirement(state.requirement.skills)
+    return replace(state.requirement, agent="")

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 
 from actors.address import address
 from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
-from actors.values import SkillLevel
+from actors.routing.strategy import LONGEST_IDLE
+from actors.values import skill_levels
 from cluster.config.edge import Choice, EdgeAgent, EdgeCentre, EdgeQueue, EntryPoint
 from cluster.config.hours import Calendar
 from cluster.config.names import Names, milliseconds
 from cluster.config.passwords import hash_plain
-from cluster.config.schema import Agent, Centre, Channel, Queue, RoutingProfile, numbered
+from cluster.config.routing import memberships, relaxations
+from cluster.config.schema import Agent, Centre, Channel, Queue, numbered
 from cluster.config.schema import EntryPoint as EntryPointSpec
 
 
@@ -26,11 +28,8 @@ def compile_centre(centre: Centre, hasher: Callable[[str], str] = hash_plain) ->
         centre: From `load_centre`, which checked it.
         hasher: Turns a plain-text password into a hash.
     """
-    queues = {queue_id: _queue(queue) for queue_id, queue in centre.queues.items()}
-    agents = {
-        agent_id: _agent(name, agent, centre.routing_profiles[agent.routing_profile])
-        for agent_id, name, agent in people(centre)
-    }
+    queues = {queue_id: queue_config(queue_id, centre) for queue_id in centre.queues}
+    agents = {agent_id: agent_config(name, agent, centre) for agent_id, name, agent in people(centre)}
     return CentrePlan(queues=queues, agents=agents, edge=_edge(centre, hasher).to_json())
 
 
@@ -45,31 +44,43 @@ def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:
             yield member, f"{agent.name} {member.rpartition('-')[2]}", agent
 
 
-def _queue(queue: Queue) -> QueueConfig:
+def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
+    """What this queue is told."""
+    queue = centre.queues[queue_id]
+    served = [profile.serves[queue_id] for profile in centre.routing_profiles.values() if queue_id in profile.serves]
+    delays_ms = (one.delay_ms for serving in served for one in memberships({queue_id: serving}))
     return QueueConfig(
         name=queue.name.best(),
         offer_timeout_ms=milliseconds(queue.offer_timeout_s),
         wrap_up_ms=milliseconds(queue.wrap_up_s),
         reject_backoff_ms=milliseconds(queue.reject_backoff_s),
         service_level_ms=milliseconds(queue.service_level.seconds),
-        requires=_levels(queue.requires),
+        requires=skill_levels(queue.requires),
+        where=queue.where,
+        relax=relaxations(queue_id, queue.relax, delays_ms),
+        choice="" if queue.choice == LONGEST_IDLE else queue.choice,
+        ageing=queue.order.ageing_per_hour,
+        lifo=queue.order.newest_first,
+        reevaluates=queue.on_change == "ask_anew",
     )
 
 
-def _agent(name: str, agent: Agent, profile: RoutingProfile) -> AgentConfig:
+def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
+    """What this agent is told."""
+    profile = centre.routing_profiles[agent.routing_profile]
     return AgentConfig(
         name=name,
-        skills=_levels(agent.skills),
+        skills=skill_levels(agent.skills),
         queues=tuple(address("queue", queue) for queue in profile.queues),
         capacity=dict(profile.capacity),
         capacity_total=profile.capacity_total or max(1, *profile.capacity.values()),
         auto_accept=profile.auto_accept,
         desk_grace_ms=milliseconds(profile.desk_grace_s),
+        attributes=agent.attributes,
+        groups=tuple(agent.groups),
+        memberships=memberships(profile.serves),
+        window_ms=milliseconds(profile.recent_s),
     )
-
-
-def _levels(skills: dict[str, int]) -> tuple[SkillLevel, ...]:
-    return tuple(SkillLevel(skill, level) for skill, level in sorted(skills.items()))
 
 
 def _edge(centre: Centre, hasher: Callable[[str], str]) -> EdgeCentre:

@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from actors.routing.expression import compiled
+from actors.routing.strategy import SCORE
 from cluster.config.document import Document
 from cluster.config.hours import ALWAYS
 from cluster.config.problems import Path, Problem, did_you_mean, listed
-from cluster.config.schema import Centre, numbered
+from cluster.config.reachability import unreachable
+from cluster.config.schema import Centre, Queue, numbered
 
 
 def reference_errors(document: Document, centre: Centre) -> list[Problem]:
@@ -21,9 +24,15 @@ def reference_errors(document: Document, centre: Centre) -> list[Problem]:
     for queue_id, queue in centre.queues.items():
         checks.skills(("queues", queue_id, "requires"), queue.requires)
         checks.hours(("queues", queue_id, "hours"), queue.hours)
+        checks.routing(("queues", queue_id), queue)
     for profile_id, profile in centre.routing_profiles.items():
         for position, name in enumerate(profile.queues):
             checks.known("queue", ("routing_profiles", profile_id, "queues", position), name, centre.queues, "queues")
+        for name, serving in profile.serves.items():
+            at = ("routing_profiles", profile_id, "serves", name)
+            checks.known("queue", at, name, profile.queues, f"routing_profiles.{profile_id}.queues", key=True)
+            for channel in serving.channels:
+                checks.known("channel", (*at, "channels", channel), channel, centre.channels, "channels", key=True)
         for channel in profile.capacity:
             at = ("routing_profiles", profile_id, "capacity", channel)
             checks.known("channel", at, channel, centre.channels, "channels", key=True)
@@ -59,6 +68,23 @@ class _Checks:
         for skill in skills:
             self.known("skill", (*path, skill), skill, self._centre.skills, "skills", key=True)
 
+    def routing(self, path: Path, queue: Queue) -> None:
+        self.expression((*path, "where"), queue.where)
+        self.expression((*path, "choice"), queue.choice.removeprefix(SCORE) if queue.choice.startswith(SCORE) else "")
+        for number, step in enumerate(queue.relax):
+            at = (*path, "relax", number)
+            self.skills((*at, "lower"), step.lower)
+            for position, skill in enumerate(step.drop):
+                self.known("skill", (*at, "drop", position), skill, self._centre.skills, "skills")
+            for position, name in enumerate(step.queues):
+                self.known("queue", (*at, "queues", position), name, self._centre.queues, "queues")
+            self.expression((*at, "where"), step.where or "")
+
+    def expression(self, path: Path, text: str) -> None:
+        if text:
+            for skill in sorted(compiled(text).skills):
+                self.known("skill", path, skill, self._centre.skills, "skills")
+
     def hours(self, path: Path, name: str) -> None:
         self.known("set of hours", path, name, {*self._centre.hours, ALWAYS}, "hours")
 
@@ -78,7 +104,7 @@ def _shared_ids(document: Document, centre: Centre) -> list[Problem]:
 
 def centre_warnings(document: Document, centre: Centre) -> list[Problem]:
     """What is allowed but hardly meant; only for a configuration without errors."""
-    found = [*_plain_passwords(document, centre), *_unserved(document, centre)]
+    found = [*_plain_passwords(document, centre), *unreachable(document, centre)]
     return [replace(problem, severity="warning") for problem in found]
 
 
@@ -90,29 +116,3 @@ def _plain_passwords(document: Document, centre: Centre) -> list[Problem]:
     problem = f"{people} in plain text ({listed(plain, 4)})"
     advice = "use `password_hash`, made with `trunkline config hash-password`, before real customers are served"
     return [document.problem(("agents", plain[0], "password"), problem, advice, key=True)]
-
-
-def _unserved(document: Document, centre: Centre) -> list[Problem]:
-    """Doors whose arrivals would wait for ever, since no agent has queue, channel and skills."""
-    problems = []
-    for channel_id, channel in centre.channels.items():
-        for entry_id, entry in channel.entry_points.items():
-            needed = merged(centre.queues[entry.queue].requires, entry.skills)
-            if not any(_serves(centre, agent_id, channel_id, entry.queue, needed) for agent_id in centre.agents):
-                skills = f" with {', '.join(f'{skill} {level}' for skill, level in needed.items())}" if needed else ""
-                problem = f"no agent can serve this: queue `{entry.queue}` over `{channel_id}`{skills}"
-                advice = "give an agent these skills, or a routing profile with this queue and channel"
-                problems.append(document.problem(("channels", channel_id, "entry_points", entry_id), problem, advice, key=True))
-    return problems
-
-
-def _serves(centre: Centre, agent_id: str, channel: str, queue: str, needed: dict[str, int]) -> bool:
-    agent = centre.agents[agent_id]
-    profile = centre.routing_profiles[agent.routing_profile]
-    able = all(agent.skills.get(skill, 0) >= level for skill, level in needed.items())
-    return able and queue in profile.queues and profile.capacity.get(channel, 0) > 0
-
-
-def merged(queue_skills: dict[str, int], extra: dict[str, int]) -> dict[str, int]:
-    """Both requirements at once: the higher level where both name a skill."""
-    return {skill: max(queue_skills.get(skill, 0), extra.get(skill, 0)) for skill in {**queue_skills, **extra}}

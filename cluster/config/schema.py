@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from cluster.config.explain import Section, wrong
 from cluster.config.hours import ALWAYS, Hours, check_timezone
 from cluster.config.names import DisplayName, Id, Seconds, Skills
+from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Serving, Step
 
 #: The channel entry point that is meant when an adapter names none.
 DEFAULT_ENTRY_POINT = "default"
@@ -37,6 +38,19 @@ class Queue(Section):
         default=0, description="0 to 1000; a higher one is served first, whatever the wait", examples=[0]
     )
     requires: Skills = Field(default={}, description="skills and least levels an agent needs", examples=["{cards: 3}"])
+    where: Expression = Field(
+        default="", max_length=1000, description="an expression that must be true of an agent",
+        examples=['english >= 3 and not group["trainees"]'],
+    )  # fmt: skip
+    relax: list[Step] = Field(
+        default=[], max_length=20, description="what is asked less after a wait, step by step",
+        examples=["[{after_s: 30, lower: {cards: 2}}]"],
+    )  # fmt: skip
+    on_change: OnChange = Field(
+        default="keep", description="whether those who wait are asked for anew when requirements change", examples=["keep"]
+    )
+    choice: Choice = CHOICE
+    order: Order = Field(default=Order(), description="who goes first", examples=["{ageing_per_hour: 60}"])
     offer_timeout_s: Seconds = Field(
         default=20, description="how long an offer rings before the agent counts as not responding", examples=[20]
     )
@@ -56,6 +70,12 @@ class RoutingProfile(Section):
     """Which queues its agents serve, and how much at once."""
 
     queues: list[Id] = Field(min_length=1, description="queues served", examples=["[cards, general]"])
+    serves: dict[Id, Serving] = Field(
+        default={}, description="how a queue is served, where not like every other", examples=["{cards: {priority: 2}}"]
+    )
+    recent_s: Seconds = Field(
+        default=3600, description="the time over which recent interactions and talk count", examples=[3600]
+    )
     capacity: dict[Id, Annotated[int, Field(ge=0, le=100, examples=[3])]] = Field(
         min_length=1, description="interactions at once, by channel", examples=["{webchat: 3}"]
     )
@@ -86,6 +106,10 @@ class Agent(Section):
     name: str = Field(min_length=1, max_length=200, description="shown to customers", examples=["Alice Archer"])
     routing_profile: Id = Field(description="a name under `routing_profiles`", examples=["general"])
     skills: Skills = Field(default={}, description="skill to level, 1 (basic) to 10 (expert)", examples=["{cards: 5}"])
+    attributes: dict[Id, Attribute] = Field(
+        default={}, description="facts about the agent that expressions ask for", examples=["{region: north, rating: 4.5}"]
+    )
+    groups: list[Id] = Field(default=[], description="groups the agent is in, for expressions", examples=["[seniors]"])
     password_hash: str | None = Field(
         default=None, max_length=1000, description="argon2 hash for signing in; `trunkline config hash-password` makes one",
         examples=["$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$…"],

@@ -3,8 +3,8 @@
 The waiting set and the agents' room are rebuilt from queue and agent events. On a shard that holds queue, agent and
 router this is exact, because a router matches only when no message waits in its shard: whatever its earlier proposals
 led to has been journalled by then. One turn's proposals stand together in the journal, so each is marked as taken for
-those beside it, and the marks are lifted at the next event. Across shards (literal mode) journals have no common
-order, and I5 is not judged.
+those beside it, and the marks are lifted at the next event: whoever was passed over for a moment and proposed in the same
+turn was not passed over. Across shards (literal mode) journals have no common order, and I5 is not judged.
 """
 
 from __future__ import annotations
@@ -13,24 +13,30 @@ from bisect import bisect_left, insort
 from typing import Final
 
 from actors.address import name_of
-from actors.events import AgentConfigured, Proposed, WaitingMoved
+from actors.events import AgentConfigured, Proposed, QueueConfigured, WaitingMoved
+from actors.routing.expression import Qualities, compiled
 from actors.values import PresenceState, Requirement, WaitingState
 from cluster.invariants.agents import AgentModel, Agents
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 
-#: What makes two waiting interactions the same to every agent: queue, channel, requirement.
-ClassKey = tuple[str, str, Requirement]
-#: Sorts first whoever is to be served first: higher priority, then longer waiting.
+#: What makes two waiting interactions the same to every agent: queue, channel, rings.
+ClassKey = tuple[str, str, tuple[Requirement, ...]]
+#: (points lacked at the beginning of time, before or after equals, interaction): an order in which queues serve.
 Place = tuple[int, int, str]
+HOUR_MS: Final = 3_600_000
 
 
 def satisfies(config: AgentConfigured, requirement: Requirement) -> bool:
-    """Whether the agent has every skill asked for, at its level."""
+    """Whether the agent has every skill asked for, at its level, and the expression is true of them."""
     for needed in requirement.skills:
         if not any(skill.skill == needed.skill and skill.level >= needed.level for skill in config.skills):
             return False
-    return True
+    if not requirement.where:
+        return True
+    levels = {skill.skill: skill.level for skill in config.skills}
+    qualities = Qualities(name_of(config.agent), levels, config.attributes, frozenset(config.groups))
+    return compiled(requirement.where).holds(qualities)
 
 
 def names(requirement: Requirement, agent: str) -> bool:
@@ -38,19 +44,42 @@ def names(requirement: Requirement, agent: str) -> bool:
     return requirement.agent == agent or requirement.agent == name_of(agent)
 
 
-def may_serve(config: AgentConfigured, queue: str, requirement: Requirement) -> bool:
-    """Whether serving is allowed; an agent asked for by name need not be a member of the queue."""
-    if requirement.agent:
-        return names(requirement, config.agent) and satisfies(config, requirement)
-    return queue in config.queues and satisfies(config, requirement)
+def may_serve(config: AgentConfigured, key: ClassKey, is_member: bool = True) -> bool:
+    """Whether any open ring lets the agent serve.
+
+    Args:
+        is_member: Whether an agent who is asked for by name must serve the queue as well.
+    """
+    queue, channel, rings = key
+    for ring in rings:
+        if (ring.agent and not names(ring, config.agent)) or not satisfies(config, ring):
+            continue
+        served = [one for one in ring.queues or (queue,) if one in config.queues]
+        if any(delay_ms(config, one, channel) <= ring.delay_ms for one in served) or (ring.agent and not is_member):
+            return True
+    return False
+
+
+def delay_ms(config: AgentConfigured, queue: str, channel: str) -> int:
+    """How long somebody must have waited in this queue before the agent serves them."""
+    return next((one.delay_ms for one in config.memberships if one.queue == queue and one.channel in ("", channel)), 0)
+
+
+def preference(config: AgentConfigured, queue: str, channel: str) -> int:
+    """Which of their queues the agent takes from first: the least."""
+    return next((one.priority for one in config.memberships if one.queue == queue and one.channel in ("", channel)), 0)
 
 
 class Wait:
     """One interaction that waits and is held for nobody."""
 
-    __slots__ = ("key", "not_agents", "place", "shard", "since_at", "taken")
+    __slots__ = ("enqueued_at", "key", "not_agents", "place", "priority", "shard", "since_at", "taken")
 
-    def __init__(self, place: Place, key: ClassKey, not_agents: tuple[str, ...], since_at: int, shard: str) -> None:
+    def __init__(
+        self, event: WaitingMoved, place: Place, key: ClassKey, not_agents: tuple[str, ...], since_at: int, shard: str
+    ) -> None:
+        self.priority = event.priority
+        self.enqueued_at = event.enqueued_at
         self.place = place
         self.key = key
         self.not_agents = not_agents
@@ -62,7 +91,7 @@ class Wait:
 class Snapshot:
     """One shard's waiting set, and the marks of the router's turn under way."""
 
-    __slots__ = ("last_event", "lines", "marked_agents", "marks", "waits")
+    __slots__ = ("last_event", "lines", "marked_agents", "marks", "passed", "waits")
 
     def __init__(self) -> None:
         #: All waits of one class that nobody has taken, in the order in which they are to be served.
@@ -70,6 +99,8 @@ class Snapshot:
         self.waits: dict[str, Wait] = {}
         self.marks: list[str] = []
         self.marked_agents: list[AgentModel] = []
+        #: Interaction -> commit, and what to say unless it is proposed in the same turn.
+        self.passed: dict[str, tuple[int, str]] = {}
         self.last_event = -1
 
     def add(self, wait: Wait) -> None:
@@ -110,38 +141,58 @@ class Routing:
         self.refusal_bound_ms: Final = refusal_bound_ms
         self.snapshots: dict[str, Snapshot] = {}
         self.proposals = 0
-        #: Judged at the end: (shard, number, subject, agent, queue, requirement).
-        self.doubtful: list[tuple[str, int, str, str, str, Requirement]] = []
+        #: Queue -> (ageing, lifo), where it is not by priority and then in order of arrival.
+        self.orders: dict[str, tuple[int, bool]] = {}
+        #: Judged at the end: (shard, number, subject, agent, class).
+        self.doubtful: list[tuple[str, int, str, str, ClassKey]] = []
 
     def _violated(self, invariant: str, state: ShardState, subject: str, detail: str) -> None:
         self.findings.violated(invariant, state.shard, state.number, subject, detail)
+
+    def queue_configured(self, state: ShardState, who: str, event: QueueConfigured) -> None:
+        """Queue: whoever waits there stands in another order from here on."""
+        self.orders[event.queue] = (event.ageing, event.lifo)
+        snapshot = self.snapshots.get(state.shard)
+        waits = [] if snapshot is None else [wait for wait in snapshot.waits.values() if wait.key[0] == event.queue]
+        for wait in waits:
+            assert snapshot is not None
+            if not wait.taken:
+                snapshot.remove(wait)
+            wait.place = self._place(event.queue, wait.priority, wait.enqueued_at, wait.place[2])
+            if not wait.taken:
+                snapshot.add(wait)
+
+    def _place(self, queue: str, priority: int, enqueued_at: int, interaction: str) -> Place:
+        ageing, lifo = self.orders.get(queue, (0, False))
+        return (ageing * enqueued_at - priority * HOUR_MS, -enqueued_at if lifo else enqueued_at, interaction)
 
     def waiting_moved(self, state: ShardState, who: str, event: WaitingMoved) -> None:
         """Queue: keep the waiting set."""
         snapshot = self.snapshots.get(state.shard)
         if snapshot is None:
             snapshot = self.snapshots[state.shard] = Snapshot()
+        self._end_turn(state.shard, snapshot)
         old = snapshot.waits.pop(event.interaction, None)
         if old is not None and not old.taken:
             snapshot.remove(old)
         if event.after is WaitingState.WAITING:
-            place = (-event.priority, event.enqueued_at, event.interaction)
-            key = (event.queue, event.channel, event.requirement)
-            wait = snapshot.waits[event.interaction] = Wait(place, key, event.not_agents, state.now, state.shard)
+            place = self._place(event.queue, event.priority, event.enqueued_at, event.interaction)
+            key = class_of(event)
+            wait = snapshot.waits[event.interaction] = Wait(event, place, key, event.not_agents, state.now, state.shard)
             snapshot.add(wait)
         elif event.after is WaitingState.RESERVED:
-            self._judge_skills(state, event.interaction, event.agent, event.queue, event.requirement)
+            self._judge_skills(state, event.interaction, event.agent, class_of(event))
 
-    def _judge_skills(self, state: ShardState, subject: str, agent: str, queue: str, requirement: Requirement) -> None:
+    def _judge_skills(self, state: ShardState, subject: str, agent: str, key: ClassKey) -> None:
         model = self.agents.agents.get(agent)
         if model is not None and model.shard == state.shard:
             if model.config is None:
                 if model.complete:
                     self._violated("I6", state, subject, f"was held for {agent}, who was never configured")
-            elif not may_serve(model.config, queue, requirement):
-                self._violated("I6", state, subject, f"was held for {agent}, {_lacking(model.config, queue, requirement)}")
-        elif model is None or not any(may_serve(config, queue, requirement) for config in model.configs):
-            self.doubtful.append((state.shard, state.number, subject, agent, queue, requirement))
+            elif not may_serve(model.config, key, is_member=False):
+                self._violated("I6", state, subject, f"was held for {agent}, {_lacking(model.config, key)}")
+        elif model is None or not any(may_serve(config, key, is_member=False) for config in model.configs):
+            self.doubtful.append((state.shard, state.number, subject, agent, key))
 
     def proposed(self, state: ShardState, who: str, event: Proposed) -> None:
         """Router: this agent for this interaction."""
@@ -153,22 +204,21 @@ class Routing:
             self.findings.judged_in_part("I5", f"shard {state.shard}: {detail}")
             return
         if snapshot.last_event != state.events - 1:
-            snapshot.unmark()
+            self._end_turn(state.shard, snapshot)
         snapshot.last_event = state.events
         wait = snapshot.waits.get(event.interaction)
         if wait is None:
             # A proposal for somebody who no longer waits is refused by the queue and does no harm.
             return
-        mine = (-event.priority, event.enqueued_at, "")
-        queue, channel, requirement = wait.key
-        if wait.place[:2] != mine[:2]:
+        channel = wait.key[1]
+        if (wait.priority, wait.enqueued_at) != (event.priority, event.enqueued_at):
             detail = f"was proposed as of priority {event.priority} since {event.enqueued_at}, not as its queue has it"
             self._violated("I5", state, event.interaction, detail)
-        # A wish for one agent lapses without an event of its own; it is judged when the queue holds the interaction.
-        if model.config is not None and not satisfies(model.config, requirement):
-            detail = f"was proposed to {event.agent}, {_lacking(model.config, queue, requirement)}"
+        # In journals of before rings, a wish for one agent lapses without an event; it is judged when the queue holds it.
+        if model.config is not None and not any(satisfies(model.config, ring) for ring in wait.key[2]):
+            detail = f"was proposed to {event.agent}, {_lacking(model.config, wait.key)}"
             self._violated("I6", state, event.interaction, detail)
-        self._judge_order(state, snapshot, event, model, mine, channel)
+        self._judge_order(state, snapshot, event, model, wait)
         if not wait.taken:
             wait.taken = True
             snapshot.remove(wait)
@@ -176,33 +226,50 @@ class Routing:
             model.taken.append(channel)
             snapshot.marked_agents.append(model)
 
-    def _judge_order(
-        self, state: ShardState, snapshot: Snapshot, event: Proposed, model: AgentModel, mine: Place, channel: str
-    ) -> None:
-        """Whether this agent should have been given somebody else (I5)."""
+    def _judge_order(self, state: ShardState, snapshot: Snapshot, event: Proposed, model: AgentModel, wait: Wait) -> None:
+        """Whether this agent should have been given somebody else (I5): judged once the router's turn is over."""
+        channel, mine = wait.key[1], self._score(wait, state.now)
         for key, line in snapshot.lines.items():
-            if line[0] >= mine or not self._eligible(model, key):
+            if not self._eligible(model, key) or self._prefers(model, wait.key, key):
                 continue
-            other = key[1]
             # An agent with an incomplete history has room for the channel proposed; of others nothing is known.
-            if other != channel and not (model.complete and model.room(other) > 0):
+            if key[1] != channel and not (model.complete and model.room(key[1]) > 0):
                 continue
             for place in line:
-                if place >= mine:
+                other = snapshot.waits[place[2]]
+                if place >= wait.place if key == wait.key else self._score(other, state.now) >= mine:
                     break
-                passed = place[2]
-                if passed != event.interaction and event.agent not in snapshot.waits[passed].not_agents:
+                if event.agent not in other.not_agents:
                     detail = f"was passed over: {event.agent} was proposed for {event.interaction}, which comes later"
-                    self._violated("I5", state, passed, detail)
+                    snapshot.passed.setdefault(place[2], (state.number, detail))
                     break
+
+    def _score(self, wait: Wait, now: int) -> tuple[int, int]:
+        """Comparable between queues, least first: the points that it lacks now, then when it came."""
+        ageing, _ = self.orders.get(wait.key[0], (0, False))
+        return (ageing * (wait.enqueued_at - now) - wait.priority * HOUR_MS, wait.enqueued_at)
+
+    @staticmethod
+    def _prefers(model: AgentModel, one: ClassKey, other: ClassKey) -> bool:
+        """Whether the agent's routing profile puts the one queue before the other."""
+        config = model.config
+        return config is not None and bool(config.memberships) and preference(config, *one[:2]) < preference(config, *other[:2])
+
+    def _end_turn(self, shard: str, snapshot: Snapshot) -> None:
+        """The router's turn is over: whoever it passed over and did not propose was wronged."""
+        for interaction, (number, detail) in snapshot.passed.items():
+            wait = snapshot.waits.get(interaction)
+            if wait is not None and not wait.taken:
+                self.findings.violated("I5", shard, number, interaction, detail)
+        snapshot.passed.clear()
+        snapshot.unmark()
 
     def _eligible(self, model: AgentModel, key: ClassKey) -> bool:
         """Whether the agent is a full member of those who may serve this class."""
         known = model.eligible.get(key)
         if known is None:
-            queue, _, requirement = key
             config = model.config
-            known = config is not None and queue in config.queues and may_serve(config, queue, requirement)
+            known = config is not None and may_serve(config, key)
             model.eligible[key] = known
         return known
 
@@ -213,15 +280,15 @@ class Routing:
             trimmed: some journal begins late, so an agent may have been configured before.
         """
         self.findings.counts["proposals"] += self.proposals
-        for shard, number, subject, agent, queue, requirement in self.doubtful:
+        for shard, number, subject, agent, key in self.doubtful:
             model = self.agents.agents.get(agent)
             configs = [] if model is None else model.configs
-            if any(may_serve(config, queue, requirement) for config in configs):
+            if any(may_serve(config, key, is_member=False) for config in configs):
                 continue
             if (model is None and not trimmed) or (model is not None and model.complete):
                 self.findings.violated("I6", shard, number, subject, f"was held for {agent}, who never had what it needs")
-        for snapshot in self.snapshots.values():
-            snapshot.unmark()
+        for shard, snapshot in self.snapshots.items():
+            self._end_turn(shard, snapshot)
         if settled:
             self._judge_liveness(now)
         else:
@@ -248,10 +315,16 @@ class Routing:
                 return
 
 
-def _lacking(config: AgentConfigured, queue: str, requirement: Requirement) -> str:
-    if not satisfies(config, requirement):
-        wanted = ", ".join(f"{skill.skill} {skill.level}" for skill in requirement.skills)
-        return f"who does not have {wanted}"
-    if requirement.agent and not names(requirement, config.agent):
-        return f"and only {requirement.agent} may serve it"
-    return f"who does not serve {queue}"
+def class_of(event: WaitingMoved) -> ClassKey:
+    """What makes waiting interactions the same to every agent."""
+    return (event.queue, event.channel, (event.requirement, *event.outer))
+
+
+def _lacking(config: AgentConfigured, key: ClassKey) -> str:
+    queue, _, (*_, outermost) = key
+    if not satisfies(config, outermost):
+        wanted = [f"{skill.skill} {skill.level}" for skill in outermost.skills]
+        return f"who does not have {', '.join([*wanted, outermost.where] if outermost.where else wanted)}"
+    if outermost.agent and not names(outermost, config.agent):
+        return f"and only {outermost.agent} may serve it"
+    return f"who does not serve {', '.join(outermost.queues) or queue}"

@@ -58,7 +58,7 @@ def presence_unchecked(patch: Patch) -> None:
 
 def skills_unchecked(patch: Patch) -> None:
     """The router does not look at skills."""
-    patch.setattr(Pool, "accepts", lambda pool, agent: pool.key[0] in agent.queues)
+    patch.setattr(Pool, "ring", lambda pool, agent: 0 if pool.key[0] in agent.memberships else None)
 
 
 def priority_ignored(patch: Patch) -> None:

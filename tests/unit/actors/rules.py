@@ -68,7 +68,8 @@ class Rules:
             able = self._configured[moved.agent]
             levels = {skill.skill: skill.level for skill in able.skills}
             assert all(levels.get(need.skill, 0) >= need.level for need in moved.requirement.skills), f"I6 {moved}"
-            assert moved.requirement.agent in ("", name_of(moved.agent)), f"I6 only the agent asked for: {moved}"
+            asked = {ring.agent for ring in (moved.requirement, *moved.outer)}
+            assert not asked.isdisjoint({"", name_of(moved.agent)}), f"I6 only the agent asked for: {moved}"
         self._places[key] = moved.after
 
     def _reservation(self, moved: ReservationMoved) -> None:

@@ -7,66 +7,48 @@ from time import perf_counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from actors.address import Address, address, name_of
+from actors.address import Address, address
+from actors.messages.centre import Membership
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router import matching as matching_module
 from actors.router.matching import Matching
 from actors.router.ranking import Ranking
-from actors.values import Requirement, SkillLevel
+from actors.routing.strategy import STRATEGIES
+from actors.values import Form, Requirement, SkillLevel
+from tests.unit.actors.policy_oracle import Oracle
 
 QUEUES = [address("queue", name) for name in ("a", "b")]
 AGENTS = [address("agent", f"a{number}") for number in range(5)]
 NOBODY = Address("")
-
-
-class Oracle:
-    """The policy read literally: look at everybody, every time."""
-
-    def __init__(self) -> None:
-        self.waiting: dict[str, Waiting] = {}
-        self.profiles: dict[Address, AgentProfile] = {}
-        self.statuses: dict[Address, AgentStatus] = {}
-
-    def match(self) -> list[tuple[str, Address]]:
-        """Every pair, in order; those matched wait no more and take room."""
-        matches: list[tuple[str, Address]] = []
-        while True:
-            pair = self._best()
-            if pair is None:
-                return matches
-            waiting, agent = pair
-            del self.waiting[waiting.interaction]
-            before = self.statuses[agent]
-            spare = before.spare - 1
-            room = {channel: min(free - (channel == waiting.channel), spare) for channel, free in before.room.items()}
-            room = {channel: free for channel, free in room.items() if free > 0}
-            self.statuses[agent] = AgentStatus(agent, room, before.load + 1, before.idle_since, spare)
-            matches.append((waiting.interaction, agent))
-
-    def _best(self) -> tuple[Waiting, Address] | None:
-        for waiting in sorted(self.waiting.values(), key=lambda one: (-one.priority, one.enqueued_at, one.interaction)):
-            free = [status for agent, status in self.statuses.items() if self._may(agent, waiting)]
-            if free:
-                best = min(free, key=lambda status: (status.load > 0, status.idle_since, status.agent))
-                return waiting, best.agent
-        return None
-
-    def _may(self, agent: Address, waiting: Waiting) -> bool:
-        profile = self.profiles.get(agent)
-        if profile is None or waiting.queue not in profile.queues or agent in waiting.not_agents:
-            return False
-        levels = {skill.skill: skill.level for skill in profile.skills}
-        return (
-            self.statuses[agent].room.get(waiting.channel, 0) > 0
-            and waiting.requirement.agent in ("", name_of(agent))
-            and all(levels.get(need.skill, 0) >= need.level for need in waiting.requirement.skills)
-        )
+NOW = 1_000
 
 
 skills = st.lists(st.builds(SkillLevel, st.sampled_from("xy"), st.integers(1, 3)), max_size=2, unique_by=lambda s: s.skill)
-requirements = st.builds(Requirement, skills.map(tuple), st.sampled_from(["", "", "", "a0", "a1"]))
-profiles = st.builds(AgentProfile, st.sampled_from(AGENTS), skills.map(tuple), st.lists(st.sampled_from(QUEUES)).map(tuple))
+EXPRESSIONS = ["", "", "x >= 2 or y", 'not group["new"]', 'attribute["rank"] > 1 and x', 'agent in ("a0", "a3")']
+CHOICES = ["", *STRATEGIES, '= attribute["rank"] * 2 + x']
+requirements = st.builds(
+    Requirement,
+    skills.map(tuple),
+    st.sampled_from(["", "", "", "a0", "a1"]),
+    st.sampled_from(EXPRESSIONS),
+    st.sampled_from([(), (), (), (QUEUES[1],), tuple(QUEUES)]),
+    st.sampled_from([0, 0, 5]),
+)
+memberships = st.builds(
+    Membership, st.sampled_from(QUEUES), st.sampled_from(["", "chat"]), st.integers(0, 1), st.sampled_from([0, 5]),
+    st.integers(1, 2), st.integers(1, 3), st.sampled_from([0.5, 1.0, 3.0]),
+)  # fmt: skip
+profiles = st.builds(
+    AgentProfile,
+    st.sampled_from(AGENTS),
+    skills.map(tuple),
+    st.lists(st.sampled_from(QUEUES), unique=True).map(tuple),
+    st.dictionaries(st.just("rank"), st.integers(0, 3)),
+    st.sampled_from([(), ("new",)]),
+    st.lists(memberships, max_size=2, unique_by=lambda one: one.queue).map(tuple),
+)
 waitings = st.builds(
     Waiting,
     st.integers(0, 9).map(str),
@@ -76,7 +58,10 @@ waitings = st.builds(
     st.integers(0, 5),
     requirements,
     st.lists(st.sampled_from(AGENTS), max_size=2, unique=True).map(lambda agents: tuple(sorted(agents))),
+    st.lists(requirements, max_size=2).map(tuple),
 )
+#: How a queue orders and chooses: (choice, ageing, newest first).
+queue_rules = st.tuples(st.sampled_from(CHOICES), st.sampled_from([0, 0, 1_000_000, 4_000_000]), st.booleans())
 
 
 @st.composite
@@ -85,24 +70,32 @@ def statuses(draw: st.DrawFn) -> AgentStatus:
     spare = draw(st.integers(0, 3))
     free = {channel: min(draw(st.integers(0, 2)), spare) for channel in ("chat", "mail")}
     room = {channel: count for channel, count in free.items() if count}
-    return AgentStatus(draw(st.sampled_from(AGENTS)), room, draw(st.integers(0, 1)), draw(st.integers(0, 3)), spare)
+    form = Form(*(draw(st.integers(0, 3)) for _ in range(4)))
+    return AgentStatus(
+        draw(st.sampled_from(AGENTS)), room, draw(st.integers(0, 1)), draw(st.integers(0, 3)), spare,
+        draw(st.sampled_from([0, 500])), form,
+    )  # fmt: skip
 
 
 steps = st.lists(st.one_of(waitings, waitings, statuses(), profiles, st.sampled_from(["match", "gone"])), max_size=60)
 
 
 @settings(max_examples=400, deadline=None)
-@given(steps=steps, idle_pools=st.sampled_from([0, 1, 256]))
-def test_matches_are_those_of_the_policy(steps: list[Waiting | AgentStatus | AgentProfile | str], idle_pools: int) -> None:
-    """Whatever changes between matches, each match is the one that a look at everybody would make (I5)."""
+@given(steps=steps, idle_pools=st.sampled_from([0, 1, 256]), rules=st.tuples(queue_rules, queue_rules))
+def test_matches_are_those_of_the_policy(
+    steps: list[Waiting | AgentStatus | AgentProfile | str], idle_pools: int, rules: tuple[tuple[str, int, bool], ...]
+) -> None:
+    """Whatever the rules and whatever changes between matches, each match is the one that a look at everybody makes (I5)."""
     kept, matching_module.IDLE_POOLS = matching_module.IDLE_POOLS, idle_pools
-    matching, oracle = Matching(), Oracle()
+    matching, oracle = Matching(), Oracle(NOW)
     try:
         for step in [*steps, "match"]:
             match step:
                 case Waiting():
-                    matching.wait(step)
-                    oracle.waiting[step.interaction] = step
+                    choice, ageing, lifo = rules[QUEUES.index(step.queue)]
+                    ruled = replace(step, choice=choice, ageing=ageing, lifo=lifo)
+                    matching.wait(ruled)
+                    oracle.waiting[step.interaction] = ruled
                 case AgentStatus():
                     matching.status(step)
                     oracle.statuses[step.agent] = step
@@ -115,7 +108,7 @@ def test_matches_are_those_of_the_policy(steps: list[Waiting | AgentStatus | Age
                     matching.not_waiting(interaction, NOBODY)
                     del oracle.waiting[interaction]
                 case "match":
-                    matches = matching.match()
+                    matches = matching.match(NOW)
                     assert [(waiting.interaction, agent) for waiting, agent in matches] == oracle.match(), "the policy's pairs"
                     for waiting, agent in matches:  # The queue agrees and the agent consents at once.
                         matching.not_waiting(waiting.interaction, agent)
@@ -149,7 +142,7 @@ def ready(*agents: Address) -> Matching:
 
 def pairs(matching: Matching) -> list[tuple[str, Address]]:
     """What is matched now."""
-    return [(one.interaction, agent) for one, agent in matching.match()]
+    return [(one.interaction, agent) for one, agent in matching.match(NOW)]
 
 
 def test_a_match_is_not_made_again_before_it_is_answered() -> None:
@@ -176,7 +169,7 @@ def test_a_claim_lasts_until_both_have_spoken(queue_first: bool) -> None:
     """Until queue and agent both answered, in either order, the agent's room stays taken."""
     matching = ready(AGENTS[0])
     matching.wait(waiting("i"))
-    matching.match()
+    matching.match(NOW)
     matching.wait(waiting("j"))
 
     def speak(queue: bool) -> None:
@@ -205,7 +198,7 @@ def test_a_forgotten_agent_is_not_matched() -> None:
     """An agent who is no longer the router's gets nothing, whatever was open."""
     matching = ready(AGENTS[0])
     matching.wait(waiting("i"))
-    matching.match()
+    matching.match(NOW)
     matching.forget_agent(AGENTS[0])
     matching.wait(waiting("j"))
     assert not matching.not_waiting("i", AGENTS[0]), "nothing to free"
@@ -229,7 +222,7 @@ def test_cost_with_ten_thousand_waiting() -> None:
     began = perf_counter()
     for number in range(10_000):
         matching.wait(waiting(str(number), enqueued_at=number))
-    assert len(matching.match()) == 2000, "one each"
+    assert len(matching.match(NOW)) == 2000, "one each"
     burst_s = perf_counter() - began
     assert burst_s < 1, f"the burst took {burst_s:.3f} s"
     for number in range(1000):  # as many exclude somebody, each in a line of its own
@@ -238,7 +231,7 @@ def test_cost_with_ten_thousand_waiting() -> None:
     for number in range(200):
         matching.not_waiting(str(number), agents[number])
         matching.status(free(agents[number]))
-        assert len(matching.match()) == 1, "the freed agent is matched"
+        assert len(matching.match(NOW)) == 1, "the freed agent is matched"
     freed_ms = (perf_counter() - began) / 200 * 1000
     assert freed_ms < 1, f"a freed agent took {freed_ms:.3f} ms"
     print(f"burst {burst_s:.3f} s, freed {freed_ms:.3f} ms")

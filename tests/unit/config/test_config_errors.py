@@ -123,6 +123,21 @@ CASES = [
         "      - {date: 2026-12-25, name: Christmas Day}",
         "      date: 2026-12-25\n      - {date: 2026-12-26}",
     ),
+    ("expression", "    offer_timeout_s: 20", "    where: cards >= and english"),
+    ("expression with a call", "    offer_timeout_s: 20", "    where: open('x')"),
+    ("expression with an unknown skill", "    offer_timeout_s: 20", "    where: card >= 3"),
+    ("expression that nobody meets", "    name: General\n", "    name: General\n    where: english > 10\n"),
+    ("unknown group", "    offer_timeout_s: 20", "    where: not group['trainees']"),
+    ("strategy", "    offer_timeout_s: 20", "    choice: longest"),
+    ("score", "    offer_timeout_s: 20", "    choice: = attribute['rating'] +"),
+    ("step that does nothing", "    offer_timeout_s: 20", "    relax: [{after_s: 30}]"),
+    ("step that helps nobody", "    name: General\n", "    name: General\n    relax: [{after_s: 30, lower: {cards: 1}}]\n"),
+    (
+        "nobody at first",
+        "    name: General\n",
+        "    name: General\n    where: english > 10\n    relax: [{after_s: 60, anybody: true}]\n",
+    ),
+    ("delay of an unserved queue", "    queues: [general, cards]", "    queues: [general]\n    serves: {cards: {delay_s: 30}}"),
     ("directive", "version: 1\n", "%YAML 9.9\n---\nversion: 1\n"),
 ]
 

@@ -82,7 +82,7 @@ def last_come_first_served(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def no_skills(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever serves a queue serves everybody in it."""
-    monkeypatch.setattr(matching.Pool, "accepts", lambda self, agent: self.key[0] in agent.queues)
+    monkeypatch.setattr(matching.Pool, "ring", lambda self, agent: 0 if self.key[0] in agent.memberships else None)
 
 
 def lazy_router(monkeypatch: pytest.MonkeyPatch) -> None:

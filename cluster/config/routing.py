@@ -1,0 +1,140 @@
+"""The routing rules of a configuration: rings of requirements, order, choice of agent, and how an agent serves a queue.
+
+Invariants kept: an expression or strategy that this module accepts can be evaluated for every agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from actors.address import address
+from actors.messages.centre import Membership, Relaxation
+from actors.routing.expression import ExpressionError, compiled
+from actors.routing.strategy import LONGEST_IDLE, SCORE, STRATEGIES
+from actors.values import SkillLevel
+from cluster.config.explain import Section, wrong
+from cluster.config.names import Id, Level, Seconds, milliseconds
+from cluster.config.problems import did_you_mean
+
+#: Ageing is counted in points an hour, priorities in points.
+MAX_AGEING = 1_000_000
+
+
+def _check_expression(text: str) -> str:
+    if text:
+        try:
+            compiled(text)
+        except ExpressionError as error:
+            problem, _, advice = str(error).partition("; ")
+            raise wrong(problem, advice or "write it like `cards >= 3 and english`") from error
+    return text
+
+
+def _check_choice(text: str) -> str:
+    if text.startswith(SCORE):
+        _check_expression(text.removeprefix(SCORE).strip())
+    elif text not in STRATEGIES:
+        advice = did_you_mean(text, STRATEGIES)
+        raise wrong(f"there is no strategy `{text}`", f"{advice} or write `= ` and a score expression")
+    return text
+
+
+#: A boolean expression over an agent's skills, attributes and groups.
+Expression = Annotated[str, AfterValidator(_check_expression)]
+#: One of the strategies, or `=` and a score expression.
+Choice = Annotated[str, AfterValidator(_check_choice)]
+Attribute = str | int | float | bool
+
+
+class Step(Section):
+    """From a wait on, the queue asks less: one more ring of agents around those who may serve already."""
+
+    after_s: Seconds = Field(description="the wait from which on it holds", examples=[30])
+    lower: dict[Id, Level] = Field(default={}, description="skills whose level is lowered to this", examples=["{cards: 2}"])
+    drop: list[Id] = Field(default=[], description="skills no longer asked for", examples=["[english]"])
+    where: Expression | None = Field(
+        default=None,
+        max_length=1000,
+        description="replaces the queue's `where`; empty text removes it",
+        examples=["cards >= 1"],
+    )
+    queues: list[Id] = Field(default=[], description="agents of these queues may serve as well", examples=["[general]"])
+    anybody: bool = Field(default=False, description="nothing is asked any more but serving the queue", examples=["false"])
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Step:
+        if not (self.lower or self.drop or self.queues or self.anybody) and self.where is None:
+            raise wrong("changes nothing", "add `lower`, `drop`, `where`, `queues` or `anybody: true`, or delete the step")
+        return self
+
+
+class Order(Section):
+    """Who goes first among those who wait in the queue."""
+
+    ageing_per_hour: int = Field(
+        default=0, ge=0, le=MAX_AGEING, description="points of priority that everybody gains in an hour of waiting",
+        examples=[60],
+    )  # fmt: skip
+    newest_first: bool = Field(default=False, description="among equal priorities the newest goes first", examples=["false"])
+
+
+class Serving(Section):
+    """How the agents of a routing profile serve one queue, where it is not like every other."""
+
+    priority: int = Field(
+        default=1, ge=1, le=99, description="which queue a free agent takes from first: 1 before 2", examples=[1]
+    )
+    delay_s: float = Field(
+        default=0, ge=0, le=86_400, description="only those who have waited so long in the queue", examples=[30]
+    )
+    level: int = Field(default=1, ge=1, le=99, description="the agents' level in a `tiers` or `top_down` queue", examples=[1])
+    position: int = Field(default=1, ge=1, le=9999, description="their place in the level of a `top_down` queue", examples=[1])
+    weight: float = Field(default=1, gt=0, le=1000, description="their share in a `weighted` queue", examples=[1])
+    channels: dict[Id, ChannelServing] = Field(
+        default={}, description="priority and delay over single channels", examples=["{webchat: {delay_s: 60}}"]
+    )
+
+
+class ChannelServing(Section):
+    """Priority and delay of a queue over one channel."""
+
+    priority: int | None = Field(default=None, ge=1, le=99, description="the queue's when left out", examples=[1])
+    delay_s: float | None = Field(default=None, ge=0, le=86_400, description="the queue's when left out", examples=[60])
+
+
+OnChange = Literal["keep", "ask_anew"]
+CHOICE: Any = Field(
+    default=LONGEST_IDLE, max_length=1000, examples=[LONGEST_IDLE],
+    description=f"how an agent is chosen: {', '.join(STRATEGIES)}, or `= ` and a score expression, highest first",
+)  # fmt: skip
+
+
+def relaxations(queue: str, steps: list[Step], delays_ms: Iterator[int]) -> tuple[Relaxation, ...]:
+    """A queue's steps, with one more for each delay that a routing profile gives the queue."""
+    rings = [_relaxation(queue, step) for step in steps]
+    rings += [Relaxation(delay, delay_ms=delay) for delay in sorted(set(delays_ms)) if delay]
+    return tuple(sorted(rings, key=lambda ring: ring.after_ms))
+
+
+def _relaxation(queue: str, step: Step) -> Relaxation:
+    queues = tuple(address("queue", name) for name in dict.fromkeys([queue, *step.queues])) if step.queues else ()
+    lower = tuple(SkillLevel(skill, level) for skill, level in sorted(step.lower.items()))
+    return Relaxation(milliseconds(step.after_s), lower, tuple(step.drop), step.where, queues, anybody=step.anybody)
+
+
+def memberships(serves: Mapping[str, Serving]) -> tuple[Membership, ...]:
+    """How agents serve the queues that are not like every other, single channels before all."""
+    return tuple(one for queue, serving in serves.items() for one in _memberships(queue, serving))
+
+
+def _memberships(queue: str, serving: Serving) -> Iterator[Membership]:
+    at = address("queue", queue)
+    standing = (serving.level, serving.position, serving.weight)
+    for channel, special in serving.channels.items():
+        priority = serving.priority if special.priority is None else special.priority
+        delay_s = serving.delay_s if special.delay_s is None else special.delay_s
+        yield Membership(at, channel, priority - 1, milliseconds(delay_s), *standing)
+    yield Membership(at, "", serving.priority - 1, milliseconds(serving.delay_s), *standing)
