@@ -100,10 +100,14 @@ class AgentConfigured(Event, frozen=True):
     attributes: dict[str, str | int | float | bool] = {}
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    hold_back: int = 0
 
 
 class Proposed(Event, frozen=True):
-    """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6)."""
+    """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6).
+
+    `head_start_ms`: what only few can serve goes before what came up to this much earlier; -1 without the reserve policy.
+    """
 
     router: Address
     interaction: str
@@ -112,6 +116,7 @@ class Proposed(Event, frozen=True):
     priority: int
     enqueued_at: int
     waiting: int
+    head_start_ms: int = -1
 
 
 class TimerTookEffect(Event, frozen=True):

@@ -83,7 +83,7 @@ class AgentConfig(Value, frozen=True):
     """Who an agent is: skills, queues served, and how many interactions at once by channel and in all.
 
     `memberships` says how, where a queue is not served like every other. `window_ms` is the time over which their recent
-    interactions and talk count.
+    interactions and talk count. With the reserve policy the last one free leaves up to `hold_back` of a broader class waiting.
     """
 
     name: str
@@ -97,6 +97,13 @@ class AgentConfig(Value, frozen=True):
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     window_ms: int = 3_600_000
+    hold_back: int = 0
+
+
+class Reserve(Value, frozen=True):
+    """The reserve policy (`actors.routing.reserve`): what only few can serve may go before what came this much earlier."""
+
+    head_start_ms: int
 
 
 class CentrePlan(Value, frozen=True):
@@ -106,6 +113,8 @@ class CentrePlan(Value, frozen=True):
     agents: dict[str, AgentConfig]
     #: JSON for gateways and adapters (entry points, hours, sign-in), opaque to actors.
     edge: str
+    #: None: first come, first served.
+    reserve: Reserve | None = None
 
 
 class ApplyCentre(Message, frozen=True):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.messages.centre import Membership
+from actors.messages.centre import Membership, Reserve
 from actors.values import Form, Requirement, SkillLevel
 
 ROUTER = address("router", "main")
@@ -16,6 +16,7 @@ class ConfigureRouter(Message, frozen=True):
     version: int
     queues: tuple[Address, ...]
     agents: tuple[Address, ...]
+    reserve: Reserve | None = None
 
 
 class Waiting(Message, frozen=True):
@@ -63,6 +64,7 @@ class AgentProfile(Message, frozen=True):
     attributes: dict[str, str | int | float | bool] = {}
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    hold_back: int = 0
 
 
 class AgentStatus(Message, frozen=True):

@@ -2,7 +2,8 @@
 
 Policy: the interaction first in order (`actors.routing.order`), among those with a free eligible agent; to an agent of
 its innermost ring that has one free, and there to the one whom its queue's strategy ranks first. An agent whose routing
-profile prefers some queues takes from those first.
+profile prefers some queues takes from those first. With the reserve policy (`actors.routing.reserve`), specialists
+and what only few can serve go first.
 
 Waiting interactions that ask the same (queue, channel, rings, strategy) share a pool, which ranks the free agents who
 may serve them. Within a pool, those that exclude the same agents share a line. So a freed agent costs a look at the
@@ -14,17 +15,19 @@ queue says that it waits; a match's claim on its agent lasts until both the queu
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any
 
 from actors.address import Address, name_of
-from actors.messages.centre import Membership
+from actors.messages.centre import Membership, Reserve
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router.ranking import Ranking
 from actors.routing import order
 from actors.routing.eligibility import membership_of, ring_of
 from actors.routing.expression import Qualities
+from actors.routing.reserve import ClassView, breadth, choose, holds_back
 from actors.routing.strategy import Key, Standing, ranked_by
 from actors.values import Form, Requirement
 
@@ -74,6 +77,11 @@ class Pool:
         return self.key[1]
 
     @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(len(line.waiting) for line in self.lines.values())
+
+    @property
     def choice(self) -> str:
         return self.key[3]
 
@@ -111,6 +119,9 @@ class Candidate:
     idle_since: int = 0
     busy_permille: int = 0
     form: Form = field(default_factory=Form)
+    #: Of how much use they are elsewhere, and how many they leave waiting for specialists; for the reserve policy.
+    breadth: int = 1
+    hold_back: int = 0
     claims: dict[str, Claim] = field(default_factory=dict)
     #: Pool -> its ring that takes the agent.
     pools: dict[Pool, int] = field(default_factory=dict)
@@ -138,6 +149,7 @@ class Matching:
     """The soft picture of who waits and who is free. Anything in it may be stale; the owners correct it."""
 
     def __init__(self) -> None:
+        self.reserve: Reserve | None = None
         self.waiting: dict[str, Waiting] = {}
         self.agents: dict[Address, Candidate] = {}
         self._pools: dict[PoolKey, Pool] = {}
@@ -196,6 +208,7 @@ class Matching:
         skills = {skill.skill: skill.level for skill in profile.skills}
         agent.qualities = Qualities(name_of(agent.address), skills, profile.attributes, frozenset(profile.groups))
         agent.memberships = {queue: tuple(one for one in profile.memberships if one.queue == queue) for queue in profile.queues}
+        agent.breadth, agent.hold_back = breadth(len(profile.queues), len(profile.skills)), profile.hold_back
         for queue in agent.memberships:
             self._agents_of_queue.setdefault(queue, set()).add(agent.address)
             for pool in self._pools_of_queue.get(queue, ()):
@@ -220,6 +233,15 @@ class Matching:
         if agent is not None:
             self._leave_pools(agent)
 
+    def follow(self, reserve: Reserve | None) -> bool:
+        """From here on, route by the reserve policy, or without it; whether that is a change."""
+        if reserve == self.reserve:
+            return False
+        self.reserve = reserve
+        for agent in self.agents.values():
+            self._rank(agent)
+        return True
+
     # What to do about it.
 
     def match(self, now: int) -> list[tuple[Waiting, Address]]:
@@ -237,6 +259,11 @@ class Matching:
             if pair > stale:  # Its agent was taken meanwhile, and the next one does not put this queue first.
                 heappush(pairs, pair)
                 continue
+            if self.reserve is not None:
+                chosen = self._reserving(pair, now, exhausted, self.reserve)
+                if chosen is not pair:
+                    heappush(pairs, pair)
+                pair, pool = chosen, chosen[-1]
             *_, interaction, agent, _ = pair
             waiting = self.waiting[interaction]
             self._claim(waiting, self.agents[agent])
@@ -251,7 +278,7 @@ class Matching:
     def _first_pair(self, pool: Pool, now: int, exhausted: list[tuple[Pool, Line]]) -> Pair | None:
         """Who is next in a pool and whom they would get, ranked among all pools."""
         while len(pool.free) and (head := pool.heads.first()) is not None:
-            best = pool.free.first(without=head[-1])
+            best = self._first_free(pool, head[-1])
             if best is not None:
                 waiting, agent = self.waiting[head[2]], best[-1]
                 lacked = order.lacked(waiting.priority, waiting.ageing, waiting.enqueued_at, now)
@@ -261,6 +288,33 @@ class Matching:
             pool.heads.drop(head[-1])
             exhausted.append((pool, pool.lines[head[-1]]))
         return None
+
+    def _first_free(self, pool: Pool, without: tuple[Address, ...]) -> AgentRank | None:
+        """The first of the pool's free agents who is not excluded and, by the reserve policy, does not hold back."""
+        best = pool.free.first(without=without)
+        if self.reserve is not None:
+            excluded = without
+            while best is not None and holds_back_from(self.agents, self.agents[best[-1]], pool, excluded):
+                without = (*without, best[-1])
+                best = pool.free.first(without=without)
+        return best
+
+    def _reserving(self, pair: Pair, now: int, exhausted: list[tuple[Pool, Line]], reserve: Reserve) -> Pair:
+        """The pair whose turn it is, or one of the same agent with a narrower class that goes before it."""
+        preference, *_, agent, pool = pair
+        pairs = [pair]
+        for other in self.agents[agent].pools:
+            if other.lines and other is not pool and other.members < pool.members:
+                rival = self._first_pair(other, now, exhausted)
+                if rival is not None and rival[-2] == agent and rival[0] == preference:
+                    pairs.append(rival)
+        views = [self._view(one) for one in pairs]
+        return pairs[choose(views, reserve.head_start_ms)]
+
+    def _view(self, pair: Pair) -> ClassView:
+        *_, interaction, _, pool = pair
+        waiting = self.waiting[interaction]
+        return ClassView(pool.members, waiting.priority, waiting.enqueued_at)
 
     @property
     def routable(self) -> int:
@@ -296,6 +350,8 @@ class Matching:
                     self._changed.add(pool)
             else:
                 pool.free.drop(agent.address)
+                if self.reserve is not None and pool.lines:  # Whoever was left to this one may go elsewhere now.
+                    self._changed.add(pool)
 
     def _key(self, agent: Candidate, pool: Pool, known: dict[tuple[str, Membership | None], Key]) -> Key:
         """Where the pool's strategy ranks the agent; pools that see the agent alike share the answer."""
@@ -303,7 +359,10 @@ class Matching:
         seen = (pool.choice, membership)
         key = known.get(seen)
         if key is None:
-            key = known[seen] = ranked_by(pool.choice)(agent.standing(membership or agent.membership(pool)))
+            key = ranked_by(pool.choice)(agent.standing(membership or agent.membership(pool)))
+            if self.reserve is not None:
+                key = (agent.breadth, *key)
+            known[seen] = key
         return key
 
     def _join(self, agent: Candidate, pool: Pool) -> None:
@@ -319,6 +378,8 @@ class Matching:
         for pool in agent.pools:
             pool.members.discard(agent.address)
             pool.free.drop(agent.address)
+            if self.reserve is not None and pool.lines:
+                self._changed.add(pool)
         agent.pools.clear()
 
     def _pool(self, waiting: Waiting) -> Pool:
@@ -363,3 +424,24 @@ class Matching:
 def pool_key(waiting: Waiting) -> PoolKey:
     """What makes waiting interactions the same to every agent."""
     return (waiting.queue, waiting.channel, waiting.rings, waiting.choice)
+
+
+def holds_back_from(agents: Mapping[Address, Candidate], agent: Candidate, pool: Pool, excluded: Container[Address]) -> bool:
+    """Whether this free agent leaves the pool to agents of less breadth, who are at work.
+
+    Args:
+        agents: Everybody.
+        excluded: Who lately said no to what waits there, so that nobody should wait for them.
+    """
+    if not agent.hold_back or pool.waiting > agent.hold_back:
+        return False
+    narrower = [other for other in agent.pools if other.members < pool.members]
+    if not narrower:
+        return False
+    last_free = not any(len(other.free) > (agent.address in other.free) for other in narrower)
+    busy = any(
+        one.breadth < agent.breadth and one.load + len(one.claims) > 0 and not one.has_room(pool.channel)
+        for one in map(agents.__getitem__, pool.members)
+        if one.address not in excluded
+    )
+    return holds_back(pool.waiting, agent.hold_back, last_free, busy)

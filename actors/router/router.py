@@ -13,6 +13,7 @@ from actors.actor import Actor, Message, Record, Turn, on
 from actors.address import Address
 from actors.events import Proposed
 from actors.messages.agent import ReportAgent
+from actors.messages.centre import Reserve
 from actors.messages.queue import Propose, ReportQueue
 from actors.messages.router import (
     AgentProfile,
@@ -36,6 +37,7 @@ class RouterMembers(Record, frozen=True):
     version: int
     queues: tuple[Address, ...]
     agents: tuple[Address, ...]
+    reserve: Reserve | None = None
 
 
 class Router(Actor):
@@ -50,6 +52,7 @@ class Router(Actor):
 
     def rebuild(self) -> None:
         self.matching = Matching()
+        self.matching.reserve = self.members.reserve
         self._agents = frozenset(self.members.agents)
         self._is_blank = True
 
@@ -73,10 +76,12 @@ class Router(Actor):
         if message.version <= before.version:
             return
         queues = tuple(sorted({*before.queues, *message.queues}))
-        turn.put(MEMBERS, RouterMembers(message.version, queues, message.agents))
+        turn.put(MEMBERS, RouterMembers(message.version, queues, message.agents, message.reserve))
         self._agents = frozenset(message.agents)
         for agent in set(before.agents).difference(message.agents):
             self.matching.forget_agent(agent)
+        if self.matching.follow(message.reserve):
+            turn.when_quiet(MATCH)
         self._ask(set(queues).difference(before.queues), set(message.agents).difference(before.agents), turn)
 
     @on(Waiting)
@@ -103,18 +108,20 @@ class Router(Actor):
         """An agent can take more, or less."""
         if message.agent in self._agents:
             self.matching.status(message)
-            if message.room:
+            if message.room or self.matching.reserve is not None:  # Somebody may be held back until this one is done.
                 turn.when_quiet(MATCH)
 
     @on(Match)
     def match(self, message: Match, turn: Turn) -> None:
         """Propose every pair that can meet."""
         left = len(self.matching.waiting)
+        head_start_ms = -1 if self.matching.reserve is None else self.matching.reserve.head_start_ms
         for waiting, agent in self.matching.match(turn.now):
             turn.send(waiting.queue, Propose(waiting.interaction, agent))
             proposed = Proposed(
-                turn.address, waiting.interaction, agent, waiting.queue, waiting.priority, waiting.enqueued_at, left
-            )
+                turn.address, waiting.interaction, agent, waiting.queue, waiting.priority, waiting.enqueued_at, left,
+                head_start_ms,
+            )  # fmt: skip
             turn.emit(proposed)
             left -= 1
 

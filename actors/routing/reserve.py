@@ -16,25 +16,23 @@ agent frees, signs out or goes away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from math import ceil, inf
 from typing import NamedTuple
 
 
 class ClassView(NamedTuple):
-    """One class of waiting interactions (same queue, channel and requirement), as seen by an agent who may serve it.
+    """The first of one class of waiting interactions (same queue, channel and rings), as seen by an agent who may serve it.
 
     Args:
-        members: Who may serve it, one bit for each agent.
-        priority: Of its first.
-        since_at: When its first came (ms since the epoch).
-        waiting: How many wait.
+        members: Who may serve the class.
+        priority: Of the interaction.
+        since_at: When it came (ms since the epoch).
     """
 
-    members: int
+    members: Set[object]
     priority: int
     since_at: int
-    waiting: int
 
 
 def breadth(queues: int, skills: int) -> int:
@@ -42,32 +40,23 @@ def breadth(queues: int, skills: int) -> int:
     return queues * (1 + skills)
 
 
-def is_narrower(one: int, other: int) -> bool:
-    """Whether everybody in `one` is in `other`, which holds more."""
-    return one != other and one & ~other == 0
+def choose(classes: Sequence[ClassView], head_start_ms: int | None) -> int:
+    """Which class an agent who may serve all of them takes.
 
-
-def choose(classes: Sequence[ClassView], head_start_ms: int | None) -> int | None:
-    """Which class an agent who may serve all of them takes; None when there is none.
-
-    The oldest of the highest priority. Unless narrower ones of that priority came at most the head start later: then the
-    oldest of those, and so on for what is narrower still, always counted from the first.
+    The first, unless narrower ones of its priority came at most the head start later: then the oldest of those, and so on
+    for what is narrower still, always counted from the first.
 
     Args:
-        classes: Those that wait.
+        classes: The one whose turn it is, and others.
         head_start_ms: How much later the narrower one may have come; None for any time.
     """
-    if not classes:
-        return None
-    taken = first = min(range(len(classes)), key=lambda at: (-classes[at].priority, classes[at].since_at, at))
-    latest_at = inf if head_start_ms is None else classes[first].since_at + head_start_ms
+    taken, priority = 0, classes[0].priority
+    latest_at = inf if head_start_ms is None else classes[0].since_at + head_start_ms
     while True:
         before = [
             at
             for at, one in enumerate(classes)
-            if one.priority == classes[first].priority
-            and one.since_at <= latest_at
-            and is_narrower(one.members, classes[taken].members)
+            if one.priority == priority and one.since_at <= latest_at and one.members < classes[taken].members
         ]
         if not before:
             return taken
@@ -129,11 +118,3 @@ def _mean_queue(side: Side) -> float:
     lost = _lost(side)
     share = side.load / side.agents
     return lost / (1 - share * (1 - lost)) * share / (1 - share)
-
-
-def members(agents: Iterable[int]) -> int:
-    """A set of agents as bits, from their numbers."""
-    bits = 0
-    for number in agents:
-        bits |= 1 << number
-    return bits

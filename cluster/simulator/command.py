@@ -85,16 +85,23 @@ def skill_based(
 @app.command("skill-based")
 def named_model(
     model: Annotated[str, typer.Option(help="n, team, m, w, tower or ring.")] = "n",
+    policy: Annotated[str, typer.Option(help="default or reserve.")] = "default",
     replications: Replications = 40,
     customers: Customers = 5_000,
     seed: Seed = 1,
     processes: Processes = 0,
     as_json: Json = False,
 ) -> None:
-    """A small centre with skills: waits against the product form. Exit status 1 if a figure is outside its interval."""
-    from cluster.simulator.comparison import Run, compare_skill_based
+    """A small centre with skills: waits against the product form, or with the reserve policy against its Markov chain.
 
-    _show(lambda: compare_skill_based(Run(replications, customers, seed, processes), model), as_json)
+    Exit status 1 if a figure is outside its interval.
+    """
+    from cluster.simulator.comparison import Run, compare_reserve, compare_skill_based
+
+    compare = {"default": compare_skill_based, "reserve": compare_reserve}.get(policy)
+    if compare is None:
+        raise typer.BadParameter(f"there is no policy {policy}; there are default and reserve")
+    _show(lambda: compare(Run(replications, customers, seed, processes), model), as_json)
 
 
 @app.command("theory")

@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from typing import Final
@@ -24,13 +24,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from actors.messages.centre import Reserve
 from cluster.simulator.centre import CentreModel, CustomerType, Outcomes, SimulatedCentre
+from cluster.simulator.quality import reserve_mean_waits
+from cluster.simulator.reserving import Reserving
 from cluster.simulator.skills import NAMES, skill_model
 from cluster.simulator.theory import ErlangA, ErlangC, SkillBased, n_model
 
 CONFIDENCE: Final = 0.99
 #: With fewer replications, estimating what controls explain costs more than it gains.
 LEAST_CONTROLLED: Final = 8
+#: A head start without limit: longer than any run.
+ANY_HEAD_START_MS: Final = 10**12
 
 Measure = Callable[[Outcomes], float]
 
@@ -165,10 +170,28 @@ def compare_product_form(run: Run, name: str, exact: SkillBased, mean_service_s:
     Raises:
         ValueError: some agents are faster than others; customers bring their handling times with them.
     """
-    if set(exact.service_rates.values()) != {1.0}:
-        raise ValueError("the simulated centre's agents all work at the same speed")
     model = centre_of(exact, mean_service_s)
-    expected = exact.mean_waits_s()
+    compared = _compare_waits(run, name, exact, model, exact.mean_waits_s(), exact.mean_wait_s())
+    return _with_floor(compared, exact, mean_service_s)
+
+
+def compare_reserve(run: Run, name: str, mean_service_s: float = 100.0) -> Comparison:
+    """The reserve policy on one of the models of `skills`, against its chain; times in mean services.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    exact = skill_model(name)
+    model = replace(centre_of(exact, mean_service_s), reserve=Reserve(ANY_HEAD_START_MS), hold_back=Reserving(exact).most_held)
+    mean, waits = reserve_mean_waits(exact)
+    return _with_floor(_compare_waits(run, f"{name}, reserve", exact, model, waits, mean), exact, mean_service_s)
+
+
+def _compare_waits(
+    run: Run, name: str, exact: SkillBased, model: CentreModel, expected: Mapping[str, float], expected_mean: float
+) -> Comparison:
+    """Mean waits by type and over all, in mean services."""
+    mean_service_s = model.mean_service_s
     measures: dict[str, tuple[str, float, Measure]] = {
         f"mean_wait_{kind}": (
             "services",
@@ -177,14 +200,19 @@ def compare_product_form(run: Run, name: str, exact: SkillBased, mean_service_s:
         )
         for number, kind in enumerate(exact.arrival_rates)
     }
-    measures["mean_wait"] = ("services", exact.mean_wait_s(), lambda outcomes: mean_wait_s(outcomes) / mean_service_s)
+    measures["mean_wait"] = ("services", expected_mean, lambda outcomes: mean_wait_s(outcomes) / mean_service_s)
     loads = {f"load_{kind}": rate for kind, rate in exact.arrival_rates.items()}
-    compared = _compare(name, {**loads, "mean_service_s": mean_service_s}, model, measures, run, warm_up_of(exact))
-    return _with_floor(compared, exact, mean_service_s)
+    return _compare(name, {**loads, "mean_service_s": mean_service_s}, model, measures, run, warm_up_of(exact))
 
 
 def centre_of(exact: SkillBased, mean_service_s: float) -> CentreModel:
-    """The centre to simulate for a model in mean services: each type needs the skill of its name."""
+    """The centre to simulate for a model in mean services: each type needs the skill of its name.
+
+    Raises:
+        ValueError: some agents are faster than others; customers bring their handling times with them.
+    """
+    if set(exact.service_rates.values()) != {1.0}:
+        raise ValueError("the simulated centre's agents all work at the same speed")
     types = tuple(CustomerType(kind, rate / mean_service_s, True) for kind, rate in exact.arrival_rates.items())
     return CentreModel(types, tuple(exact.serves.values()), mean_service_s)
 
@@ -256,7 +284,9 @@ def _replicate(model: CentreModel, run: Run, warm_up: int) -> list[Outcomes]:
 
 def replication(model: CentreModel, customers: int, warm_up: int, seed: np.random.SeedSequence) -> Outcomes:
     """One independent run, without its warm-up."""
-    return SimulatedCentre(model, warm_up + customers, np.random.default_rng(seed)).run().after(warm_up)
+    cool_down = warm_up if model.reserve is not None else 0
+    simulated = SimulatedCentre(model, warm_up + customers + cool_down, np.random.default_rng(seed))
+    return simulated.run().after(warm_up, cool_down)
 
 
 def luck(model: CentreModel, outcomes: Outcomes) -> tuple[float, float]:

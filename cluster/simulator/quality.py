@@ -93,9 +93,11 @@ def worst(waits: dict[str, float], default: dict[str, float]) -> float:
 
 def as_table(found: list[Quality]) -> str:
     """The figures for people, ratios to the pooled bound."""
+    names = ["bound", "default", "reserve", "optimum"]
+    units = ["(wait)", "(/bound)", "(/bound)", "(/bound)"]
     lines = [
-        f"{'':8}{'bound':>9}{'default':>9}{'reserve':>9}{'optimum':>9}  {'above the optimum':>20}  {'worst class / default':>22}",
-        f"{'':8}{'(wait)':>9}{'(/bound)':>9}{'(/bound)':>9}{'(/bound)':>9}  {'default':>10}{'reserve':>10}  {'reserve':>11}{'optimum':>11}",
+        f"{'':8}{''.join(f'{name:>9}' for name in names)}  {'above the optimum':>20}  {'worst class / default':>22}",
+        f"{'':8}{''.join(f'{unit:>9}' for unit in units)}  {'default':>10}{'reserve':>10}  {'reserve':>11}{'optimum':>11}",
     ]
     lines += [
         f"{one.model:8}{one.pooled_bound:9.4f}{one.default:9.4f}{one.reserve:9.4f}{one.optimum:9.4f}"

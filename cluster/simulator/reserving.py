@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.routing.reserve import ClassView, Side, choose, holds_back, is_narrower, members, most_held
+from actors.routing.reserve import ClassView, Side, choose, holds_back
+from actors.routing.reserve import most_held as most_held_of
 from cluster.simulator.chain import Line
 from cluster.simulator.theory import SkillBased
 
@@ -20,10 +21,15 @@ class Reserving:
         self.model = model
         self.kinds = list(model.arrival_rates)
         serves = list(model.serves.values())
-        self.members = [members(at for at, served in enumerate(serves) if kind in served) for kind in self.kinds]
+        self.members = [frozenset(at for at, served in enumerate(serves) if kind in served) for kind in self.kinds]
         self.breadths = [len(served) for served in serves]
         self.serves = [[at for at, kind in enumerate(self.kinds) if kind in served] for served in serves]
-        self.held = [[self._most_held(agent, kind) for kind in range(len(self.kinds))] for agent in range(len(serves))]
+        self.held = [[self._held(agent, kind) for kind in range(len(self.kinds))] for agent in range(len(serves))]
+
+    @property
+    def most_held(self) -> tuple[int, ...]:
+        """For each agent, how many they leave waiting at most, as the router's configuration has it."""
+        return tuple(max(held) for held in self.held)
 
     @property
     def is_default(self) -> bool:
@@ -51,18 +57,17 @@ class Reserving:
             for kind in set(line):
                 came_at[kind] = line.index(kind)
         for agent in sorted(idle, key=lambda agent: (self.breadths[agent], idle.index(agent))):
-            classes = [
-                kind for kind in self.serves[agent] if waiting[kind] and not self._holds_back(agent, kind, idle, waiting)
-            ]
-            views = [ClassView(self.members[kind], 0, came_at[kind], waiting[kind]) for kind in classes]
-            taken = choose(views, None)
-            if taken is not None:
-                return agent, classes[taken]
+            wanted = [kind for kind in self.serves[agent] if waiting[kind]]
+            classes = [kind for kind in wanted if not self._holds_back(agent, kind, idle, waiting)]
+            if classes:
+                classes.sort(key=came_at.__getitem__)
+                views = [ClassView(self.members[kind], 0, came_at[kind]) for kind in classes]
+                return agent, classes[choose(views, None)]
         return None
 
     def _holds_back(self, agent: int, kind: int, idle: tuple[int, ...], waiting: tuple[int, ...]) -> bool:
         narrow = self._narrow_agents(agent, kind)
-        last_free = not any(narrow >> other & 1 for other in idle if other != agent)
+        last_free = not any(other in narrow for other in idle if other != agent)
         busy = any(other not in idle for other in self._specialists(agent, kind))
         return holds_back(waiting[kind], self.held[agent][kind], last_free, busy)
 
@@ -71,19 +76,16 @@ class Reserving:
         return [
             other
             for other, breadth in enumerate(self.breadths)
-            if self.members[kind] >> other & 1 and breadth < self.breadths[agent]
+            if other in self.members[kind] and breadth < self.breadths[agent]
         ]
 
     def _narrower(self, agent: int, kind: int) -> list[int]:
-        return [other for other in self.serves[agent] if is_narrower(self.members[other], self.members[kind])]
+        return [other for other in self.serves[agent] if self.members[other] < self.members[kind]]
 
-    def _narrow_agents(self, agent: int, kind: int) -> int:
-        everybody = 0
-        for other in self._narrower(agent, kind):
-            everybody |= self.members[other]
-        return everybody
+    def _narrow_agents(self, agent: int, kind: int) -> frozenset[int]:
+        return frozenset[int]().union(*(self.members[other] for other in self._narrower(agent, kind)))
 
-    def _most_held(self, agent: int, kind: int) -> int:
+    def _held(self, agent: int, kind: int) -> int:
         rates, speeds = list(self.model.arrival_rates.values()), list(self.model.service_rates.values())
         specialists, narrow = self._specialists(agent, kind), self._narrower(agent, kind)
         if not specialists or not narrow:
@@ -91,8 +93,8 @@ class Reserving:
         mean_speed = sum(speeds) / len(speeds)
         broad = Side(rates[kind] / mean_speed, len(specialists))
         load = sum(rates[other] for other in narrow) / mean_speed
-        return most_held(broad, Side(load, self._narrow_agents(agent, kind).bit_count()))
+        return most_held_of(broad, Side(load, len(self._narrow_agents(agent, kind))))
 
     def _nested(self, one: int, other: int) -> bool:
         mine, theirs = self.members[one], self.members[other]
-        return is_narrower(mine, theirs) or is_narrower(theirs, mine)
+        return mine < theirs or theirs < mine

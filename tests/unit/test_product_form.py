@@ -69,7 +69,7 @@ def solved_mean_queues(model: SkillBased, most_waiting: int) -> dict[str, float]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_product_form_solves_the_chain(name: str) -> None:
-    """Each model, with its busiest agents at 20 % so that more than six hardly ever wait: the same mean queues as its chain has."""
+    """Each model, its busiest agents at 20 % so that hardly ever more than six wait: the mean queues that its chain has."""
     full = skill_model(name)
     tightest = max(full.only(group) / full.speed(group) for group in full.groups())
     model = replace(full, arrival_rates={kind: 0.2 / tightest * rate for kind, rate in full.arrival_rates.items()})

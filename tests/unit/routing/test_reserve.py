@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.routing.reserve import ClassView, Side, breadth, choose, holds_back, is_narrower, members, most_held
+from actors.routing.reserve import ClassView, Side, breadth, choose, holds_back, most_held
 
 
 def test_a_specialist_is_narrower_than_a_generalist() -> None:
@@ -17,51 +17,55 @@ def test_a_specialist_is_narrower_than_a_generalist() -> None:
     assert breadth(1, 0) == 1, "the plain agent of one queue"
 
 
+def view(members: str, since_at: int, priority: int = 0) -> ClassView:
+    """A class that these agents may serve, one letter each."""
+    return ClassView(frozenset(members), priority, since_at)
+
+
 def test_narrower_means_within() -> None:
     """A class is narrower if its agents are some of the other's; overlapping or equal ones are not."""
-    assert is_narrower(members([1]), members([1, 2])), "only agent 1, of 1 and 2"
-    assert not is_narrower(members([1, 2]), members([1])), "not the reverse"
-    assert not is_narrower(members([1, 2]), members([1, 2])), "not itself"
-    assert not is_narrower(members([1, 2]), members([2, 3])), "nor what only overlaps"
+    assert choose([view("12", 0), view("1", 1)], None) == 1, "only agent 1, of 1 and 2"
+    assert choose([view("1", 0), view("12", 1)], None) == 0, "not the reverse"
+    assert choose([view("12", 0), view("12", 1)], None) == 0, "not the same"
+    assert choose([view("12", 0), view("23", 1)], None) == 0, "nor what only overlaps"
 
 
 def test_the_narrower_class_goes_first_even_if_it_came_later() -> None:
     """Whoever goes on waiting can be served by more agents."""
-    broad, narrow = ClassView(0b11, 0, 1_000, 5), ClassView(0b10, 0, 9_000, 1)
-    assert choose([broad, narrow], None) == 1, "the one that only this agent may serve"
-    assert choose([broad, narrow], 8_000) == 1, "it came just within the head start"
-    assert choose([broad, narrow], 7_999) == 0, "it came too late to go before"
+    classes = [view("12", 1_000), view("2", 9_000)]
+    assert choose(classes, None) == 1, "the one that only this agent may serve"
+    assert choose(classes, 8_000) == 1, "it came just within the head start"
+    assert choose(classes, 7_999) == 0, "it came too late to go before"
+
+
+def test_the_head_start_counts_from_whose_turn_it_is() -> None:
+    """Narrower and narrower still: what is passed over is never by more than one head start."""
+    classes = [view("123", 0), view("12", 5_000), view("1", 9_000)]
+    assert choose(classes, 9_000) == 2, "both are within"
+    assert choose(classes, 6_000) == 1, "the narrowest came too late for the first, though not for the second"
 
 
 def test_priority_comes_first() -> None:
     """No narrowness beats a priority."""
-    assert choose([ClassView(0b11, 5, 9_000, 1), ClassView(0b10, 0, 1_000, 1)], None) == 0, "the urgent broad one"
-    assert choose([ClassView(0b11, 0, 1_000, 1), ClassView(0b10, 5, 9_000, 1)], None) == 1, "the urgent narrow one"
+    assert choose([view("12", 9_000, priority=5), view("2", 1_000)], None) == 0, "the urgent broad one"
 
 
-def test_without_narrower_classes_the_oldest_goes_first() -> None:
-    """Classes that only overlap keep to first come, first served."""
-    assert choose([ClassView(0b011, 0, 2_000, 9), ClassView(0b110, 0, 1_000, 1)], None) == 1, "the older one"
-    assert choose([], None) is None, "nobody waits"
+CLASSES = st.lists(
+    st.builds(view, st.text("12345", min_size=1), st.integers(0, 100), st.integers(0, 1)), min_size=1, max_size=6
+).map(lambda classes: sorted(classes, key=lambda one: (-one.priority, one.since_at)))
 
 
-VIEWS = st.lists(
-    st.builds(ClassView, st.integers(1, 31), st.integers(0, 1), st.integers(0, 100), st.integers(1, 9)), min_size=1, max_size=6
-)
-
-
-@given(VIEWS, st.one_of(st.none(), st.integers(0, 60)))
+@given(CLASSES, st.one_of(st.none(), st.integers(0, 60)))
 def test_nobody_is_passed_over_for_long(classes: list[ClassView], head_start_ms: int | None) -> None:
-    """What is taken has the highest priority, came at most the head start after the oldest, and is not broader than it."""
-    taken = classes[choose(classes, head_start_ms) or 0]
-    first = min(classes, key=lambda one: (-one.priority, one.since_at))
+    """What is taken has the highest priority, came at most the head start after whose turn it was, and is narrower."""
+    first, taken = classes[0], classes[choose(classes, head_start_ms)]
     assert taken.priority == first.priority, "a lower priority waits"
+    assert taken is first or taken.members < first.members, "only a narrower one goes before"
     if head_start_ms is not None:
         assert taken.since_at <= first.since_at + head_start_ms, "the bound on being passed over"
-    if head_start_ms == 0:
-        assert taken.since_at == first.since_at, "without a head start it is first come, first served"
-    narrower = [one for one in classes if one.priority == first.priority and is_narrower(one.members, taken.members)]
-    assert head_start_ms is not None or not narrower, "without limit, nothing narrower is left waiting"
+    else:
+        equals = [one for one in classes if one.priority == first.priority]
+        assert not any(one.members < taken.members for one in equals), "without limit, nothing narrower is left waiting"
 
 
 def test_an_agent_holds_back_only_while_that_can_help() -> None:
