@@ -30,7 +30,8 @@ def compile_centre(centre: Centre, hasher: Callable[[str], str] = hash_plain) ->
     """
     queues = {queue_id: queue_config(queue_id, centre) for queue_id in centre.queues}
     agents = {agent_id: agent_config(name, agent, centre) for agent_id, name, agent in people(centre)}
-    return CentrePlan(queues=queues, agents=agents, edge=_edge(centre, hasher).to_json())
+    edge = _edge(centre, hasher).to_json()
+    return CentrePlan(queues=queues, agents=agents, edge=edge, reserve=centre.routing.reserve())
 
 
 def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:
@@ -74,6 +75,7 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         queues=tuple(address("queue", queue) for queue in profile.queues),
         capacity=dict(profile.capacity),
         capacity_total=profile.capacity_total or max(1, *profile.capacity.values()),
+        hold_back=profile.hold_back,
         auto_accept=profile.auto_accept,
         desk_grace_ms=milliseconds(profile.desk_grace_s),
         attributes=agent.attributes,

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from actors.address import address
-from actors.messages.centre import Membership, Relaxation
+from actors.messages.centre import Membership, Relaxation, Reserve
 from actors.routing.expression import ExpressionError, compiled
 from actors.routing.strategy import LONGEST_IDLE, SCORE, STRATEGIES
 from actors.values import SkillLevel
@@ -79,6 +79,24 @@ class Order(Section):
         examples=[60],
     )  # fmt: skip
     newest_first: bool = Field(default=False, description="among equal priorities the newest goes first", examples=["false"])
+
+
+class Routing(Section):
+    """How the centre's router matches, over all queues."""
+
+    policy: Literal["fcfs", "reserve"] = Field(
+        default="fcfs",
+        description="fcfs: first come, first served; reserve: specialists and what only few can serve go first",
+        examples=["reserve"],
+    )
+    head_start_s: Seconds = Field(
+        default=600, description="with `reserve`, how much later may come what goes before, because fewer can serve it",
+        examples=[600],
+    )  # fmt: skip
+
+    def reserve(self) -> Reserve | None:
+        """What the router is told."""
+        return Reserve(milliseconds(self.head_start_s)) if self.policy == "reserve" else None
 
 
 class Serving(Section):

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from cluster.config.explain import Section, wrong
 from cluster.config.hours import ALWAYS, Hours, check_timezone
 from cluster.config.names import DisplayName, Id, Seconds, Skills
-from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Serving, Step
+from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Routing, Serving, Step
 
 #: The channel entry point that is meant when an adapter names none.
 DEFAULT_ENTRY_POINT = "default"
@@ -76,6 +76,11 @@ class RoutingProfile(Section):
     recent_s: Seconds = Field(
         default=3600, description="the time over which recent interactions and talk count", examples=[3600]
     )
+    hold_back: int = Field(
+        default=0, ge=0, le=1000, examples=[2],
+        description="with `routing.policy: reserve`: while an agent is the last one free for what only few can serve, they leave"
+        " up to so many others to more specialised agents, who are at work",
+    )  # fmt: skip
     capacity: dict[Id, Annotated[int, Field(ge=0, le=100, examples=[3])]] = Field(
         min_length=1, description="interactions at once, by channel", examples=["{webchat: 3}"]
     )
@@ -188,6 +193,7 @@ class Centre(Section):
     channels: dict[Id, Channel] = Field(
         min_length=1, description="channels by name", examples=["{webchat: {entry_points: {default: {queue: general}}}}"]
     )
+    routing: Routing = Field(default=Routing(), description="how the router matches", examples=["{policy: reserve}"])
     dispositions: dict[Id, DisplayName] = Field(
         default={}, description="outcomes that an agent chooses from in wrap-up", examples=["{resolved: Resolved}"]
     )

@@ -115,12 +115,13 @@ def theory(
     """Erlang C and A and all models with skills, one after the other. Exit status 1 if a figure is outside its interval."""
     from cluster.simulator.comparison import Run, compare_all
 
-    compared = compare_all(Run(replications, customers, seed, processes))
-    if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(compared), indent=2).decode())
-    else:
-        typer.echo("\n\n".join(in_words(comparison) for comparison in compared))
-        typer.echo(f"\n{_verdict(compared)}")
+    compared = []
+    for comparison in compare_all(Run(replications, customers, seed, processes)):
+        compared.append(comparison)
+        if not as_json:
+            typer.echo(f"{in_words(comparison)}\n")
+    encoded = msgspec.json.format(msgspec.json.encode(compared), indent=2).decode()
+    typer.echo(encoded if as_json else _verdict(compared))
     if not all(comparison.within for comparison in compared):
         raise typer.Exit(1)
 

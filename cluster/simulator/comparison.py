@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -217,10 +217,12 @@ def centre_of(exact: SkillBased, mean_service_s: float) -> CentreModel:
     return CentreModel(types, tuple(exact.serves.values()), mean_service_s)
 
 
-def compare_all(run: Run) -> list[Comparison]:
-    """Every model that has an exact answer, in its published size."""
-    names = list(NAMES)
-    return [compare_erlang_c(run), compare_erlang_a(run), *(compare_skill_based(run, name) for name in names)]
+def compare_all(run: Run) -> Iterator[Comparison]:
+    """Every model that has an exact answer, in its published size, one after the other."""
+    yield compare_erlang_c(run)
+    yield compare_erlang_a(run)
+    for name in NAMES:
+        yield compare_skill_based(run, name)
 
 
 def _wait_in_services(outcomes: Outcomes, kind: int, mean_service_s: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from actors.messages.centre import Reserve
+from actors.router import matching
 from actors.routing.reserve import ClassView, choose, holds_back
 from cluster.invariants import Checker
 from cluster.simulator.centre import SimulatedCentre
@@ -95,7 +96,9 @@ def test_each_customer_waits_as_the_policy_says(name: str, head_start_ms: int) -
 def test_without_the_policy_a_hold_back_is_ignored() -> None:
     """It is off by default, whatever agents are configured with."""
     plain = centre_of(skill_model("team"), 100.0)
-    runs = [SimulatedCentre(model, 200, np.random.default_rng(2)).run() for model in (plain, replace(plain, hold_back=(3,) * 4))]
+    runs = [
+        SimulatedCentre(model, 200, np.random.default_rng(2)).run() for model in (plain, replace(plain, hold_back=(3,) * 4))
+    ]
     assert (runs[0].waited_s == runs[1].waited_s).all(), "first come, first served by the longest idle"
 
 
@@ -112,3 +115,29 @@ def test_published_figures_of_the_reserve_policy(name: str) -> None:
     """At full size: the simulated router meets the exact waits of its policy."""
     comparison = compare_reserve(Run(processes=0), name)
     assert comparison.within, f"{comparison.figures}"
+
+
+def test_passing_over_beyond_the_head_start_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router that says one head start and grants any is found out from the journal (I5)."""
+    monkeypatch.setattr(matching, "choose", lambda classes, head_start_ms: choose(classes, None))
+    commits: list[Commit] = []
+    model = replace(centre_of(skill_model("n"), 100.0), reserve=Reserve(1_000))
+    SimulatedCentre(model, 200, np.random.default_rng(11), commits.append).run()
+    checker = Checker()
+    for commit in commits:
+        checker.feed(commit.shard, commit.journal)
+    assert {violation.invariant for violation in checker.finish().violations} == {"I5"}, "somebody was passed over for too long"
+
+
+def test_holding_back_more_than_configured_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router that leaves more of them waiting than an agent's configuration says is found out from the journal (I5)."""
+    monkeypatch.setattr(
+        matching, "holds_back_from", lambda agents, agent, pool, excluded: agent.hold_back and len(pool.members) > 1
+    )
+    commits: list[Commit] = []
+    model = replace(centre_of(skill_model("n"), 100.0), reserve=Reserve(1_000), hold_back=(0, 1))
+    SimulatedCentre(model, 200, np.random.default_rng(11), commits.append).run()
+    checker = Checker()
+    for commit in commits:
+        checker.feed(commit.shard, commit.journal)
+    assert {violation.invariant for violation in checker.finish().violations} == {"I5"}, "they went to those who came later"
