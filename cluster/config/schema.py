@@ -78,8 +78,8 @@ class RoutingProfile(Section):
     )
     hold_back: int = Field(
         default=0, ge=0, le=1000, examples=[2],
-        description="with `routing.policy: reserve`: while an agent is the last one free for what only few can serve, they leave"
-        " up to so many others to more specialised agents, who are at work",
+        description="with `routing.policy: reserve`: who is the last one free for what only few can serve leaves up to so many"
+        " others to more specialised agents who are at work",
     )  # fmt: skip
     capacity: dict[Id, Annotated[int, Field(ge=0, le=100, examples=[3])]] = Field(
         min_length=1, description="interactions at once, by channel", examples=["{webchat: 3}"]
