@@ -302,12 +302,13 @@ class Matching:
     def _reserving(self, pair: Pair, now: int, exhausted: list[tuple[Pool, Line]], reserve: Reserve) -> Pair:
         """The pair whose turn it is, or one of the same agent with a narrower class that goes before it."""
         preference, *_, agent, pool = pair
-        pairs = [pair]
+        rivals: list[Pair] = []
         for other in self.agents[agent].pools:
             if other.lines and other is not pool and other.members < pool.members:
                 rival = self._first_pair(other, now, exhausted)
                 if rival is not None and rival[-2] == agent and rival[0] == preference:
-                    pairs.append(rival)
+                    rivals.append(rival)
+        pairs = [pair, *sorted(rivals)]
         views = [self._view(one) for one in pairs]
         return pairs[choose(views, reserve.head_start_ms)]
 
