@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from cluster.simulator.chain import Chain
@@ -86,7 +88,7 @@ def reserve_mean_waits(model: SkillBased) -> tuple[float, dict[str, float]]:
     return waits.mean, dict(waits.by_kind)
 
 
-def worst(waits: dict[str, float], default: dict[str, float]) -> float:
+def worst(waits: Mapping[str, float], default: Mapping[str, float]) -> float:
     """The largest ratio of a class' wait to its wait by default."""
     return max(wait / default[kind] for kind, wait in waits.items())
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +12,7 @@ from typer.testing import CliRunner
 from cluster.simulator.chain import Chain, Line
 from cluster.simulator.command import app
 from cluster.simulator.optimum import find_optimum
-from cluster.simulator.quality import as_table, measure_quality, quality_of, reserve_mean_waits, worst
+from cluster.simulator.quality import Quality, as_table, measure_quality, quality_of, reserve_mean_waits, worst
 from cluster.simulator.reserving import Reserving
 from cluster.simulator.skills import NAMES, skill_model
 from cluster.simulator.theory import ErlangC, SkillBased, n_model
@@ -147,11 +149,29 @@ def test_the_quality_command_refuses_what_it_does_not_know() -> None:
     assert "there is no model x" in result.output, "and it says why"
 
 
+def published(model: str) -> dict[str, float]:
+    """What docs/concepts/routing-quality.md says of a model."""
+    page = (Path(__file__).parents[3] / "docs/concepts/routing-quality.md").read_text(encoding="utf-8")
+    found = re.findall(rf"<!-- figure:{model}_(\w+) -->([\d.]+)<!-- /figure -->", page)
+    return {policy: float(figure) for policy, figure in found}
+
+
+def figures(one: Quality) -> dict[str, float]:
+    """The same, as solved."""
+    return {"default": one.default, "reserve": one.reserve, "optimum": one.optimum}
+
+
+def test_the_page_tells_what_was_solved() -> None:
+    """The published figures of the N-model are those that come out now; the slow test below does the others."""
+    assert published("n") == pytest.approx(figures(quality_of("n", skill_model("n"))), abs=6e-5), "to four places"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_published_table() -> None:
-    """All models: optimum below reserve below default, and the reserve policy within 3 % of the optimum."""
+    """All models: as published, optimum below reserve below default, and the reserve policy within 3 % of the optimum."""
     for one in measure_quality():
+        assert published(one.model) == pytest.approx(figures(one), abs=6e-5), f"{one.model}: as published"
         assert 1 < one.optimum < one.default, f"{one.model}: bound, optimum, default"
         assert one.reserve <= one.default * (1 + 1e-9), f"{one.model}: never worse"
         assert -1e-4 < one.reserve_above < 0.03, f"{one.model}: near the optimum"
