@@ -103,6 +103,7 @@ class AgentConfigured(Event, frozen=True):
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     capacity_rules: CapacityRules = NO_RULES
+    hold_back: int = 0
 
 
 class Proposed(Event, frozen=True):
@@ -111,6 +112,7 @@ class Proposed(Event, frozen=True):
     `ring` (from 0, of `rings` open ones) and `score` are where the queue's strategy `choice` ranked the agent among
     `candidates` free ones, least first; the runner-up would have been proposed without this agent. `together` says that it
     was assigned in a batch, by what was best for all of it (`BatchAssigned`).
+    `head_start_ms`: what only few can serve goes before what came up to this much earlier; -1 without the reserve policy.
     """
 
     router: Address
@@ -129,6 +131,7 @@ class Proposed(Event, frozen=True):
     runner_up_ring: int = 0
     runner_up_score: tuple[float, ...] = ()
     together: bool = False
+    head_start_ms: int = -1
 
 
 class BatchAssigned(Event, frozen=True):

@@ -96,7 +96,8 @@ class AgentConfig(Value, frozen=True):
 
     `capacity` holds the most interactions of each channel, `capacity_total` the units over all channels. An interaction
     takes one unit unless `capacity_rules` say otherwise. `memberships` says how, where a queue is not served like every
-    other. `window_ms` is the time over which their recent interactions and talk count.
+    other. `window_ms` is the time over which their recent interactions and talk count. With the reserve policy the last
+    one free leaves up to `hold_back` of a broader class waiting.
     """
 
     name: str
@@ -111,11 +112,18 @@ class AgentConfig(Value, frozen=True):
     memberships: tuple[Membership, ...] = ()
     window_ms: int = 3_600_000
     capacity_rules: CapacityRules = NO_RULES
+    hold_back: int = 0
 
     @property
     def limits(self) -> Capacity:
         """All of the agent's capacity in one."""
         return Capacity(self.capacity, self.capacity_total, self.capacity_rules)
+
+
+class Reserve(Value, frozen=True):
+    """The reserve policy (`actors.routing.reserve`): what only few can serve may go before what came this much earlier."""
+
+    head_start_ms: int
 
 
 class CentrePlan(Value, frozen=True):
@@ -127,6 +135,8 @@ class CentrePlan(Value, frozen=True):
     edge: str
     #: Whether the router looks at all who are free together before it assigns any.
     in_batches: bool = True
+    #: None: first come, first served.
+    reserve: Reserve | None = None
 
 
 class ApplyCentre(Message, frozen=True):

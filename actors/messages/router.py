@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.messages.centre import Membership
+from actors.messages.centre import Membership, Reserve
 from actors.routing.capacity import NO_CAPACITY, Capacity, Held
 from actors.values import Form, Requirement, SkillLevel, Value
 
@@ -21,6 +21,7 @@ class ConfigureRouter(Message, frozen=True):
     queues: tuple[Address, ...]
     agents: tuple[Address, ...]
     in_batches: bool = True
+    reserve: Reserve | None = None
 
 
 class Waiting(Message, frozen=True):
@@ -69,6 +70,7 @@ class AgentProfile(Message, frozen=True):
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     capacity: Capacity = NO_CAPACITY
+    hold_back: int = 0
 
 
 class AgentStatus(Message, frozen=True):

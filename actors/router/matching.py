@@ -2,7 +2,8 @@
 
 Policy: the interaction first in order (`actors.routing.order`), among those with a free eligible agent; to an agent of
 its innermost ring that has one free, and there to the one whom its queue's strategy ranks first. An agent whose routing
-profile prefers some queues takes from those first.
+profile prefers some queues takes from those first. With the reserve policy (`actors.routing.reserve`), specialists
+and what only few can serve go first.
 
 Waiting interactions that ask the same (queue, channel, rings, strategy) share a pool, which ranks the free agents who
 may serve them. Within a pool, those that exclude the same agents share a line. So a freed agent costs a look at the
@@ -14,13 +15,13 @@ queue says that it waits; a match's claim on its agent lasts until both the queu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
 from actors.address import Address, name_of
-from actors.messages.centre import Membership
+from actors.messages.centre import Membership, Reserve
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router.batching import Batch, batches
 from actors.router.ranking import Ranking
@@ -28,6 +29,7 @@ from actors.routing import order
 from actors.routing.capacity import NO_CAPACITY, Capacity, Held, room_for, take
 from actors.routing.eligibility import membership_of, ring_of
 from actors.routing.expression import Qualities
+from actors.routing.reserve import ClassView, breadth, choose, holds_back
 from actors.routing.strategy import Key, Standing, ranked_by
 from actors.values import Form, Requirement
 
@@ -96,6 +98,11 @@ class Pool:
         self.labels = rings[0].labels
 
     @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(len(line.waiting) for line in self.lines.values())
+
+    @property
     def queues(self) -> set[Address]:
         """The queues whose agents may serve the pool."""
         queue, _, rings, _ = self.key
@@ -131,6 +138,9 @@ class Candidate:
     form: Form = field(default_factory=Form)
     capacity: Capacity = NO_CAPACITY
     held: Held | None = None
+    #: Of how much use they are elsewhere, and how many they leave waiting for specialists; for the reserve policy.
+    breadth: int = 1
+    hold_back: int = 0
     claims: dict[str, Claim] = field(default_factory=dict)
     #: Pool -> its ring that takes the agent.
     pools: dict[Pool, int] = field(default_factory=dict)
@@ -180,6 +190,7 @@ class Matching:
         self.in_batches = in_batches
         #: The batches of the last matching.
         self.assigned: list[Batch] = []
+        self.reserve: Reserve | None = None
         self.waiting: dict[str, Waiting] = {}
         self.agents: dict[Address, Candidate] = {}
         self._pools: dict[PoolKey, Pool] = {}
@@ -240,6 +251,7 @@ class Matching:
         agent.memberships = {queue: tuple(one for one in profile.memberships if one.queue == queue) for queue in profile.queues}
         agent.capacity = profile.capacity
         agent.prefers = any(one.priority for one in profile.memberships)
+        agent.breadth, agent.hold_back = breadth(len(profile.queues), len(profile.skills)), profile.hold_back
         for queue in agent.memberships:
             self._agents_of_queue.setdefault(queue, set()).add(agent.address)
             for pool in self._pools_of_queue.get(queue, ()):
@@ -264,12 +276,22 @@ class Matching:
         if agent is not None:
             self._leave_pools(agent)
 
+    def follow(self, reserve: Reserve | None) -> bool:
+        """From here on, route by the reserve policy, or without it; whether that is a change."""
+        if reserve == self.reserve:
+            return False
+        self.reserve = reserve
+        for agent in self.agents.values():
+            self._rank(agent)
+        return True
+
     # What to do about it.
 
     def match(self, now: int) -> list[Match]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
         self.assigned = []
-        matches = self._match_together(now) if self.in_batches else []
+        # The reserve policy leaves agents free on purpose, which a batch would assign.
+        matches = self._match_together(now) if self.in_batches and self.reserve is None else []
         exhausted: list[tuple[Pool, Line]] = []
         pairs = [pair for pool in self._changed if (pair := self._first_pair(pool, now, exhausted)) is not None]
         # An interaction is in one pool only, so no two pairs are equal up to it, and pools are never compared.
@@ -278,7 +300,7 @@ class Matching:
         taken: set[Address] = set()
         while pairs:
             *_, agent, pool = pair = heappop(pairs)
-            if agent in taken:
+            if agent in taken or self.reserve is not None:
                 following = self._first_pair(pool, now, exhausted)
                 if following is None:
                     continue
@@ -286,6 +308,11 @@ class Matching:
                     heappush(pairs, following)
                     continue
                 pair = following
+            if self.reserve is not None:
+                chosen = self._reserving(pair, now, exhausted, self.reserve)
+                if chosen is not pair:
+                    heappush(pairs, pair)
+                pair, pool = chosen, chosen[-1]
             match = self._take(pair)
             taken.add(match.agent)
             matches.append(match)
@@ -317,7 +344,7 @@ class Matching:
         *_, interaction, agent, pool = pair
         waiting = self.waiting[interaction]
         rank = pool.free.rank(agent)
-        runner_up = pool.free.first(without=(*waiting.not_agents, agent))
+        runner_up = self._first_free(pool, (*waiting.not_agents, agent))
         match = Match(waiting, agent, rank, runner_up, len(pool.free))
         self._claim(waiting, self.agents[agent])
         return match
@@ -325,7 +352,7 @@ class Matching:
     def _first_pair(self, pool: Pool, now: int, exhausted: list[tuple[Pool, Line]]) -> Pair | None:
         """Who is next in a pool and whom they would get, ranked among all pools."""
         while len(pool.free) and (head := pool.heads.first()) is not None:
-            best = pool.free.first(without=head[-1])
+            best = self._first_free(pool, head[-1])
             if best is not None:
                 waiting, agent = self.waiting[head[2]], best[-1]
                 lacked = order.lacked(waiting.priority, waiting.ageing, waiting.enqueued_at, now)
@@ -336,6 +363,34 @@ class Matching:
             pool.heads.drop(head[-1])
             exhausted.append((pool, pool.lines[head[-1]]))
         return None
+
+    def _first_free(self, pool: Pool, without: tuple[Address, ...]) -> AgentRank | None:
+        """The first of the pool's free agents who is not excluded and, by the reserve policy, does not hold back."""
+        best = pool.free.first(without=without)
+        if self.reserve is not None:
+            excluded = without
+            while best is not None and holds_back_from(self.agents, self.agents[best[-1]], pool, excluded):
+                without = (*without, best[-1])
+                best = pool.free.first(without=without)
+        return best
+
+    def _reserving(self, pair: Pair, now: int, exhausted: list[tuple[Pool, Line]], reserve: Reserve) -> Pair:
+        """The pair whose turn it is, or one of the same agent with a narrower class that goes before it."""
+        preference, *_, agent, pool = pair
+        rivals: list[Pair] = []
+        for other in self.agents[agent].pools:
+            if other.lines and other is not pool and other.members < pool.members:
+                rival = self._first_pair(other, now, exhausted)
+                if rival is not None and rival[-2] == agent and rival[0] == preference:
+                    rivals.append(rival)
+        pairs = [pair, *sorted(rivals)]
+        views = [self._view(one) for one in pairs]
+        return pairs[choose(views, reserve.head_start_ms)]
+
+    def _view(self, pair: Pair) -> ClassView:
+        *_, interaction, _, pool = pair
+        waiting = self.waiting[interaction]
+        return ClassView(pool.members, waiting.priority, waiting.enqueued_at)
 
     @property
     def routable(self) -> int:
@@ -379,6 +434,8 @@ class Matching:
                     self._changed.add(pool)
             else:
                 pool.free.drop(agent.address)
+                if self.reserve is not None and pool.lines:  # Whoever was left to this one may go elsewhere now.
+                    self._changed.add(pool)
 
     def _key(self, agent: Candidate, pool: Pool, known: dict[object, Key]) -> Key:
         """Where the pool's strategy ranks the agent; pools that see the agent alike share the answer."""
@@ -386,7 +443,10 @@ class Matching:
         seen = (pool.choice, pool.channel, special) if special else pool.choice
         key = known.get(seen)
         if key is None:
-            key = known[seen] = ranked_by(pool.choice)(agent.standing(agent.membership(pool)))
+            key = ranked_by(pool.choice)(agent.standing(agent.membership(pool)))
+            if self.reserve is not None:
+                key = (agent.breadth, *key)
+            known[seen] = key
         return key
 
     def _join(self, agent: Candidate, pool: Pool) -> None:
@@ -402,6 +462,8 @@ class Matching:
         for pool in agent.pools:
             pool.members.discard(agent.address)
             pool.free.drop(agent.address)
+            if self.reserve is not None and pool.lines:
+                self._changed.add(pool)
         agent.pools.clear()
         agent.is_free = False
 
@@ -448,3 +510,24 @@ class Matching:
 def pool_key(waiting: Waiting) -> PoolKey:
     """What makes waiting interactions the same to every agent."""
     return (waiting.queue, waiting.channel, waiting.rings, waiting.choice)
+
+
+def holds_back_from(agents: Mapping[Address, Candidate], agent: Candidate, pool: Pool, excluded: Container[Address]) -> bool:
+    """Whether this free agent leaves the pool to agents of less breadth, who are at work.
+
+    Args:
+        agents: Everybody.
+        excluded: Who lately said no to what waits there, so that nobody should wait for them.
+    """
+    if not agent.hold_back or pool.waiting > agent.hold_back:
+        return False
+    narrower = [other for other in agent.pools if other.members < pool.members]
+    if not narrower:
+        return False
+    last_free = not any(len(other.free) > (agent.address in other.free) for other in narrower)
+    busy = any(
+        one.breadth < agent.breadth and one.load + len(one.claims) > 0 and not one.has_room(pool.channel)
+        for one in map(agents.__getitem__, pool.members)
+        if one.address not in excluded
+    )
+    return holds_back(pool.waiting, agent.hold_back, last_free, busy)

@@ -169,7 +169,7 @@ def _proposed(event: Proposed, at: int) -> str:
     runner_up = name_of(event.runner_up) if event.runner_up else ""
     reason = wording.why(
         event.choice, event.rings, event.candidates, event.ring, event.score, runner_up,
-        event.runner_up_ring, event.runner_up_score, at,
+        event.runner_up_ring, event.runner_up_score, at, event.head_start_ms >= 0,
     )  # fmt: skip
     return f"{proposes}: {reason}" if reason else proposes
 

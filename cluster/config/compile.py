@@ -33,7 +33,7 @@ def compile_centre(centre: Centre, hasher: Callable[[str], str] = hash_plain) ->
     queues = {queue_id: queue_config(queue_id, centre) for queue_id in centre.queues}
     agents = {agent_id: agent_config(name, agent, centre) for agent_id, name, agent in people(centre)}
     edge, in_batches = _edge(centre, hasher).to_json(), centre.routing.batch == "optimal"
-    return CentrePlan(queues=queues, agents=agents, edge=edge, in_batches=in_batches)
+    return CentrePlan(queues=queues, agents=agents, edge=edge, in_batches=in_batches, reserve=centre.routing.reserve())
 
 
 def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:
@@ -87,6 +87,7 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         queues=tuple(address("queue", queue) for queue in profile.queues),
         capacity=dict(profile.capacity),
         capacity_total=profile.units_in_all,
+        hold_back=profile.hold_back,
         auto_accept=profile.auto_accept,
         desk_grace_ms=milliseconds(profile.desk_grace_s),
         attributes=agent.attributes,

@@ -114,8 +114,23 @@ def _shared_ids(document: Document, centre: Centre) -> list[Problem]:
 
 def centre_warnings(document: Document, centre: Centre) -> list[Problem]:
     """What is allowed but hardly meant; only for a configuration without errors."""
-    found = [*_plain_passwords(document, centre), *capacity_warnings(document, centre), *unreachable(document, centre)]
+    found = [
+        *_plain_passwords(document, centre),
+        *capacity_warnings(document, centre),
+        *_idle_hold_backs(document, centre),
+        *unreachable(document, centre),
+    ]
     return [replace(problem, severity="warning") for problem in found]
+
+
+def _idle_hold_backs(document: Document, centre: Centre) -> list[Problem]:
+    if centre.routing.policy == "reserve":
+        return []
+    problem, advice = "does nothing by `routing.policy: fcfs`", "add `routing: {policy: reserve}`, or delete it"
+    profiles = [profile_id for profile_id, profile in centre.routing_profiles.items() if profile.hold_back]
+    return [
+        document.problem(("routing_profiles", profile_id, "hold_back"), problem, advice, key=True) for profile_id in profiles
+    ]
 
 
 def _plain_passwords(document: Document, centre: Centre) -> list[Problem]:

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from cluster.config.explain import Section, wrong
 from cluster.config.hours import ALWAYS, Hours, check_timezone
 from cluster.config.names import DisplayName, Id, Seconds, Skills
-from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Serving, Step
+from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Routing, Serving, Step
 
 #: The channel entry point that is meant when an adapter names none.
 DEFAULT_ENTRY_POINT = "default"
@@ -94,6 +94,11 @@ class RoutingProfile(Section):
     recent_s: Seconds = Field(
         default=3600, description="the time over which recent interactions and talk count", examples=[3600]
     )
+    hold_back: int = Field(
+        default=0, ge=0, le=1000, examples=[2],
+        description="with `routing.policy: reserve`: who is the last one free for what only few can serve leaves up to so many"
+        " others to more specialised agents who are at work",
+    )  # fmt: skip
     capacity: dict[Id, Annotated[int, Field(ge=0, le=100, examples=[3])]] = Field(
         min_length=1, description="interactions at once, by channel", examples=["{webchat: 3}"]
     )
@@ -253,17 +258,6 @@ class Channel(Section):
     )
 
 
-class Routing(Section):
-    """How the router works, for all queues."""
-
-    batch: Literal["optimal", "greedy"] = Field(
-        default="optimal",
-        description="what is done where several interactions and several agents are free together: `optimal` looks at all of"
-        " them before anybody is assigned, `greedy` assigns one after the other",
-        examples=["greedy"],
-    )
-
-
 class Centre(Section):
     """The whole contact centre."""
 
@@ -276,11 +270,11 @@ class Centre(Section):
     routing_profiles: dict[Id, RoutingProfile] = Field(
         min_length=1, description="routing profiles by id", examples=["{general: {queues: [general], capacity: {webchat: 3}}}"]
     )
-    routing: Routing = Field(default=Routing(), description="how the router works", examples=["{batch: greedy}"])
     agents: dict[Id, Agent] = Field(default={}, description="agents by id", examples=["{alice: …}"])
     channels: dict[Id, Channel] = Field(
         min_length=1, description="channels by name", examples=["{webchat: {entry_points: {default: {queue: general}}}}"]
     )
+    routing: Routing = Field(default=Routing(), description="how the router matches", examples=["{policy: reserve}"])
     dispositions: dict[Id, DisplayName] = Field(
         default={}, description="outcomes that an agent chooses from in wrap-up", examples=["{resolved: Resolved}"]
     )

@@ -121,6 +121,65 @@ def expected_wait(
         raise typer.Exit(1)
 
 
+@app.command("skill-based")
+def named_model(
+    model: Annotated[str, typer.Option(help="n, team, m, w, tower or ring.")] = "n",
+    policy: Annotated[str, typer.Option(help="default or reserve.")] = "default",
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """A small centre with skills: waits against the product form, or with the reserve policy against its Markov chain.
+
+    Exit status 1 if a figure is outside its interval.
+    """
+    from cluster.simulator.comparison import Run, compare_reserve, compare_skill_based
+
+    compare = {"default": compare_skill_based, "reserve": compare_reserve}.get(policy)
+    if compare is None:
+        raise typer.BadParameter(f"there is no policy {policy}; there are default and reserve")
+    _show(lambda: compare(Run(replications, customers, seed, processes), model), as_json)
+
+
+@app.command("theory")
+def theory(
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """Erlang C and A and all models with skills, one after the other. Exit status 1 if a figure is outside its interval."""
+    from cluster.simulator.comparison import Run, compare_all
+
+    compared = []
+    for comparison in compare_all(Run(replications, customers, seed, processes)):
+        compared.append(comparison)
+        if not as_json:
+            typer.echo(f"{in_words(comparison)}\n")
+    encoded = msgspec.json.format(msgspec.json.encode(compared), indent=2).decode()
+    typer.echo(encoded if as_json else _verdict(compared))
+    if not all(comparison.within for comparison in compared):
+        raise typer.Exit(1)
+
+
+@app.command("quality")
+def quality(
+    model: Annotated[list[str] | None, typer.Option(help="A model to solve; repeat it for several. All when left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How far the default and the reserve policy are from the best possible one, exactly, for small centres with skills."""
+    from cluster.simulator.quality import as_table, measure_quality
+
+    try:
+        found = measure_quality(model)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else as_table(found))
+
+
 @app.command("faults")
 def faults(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 200,
@@ -199,6 +258,17 @@ def _show(compare: Callable[[], Comparison], as_json: bool) -> None:
         typer.echo(in_words(comparison))
     if not comparison.within:
         raise typer.Exit(1)
+
+
+def _verdict(compared: list[Comparison]) -> str:
+    figures = [figure for comparison in compared for figure in comparison.figures]
+    within = sum(figure.within for figure in figures)
+    confidence = compared[0].confidence
+    chance = min(1.0, (1 - confidence) * len(figures))
+    return (
+        f"{within} of {len(figures)} figures within their {100 * confidence:g} % intervals; if all are right, one at least is"
+        f" outside with at most {100 * chance:.0f} % of seeds"
+    )
 
 
 def in_words(comparison: Comparison) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors.address import Address, address
-from actors.messages.centre import Membership
+from actors.messages.centre import Membership, Reserve
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router import matching as matching_module
 from actors.router.matching import Matching
@@ -79,13 +79,22 @@ steps = st.lists(st.one_of(waitings, waitings, statuses(), profiles, st.sampled_
 
 
 @settings(max_examples=400, deadline=None)
-@given(steps=steps, idle_pools=st.sampled_from([0, 1, 256]), rules=st.tuples(queue_rules, queue_rules))
+@given(
+    steps=steps,
+    idle_pools=st.sampled_from([0, 1, 256]),
+    rules=st.tuples(queue_rules, queue_rules),
+    head_start_ms=st.sampled_from([None, None, 0, 2, 1_000]),
+)
 def test_matches_are_those_of_the_policy(
-    steps: list[Waiting | AgentStatus | AgentProfile | str], idle_pools: int, rules: tuple[tuple[str, int, bool], ...]
+    steps: list[Waiting | AgentStatus | AgentProfile | str],
+    idle_pools: int,
+    rules: tuple[tuple[str, int, bool], ...],
+    head_start_ms: int | None,
 ) -> None:
     """Whatever the rules and whatever changes between matches, each match is the one that a look at everybody makes (I5)."""
     kept, matching_module.IDLE_POOLS = matching_module.IDLE_POOLS, idle_pools
-    matching, oracle = Matching(), Oracle(NOW)
+    matching, oracle = Matching(), Oracle(NOW, head_start_ms)
+    matching.follow(None if head_start_ms is None else Reserve(head_start_ms))
     try:
         for step in [*steps, "match"]:
             match step:
