@@ -41,7 +41,7 @@ def batches(pools: Collection[Pool]) -> list[list[Pool]]:
     joined: dict[Pool, list[Pool]] = {}
     for pool in pools:
         mine = joined[pool] = [pool]
-        for agent in pool.free.members():
+        for agent in pool.free.ranks:
             other = joined[leaders.setdefault(agent, pool)]
             if other is not mine:
                 mine, less = (other, mine) if len(other) > len(mine) else (mine, other)
@@ -57,7 +57,7 @@ def _several(pools: Iterable[Pool]) -> bool:
     """Whether more than one agent is free for these."""
     seen: Address | None = None
     for pool in pools:
-        for agent in pool.free.members():
+        for agent in pool.free.ranks:
             if seen is None:
                 seen = agent
             elif agent != seen:
@@ -88,10 +88,10 @@ class Batch:
         self._pools = pools
         self._waiting = waiting
         self._rank_of = rank_of
-        self._agents = {agent: agents[agent] for agent in sorted({one for pool in pools for one in pool.free.members()})}
+        self._agents = {agent: agents[agent] for agent in sorted({one for pool in pools for one in pool.free.ranks})}
         channels = {pool.channel for pool in pools}
         self._slots = {name: agent.slots(channels) for name, agent in self._agents.items()}
-        room = {pool: sum(self._slots[agent] for agent in pool.free.members()) for pool in pools}
+        room = {pool: sum(self._slots[agent] for agent in pool.free.ranks) for pool in pools}
         self._lines = [(pool, line, min(len(line.waiting), room[pool])) for pool in pools for line in pool.lines.values()]
         self.waiting = sum(most for _, _, most in self._lines)
         self.slots = sum(self._slots.values())
@@ -146,7 +146,7 @@ class Batch:
     def _ranks(self, pool: Pool) -> dict[Slot, AgentRank]:
         """Where the pool ranks each slot of its free agents: ring and key."""
         ranks: dict[Slot, AgentRank] = {}
-        for first in pool.free.ranks():
+        for first in pool.free.ranks.values():
             agent = first[-1]
             ranks[agent, 0] = first[:-1]
             for more in range(1, self._slots[agent]):

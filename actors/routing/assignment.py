@@ -140,7 +140,8 @@ class _Problem:
     @cached_property
     def _losses(self) -> Scores:
         """How much less than the best of its class each pair scores."""
-        return self.scores.max(axis=1, keepdims=True, initial=NEVER) - self.scores
+        losses: Scores = self.scores.max(axis=1, keepdims=True, initial=NEVER) - self.scores
+        return losses
 
     @cached_property
     def _most_lost(self) -> int:
@@ -234,7 +235,8 @@ class _Problem:
 
     def assignment(self, units: list[dict[int, int]], method: Method) -> Assignment:
         """Name the interactions and agents; within a class, whoever comes first gets the best, as one by one."""
-        pairs, score = [], 0
+        pairs: list[tuple[tuple[Any, ...], int]] = []
+        score = 0
         for row, of_class in enumerate(units):
             scores = {column: int(self.scores[row, column]) for column in of_class}
             rated = [(0 if method is Method.FIFO else -scores[column], column) for column in of_class]

@@ -116,7 +116,8 @@ class Flow:
         A class leads by the supplies in its `out` to the classes that have one of them in their `into`; `onward` says
         the same by supply, which is the shorter way when few supplies are met.
         """
-        frontier, levels = first & self._live, []
+        levels: list[int] = []
+        frontier = first & self._live
         unseen = self._live ^ frontier
         while frontier:
             target = goal(frontier)

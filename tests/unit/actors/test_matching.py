@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -220,19 +220,19 @@ def test_cost_with_ten_thousand_waiting() -> None:
     """A burst of 10,000 arrivals is matched in a second, and a freed agent in well under a millisecond."""
     agents = [address("agent", str(number)) for number in range(2000)]
     matching = ready(*agents)
-    began = perf_counter()
+    began = thread_time()
     for number in range(10_000):
         matching.wait(waiting(str(number), enqueued_at=number))
     assert len(matching.match(NOW)) == 2000, "one each"
-    burst_s = perf_counter() - began
+    burst_s = thread_time() - began
     assert burst_s < 1, f"the burst took {burst_s:.3f} s"
     for number in range(1000):  # as many exclude somebody, each in a line of its own
         matching.wait(waiting(f"x{number}", enqueued_at=number, not_agents=(agents[number],)))
-    began = perf_counter()
+    began = thread_time()
     for number in range(200):
         matching.not_waiting(str(number), agents[number])
         matching.status(free(agents[number]))
         assert len(matching.match(NOW)) == 1, "the freed agent is matched"
-    freed_ms = (perf_counter() - began) / 200 * 1000
+    freed_ms = (thread_time() - began) / 200 * 1000
     assert freed_ms < 1, f"a freed agent took {freed_ms:.3f} ms"
     print(f"burst {burst_s:.3f} s, freed {freed_ms:.3f} ms")
