@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from actors.address import Address
 from actors.messages.router import Waiting
 from actors.routing import order
-from actors.routing.assignment import BOUNDS, NEVER, Bounds, Demand, Method, Scores, Supply, assign
 
 if TYPE_CHECKING:
     from actors.router.matching import AgentRank, Candidate, Pool
+    from actors.routing.assignment import Scores, Supply
 
 #: (points lacked now, enqueued at, interaction)
 Place = tuple[int, int, str]
@@ -95,20 +93,24 @@ class Batch:
         self._lines = [(pool, line, min(len(line.waiting), room[pool])) for pool in pools for line in pool.lines.values()]
         self.waiting = sum(most for _, _, most in self._lines)
         self.slots = sum(self._slots.values())
-        self.method = Method.GREEDY
+        self.method = "greedy"
         self.served = self.score = 0
 
-    def solve(self, now: int, bounds: Bounds = BOUNDS) -> tuple[tuple[str, Address], ...]:
+    def solve(self, now: int) -> tuple[tuple[str, Address], ...]:
         """The best pairs; none where they are to be found one by one, as there are too many or they have no order."""
-        if self.waiting * self.slots > bounds.cells or not self._has_order():
+        # Every host would have numpy's 16 MB otherwise, and only the router's needs it, when its first batch comes.
+        from actors.routing import assignment
+
+        if self.waiting * self.slots > assignment.BOUNDS.cells or not self._has_order():
             return ()
         demands = [
-            Demand(tuple(self._place(rank[-1], now) for rank in line.waiting.firsts(most))) for _, line, most in self._lines
+            assignment.Demand(tuple(self._place(rank[-1], now) for rank in line.waiting.firsts(most)))
+            for _, line, most in self._lines
         ]
-        found = assign(demands, *self._supplies(), bounds)
-        if found.method is not Method.OPTIMAL:
+        found = assignment.assign(demands, *self._supplies(), assignment.BOUNDS)
+        if found.method is not assignment.Method.OPTIMAL:
             return ()
-        self.method, self.served, self.score = found.method, len(found.pairs), found.score
+        self.method, self.served, self.score = found.method.value, len(found.pairs), found.score
         return found.pairs
 
     def _has_order(self) -> bool:
@@ -122,6 +124,10 @@ class Batch:
 
     def _supplies(self) -> tuple[list[Supply], Scores]:
         """The agents' slots, and how well each of them serves each line."""
+        import numpy as np
+
+        from actors.routing.assignment import NEVER, Supply
+
         ranks = {pool: self._ranks(pool) for pool in self._pools}
         keys: dict[Slot, AgentRank] = {}
         for of_pool in ranks.values():

@@ -29,7 +29,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from actors.routing.flow import Flow
 
@@ -191,6 +190,9 @@ class _Problem:
 
     def _greatest_sum(self, served: list[int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The class and the supply of each unit served, in order of classes, at the greatest sum of scores."""
+        # It takes 50 MB and about a second; who has one ring and one strategy never needs it.
+        from scipy.optimize import linear_sum_assignment
+
         rows = np.repeat(np.arange(len(served)), served)
         columns = np.repeat(np.arange(len(self.slots)), np.minimum(self.slots, len(rows)))
         table = self._costs[rows]
