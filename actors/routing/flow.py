@@ -31,7 +31,9 @@ def lowest(mask: int) -> int:
 
 def masks(table: NDArray[np.bool_]) -> list[int]:
     """Each row's bits."""
-    return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(table, axis=1, bitorder="little")]
+    packed = np.packbits(table, axis=1, bitorder="little")
+    data, width = packed.tobytes(), packed.shape[1]
+    return [int.from_bytes(data[row * width : (row + 1) * width], "little") for row in range(len(table))]
 
 
 class Flow:
