@@ -9,6 +9,7 @@ from __future__ import annotations
 from actors.actor import Event
 from actors.address import Address
 from actors.messages.centre import Membership
+from actors.routing.capacity import NO_RULES, CapacityRules
 from actors.values import EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
 
 
@@ -79,6 +80,7 @@ class ReservationMoved(Event, frozen=True):
     #: How the agent wrapped up, on `completed` only.
     disposition: str = ""
     note: str = ""
+    labels: tuple[str, ...] = ()
 
 
 class PresenceMoved(Event, frozen=True):
@@ -100,6 +102,7 @@ class AgentConfigured(Event, frozen=True):
     attributes: dict[str, str | int | float | bool] = {}
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    capacity_rules: CapacityRules = NO_RULES
 
 
 class Proposed(Event, frozen=True):

@@ -25,6 +25,7 @@ from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router.batching import Batch, batches
 from actors.router.ranking import Ranking
 from actors.routing import order
+from actors.routing.capacity import NO_CAPACITY, Capacity, Held, room_for, take
 from actors.routing.eligibility import membership_of, ring_of
 from actors.routing.expression import Qualities
 from actors.routing.strategy import Key, Standing, ranked_by
@@ -64,6 +65,7 @@ class Claim:
     channel: str
     queue_agreed: bool = False
     agent_spoke: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -87,9 +89,11 @@ class Pool:
     queue: Address = field(init=False)
     channel: str = field(init=False)
     choice: str = field(init=False)
+    labels: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.queue, self.channel, _, self.choice = self.key
+        self.queue, self.channel, rings, self.choice = self.key
+        self.labels = rings[0].labels
 
     @property
     def queues(self) -> set[Address]:
@@ -125,6 +129,8 @@ class Candidate:
     idle_since: int = 0
     busy_permille: int = 0
     form: Form = field(default_factory=Form)
+    capacity: Capacity = NO_CAPACITY
+    held: Held | None = None
     claims: dict[str, Claim] = field(default_factory=dict)
     #: Pool -> its ring that takes the agent.
     pools: dict[Pool, int] = field(default_factory=dict)
@@ -143,19 +149,25 @@ class Candidate:
         claims = len(self.claims) + more
         return Standing(self.qualities, membership, self.load + claims, claims, self.idle_since, self.busy_permille, self.form)
 
-    def has_room(self, channel: str) -> bool:
-        """Whether the claims leave room for one more on this channel."""
+    def has_room(self, channel: str, labels: tuple[str, ...] = ()) -> bool:
+        """Whether the claims leave room for one more on this channel, with these labels."""
         room = self.room.get(channel, 0)
-        if not self.claims or not room:
+        if not room or not (self.claims or labels):
             return room > 0
+        if self.held is not None:
+            held = self.held
+            for claim in self.claims.values():
+                held = take(self.capacity, held, claim.channel, claim.labels)
+            return room_for(self.capacity, held, channel, labels) > 0
         claimed = sum(claim.channel == channel for claim in self.claims.values())
         return room > claimed and self.spare > len(self.claims)
 
     def slots(self, channels: Iterable[str]) -> int:
         """How many interactions of these channels they can take, whichever these are."""
         free = [channel for channel in channels if self.has_room(channel)]
-        if len(free) > 1:
-            return 1  # One of a channel may leave less for the others than is known here.
+        by_rules = self.held is not None and (self.claims or self.capacity.rules.labels)
+        if len(free) > 1 or by_rules:
+            return 1  # One of a channel or label may leave less for the others than is known here.
         claimed = sum(claim.channel == free[0] for claim in self.claims.values())
         return max(min(self.room[free[0]] - claimed, self.spare - len(self.claims)), 1)
 
@@ -226,6 +238,7 @@ class Matching:
         skills = {skill.skill: skill.level for skill in profile.skills}
         agent.qualities = Qualities(name_of(agent.address), skills, profile.attributes, frozenset(profile.groups))
         agent.memberships = {queue: tuple(one for one in profile.memberships if one.queue == queue) for queue in profile.queues}
+        agent.capacity = profile.capacity
         agent.prefers = any(one.priority for one in profile.memberships)
         for queue in agent.memberships:
             self._agents_of_queue.setdefault(queue, set()).add(agent.address)
@@ -236,7 +249,7 @@ class Matching:
     def status(self, status: AgentStatus) -> None:
         """What this agent can take now."""
         agent = self._agent(status.agent)
-        agent.room, agent.spare = status.room, status.spare
+        agent.room, agent.spare, agent.held = status.room, status.spare, status.held
         agent.load, agent.idle_since = status.load, status.idle_since
         agent.busy_permille, agent.form = status.busy_permille, status.form
         for interaction, claim in list(agent.claims.items()):
@@ -337,7 +350,7 @@ class Matching:
     def _claim(self, waiting: Waiting, agent: Candidate) -> None:
         self._remove(waiting.interaction)
         self._unanswered[waiting.interaction] = agent.address
-        agent.claims[waiting.interaction] = Claim(waiting.channel)
+        agent.claims[waiting.interaction] = Claim(waiting.channel, labels=waiting.requirement.labels)
         self._rank(agent)
 
     # Agents and pools.
@@ -354,9 +367,12 @@ class Matching:
             return
         agent.is_free = False
         keys: dict[object, Key] = {}
-        has_room = {channel: agent.has_room(channel) for channel in agent.room}
+        has_room: dict[tuple[str, tuple[str, ...]], bool] = {}
         for pool, ring in agent.pools.items():
-            if has_room.get(pool.channel):
+            asked = (pool.channel, pool.labels)
+            if asked not in has_room:
+                has_room[asked] = agent.has_room(*asked)
+            if has_room[asked]:
                 agent.is_free = True
                 pool.free.put((ring, *self._key(agent, pool, keys), agent.address))
                 if pool.lines:
@@ -400,7 +416,7 @@ class Matching:
                     agent = self.agents[address]
                     if pool not in agent.pools:
                         self._join(agent, pool)
-                        if pool in agent.pools and agent.has_room(pool.channel):
+                        if pool in agent.pools and agent.has_room(pool.channel, pool.labels):
                             agent.is_free = True
                             pool.free.put((agent.pools[pool], *self._key(agent, pool, {}), address))
         self._idle.pop(pool, None)

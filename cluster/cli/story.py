@@ -216,7 +216,8 @@ def _waiting(event: WaitingMoved) -> str:
 
 def _needs(requirement: Requirement) -> str:
     needs = wording.asked(requirement)
-    return f", needs {needs}" if needs != "nothing" else ""
+    labels = f", labelled {', '.join(requirement.labels)}" if requirement.labels else ""
+    return labels + (f", needs {needs}" if needs != "nothing" else "")
 
 
 def _reservation(event: ReservationMoved, at: int) -> str:

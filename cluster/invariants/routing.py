@@ -17,6 +17,7 @@ from actors.events import AgentConfigured, Proposed, QueueConfigured, WaitingMov
 from actors.routing.expression import Qualities, compiled
 from actors.values import PresenceState, Requirement, WaitingState
 from cluster.invariants.agents import AgentModel, Agents
+from cluster.invariants.capacity import Work
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 
@@ -223,7 +224,7 @@ class Routing:
             wait.taken = True
             snapshot.remove(wait)
             snapshot.marks.append(event.interaction)
-            model.taken.append(channel)
+            model.taken.append(Work(channel, wait.key[2][0].labels))
             snapshot.marked_agents.append(model)
 
     def _judge_order(self, state: ShardState, snapshot: Snapshot, event: Proposed, model: AgentModel, wait: Wait) -> None:
@@ -232,8 +233,9 @@ class Routing:
         for key, line in snapshot.lines.items():
             if not self._eligible(model, key) or self._prefers(model, wait.key, key):
                 continue
+            labels = key[2][0].labels
             # An agent with an incomplete history has room for the channel proposed; of others nothing is known.
-            if key[1] != channel and not (model.complete and model.room(key[1]) > 0):
+            if (key[1] != channel or labels) and not (model.complete and model.has_room(key[1], labels)):
                 continue
             for place in line:
                 other = snapshot.waits[place[2]]
@@ -300,7 +302,7 @@ class Routing:
             if model.presence is not PresenceState.AVAILABLE or not model.complete:
                 continue
             for snapshot, key in lines:
-                if model.room(key[1]) > 0 and self._eligible(model, key):
+                if self._eligible(model, key) and model.has_room(key[1], key[2][0].labels):
                     self._judge_unmatched(snapshot, key, model, now)
 
     def _judge_unmatched(self, snapshot: Snapshot, key: ClassKey, model: AgentModel, now: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import thread_time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -216,23 +214,19 @@ def test_ranking_clears_itself_out() -> None:
     assert ranking.first() == (6, "1"), "and the least of the three last ranks is first"
 
 
-def test_cost_with_ten_thousand_waiting() -> None:
-    """A burst of 10,000 arrivals is matched in a second, and a freed agent in well under a millisecond."""
+def test_ten_thousand_waiting() -> None:
+    """Of a burst of 10,000 as many are matched as there are agents; then each freed agent gets one, whoever excludes whom.
+
+    What that costs is measured by `make bench` (router_burst_10k_s, router_decisions_per_s).
+    """
     agents = [address("agent", str(number)) for number in range(2000)]
     matching = ready(*agents)
-    began = thread_time()
     for number in range(10_000):
         matching.wait(waiting(str(number), enqueued_at=number))
     assert len(matching.match(NOW)) == 2000, "one each"
-    burst_s = thread_time() - began
-    assert burst_s < 1, f"the burst took {burst_s:.3f} s"
     for number in range(1000):  # as many exclude somebody, each in a line of its own
         matching.wait(waiting(f"x{number}", enqueued_at=number, not_agents=(agents[number],)))
-    began = thread_time()
     for number in range(200):
         matching.not_waiting(str(number), agents[number])
         matching.status(free(agents[number]))
         assert len(matching.match(NOW)) == 1, "the freed agent is matched"
-    freed_ms = (thread_time() - began) / 200 * 1000
-    assert freed_ms < 1, f"a freed agent took {freed_ms:.3f} ms"
-    print(f"burst {burst_s:.3f} s, freed {freed_ms:.3f} ms")
