@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address
+from actors.routing.capacity import NO_RULES, Capacity, CapacityRules
 from actors.values import Requirement, SkillLevel, Value, skill_levels
 
 
@@ -36,7 +37,7 @@ class Relaxation(Value, frozen=True):
         where = inner.where if self.where is None else self.where
         return Requirement(
             skill_levels(levels), inner.agent, "" if self.anybody else where, self.queues or inner.queues,
-            max(self.delay_ms, inner.delay_ms),
+            max(self.delay_ms, inner.delay_ms), inner.labels,
         )  # fmt: skip
 
 
@@ -54,6 +55,15 @@ class Membership(Value, frozen=True):
     level: int = 1
     position: int = 1
     weight: float = 1.0
+
+
+class Announce(Value, frozen=True):
+    """What those waiting are told, and when: after `first_after_ms`, then every `every_ms` (0: never again)."""
+
+    position: bool = True
+    expected_wait: bool = True
+    first_after_ms: int = 10_000
+    every_ms: int = 60_000
 
 
 class QueueConfig(Value, frozen=True):
@@ -77,13 +87,17 @@ class QueueConfig(Value, frozen=True):
     ageing: int = 0
     lifo: bool = False
     reevaluates: bool = False
+    #: None: the position on entry and on return, and nothing else.
+    announce: Announce | None = None
 
 
 class AgentConfig(Value, frozen=True):
-    """Who an agent is: skills, queues served, and how many interactions at once by channel and in all.
+    """Who an agent is: skills, queues served, and how much at once.
 
-    `memberships` says how, where a queue is not served like every other. `window_ms` is the time over which their recent
-    interactions and talk count. With the reserve policy the last one free leaves up to `hold_back` of a broader class waiting.
+    `capacity` holds the most interactions of each channel, `capacity_total` the units over all channels. An interaction
+    takes one unit unless `capacity_rules` say otherwise. `memberships` says how, where a queue is not served like every
+    other. `window_ms` is the time over which their recent interactions and talk count.
+    With the reserve policy the last one free leaves up to `hold_back` of a broader class waiting.
     """
 
     name: str
@@ -97,7 +111,13 @@ class AgentConfig(Value, frozen=True):
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     window_ms: int = 3_600_000
+    capacity_rules: CapacityRules = NO_RULES
     hold_back: int = 0
+
+    @property
+    def limits(self) -> Capacity:
+        """All of the agent's capacity in one."""
+        return Capacity(self.capacity, self.capacity_total, self.capacity_rules)
 
 
 class Reserve(Value, frozen=True):
@@ -113,6 +133,8 @@ class CentrePlan(Value, frozen=True):
     agents: dict[str, AgentConfig]
     #: JSON for gateways and adapters (entry points, hours, sign-in), opaque to actors.
     edge: str
+    #: Whether the router looks at all who are free together before it assigns any.
+    in_batches: bool = True
     #: None: first come, first served.
     reserve: Reserve | None = None
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from actors.actor import Record
 from actors.address import Address
 from actors.messages.centre import QueueConfig
+from actors.routing.expecting import Experience, Foreseen
 from actors.values import Customer, Requirement, Value, WaitingState
 
 SETTING = "cfg"
 TOTALS = "counts"
 PLACE_PREFIX = "w/"
+#: One record for each kind of interaction, and one, without a kind, for all of them together.
+EXPERIENCE_PREFIX = "expect/"
 
 
 class QueueSetting(Record, frozen=True):
@@ -25,6 +28,21 @@ class BackOff(Value, frozen=True):
 
     agent: Address
     until: int
+
+
+class Foresight(Value, frozen=True):
+    """What one wait is to teach: who was in front when it began, and what was said since."""
+
+    #: Interactions of one kind wait for the same people.
+    kind: str
+    #: In front when it began: of the same kind, and all.
+    own: int
+    ahead: int
+    #: From when on it is sure that nobody was free: on entry if others wait too, else a moment later.
+    since_at: int
+    #: Held for an agent before that: there is nothing to learn, unless they do not take it.
+    at_once: bool = False
+    said: tuple[Foreseen, ...] = ()
 
 
 class Step(Value, frozen=True):
@@ -62,6 +80,7 @@ class Place(Record, frozen=True):
     asked: Requirement | None = None
     outer: tuple[Requirement, ...] = ()
     steps: tuple[Step, ...] = ()
+    foresight: Foresight | None = None
 
     @property
     def not_agents(self) -> tuple[Address, ...]:
@@ -76,3 +95,9 @@ class QueueTotals(Record, frozen=True):
     granted: int = 0
     withdrawn: int = 0
     granted_in_target: int = 0
+
+
+class QueueExperience(Record, frozen=True):
+    """What departures of one kind taught about waits."""
+
+    experience: Experience

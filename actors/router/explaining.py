@@ -52,7 +52,7 @@ def _verdict(agent: Candidate, pool: Pool, waiting: Waiting, now: int, reserving
     score = tuple(map(float, (agent.breadth, *key) if reserving else key))
     if agent.address in waiting.not_agents:
         reason = AgentReason.BACKED_OFF
-    elif agent.has_room(waiting.channel):
+    elif agent.has_room(waiting.channel, waiting.requirement.labels):
         reason = AgentReason.FREE
     else:
         reason = AgentReason.BUSY if agent.room or agent.load or agent.claims else AgentReason.UNAVAILABLE

@@ -6,8 +6,8 @@ is not.
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
-from heapq import heapify, heappop, heappush
+from collections.abc import Container, Hashable, Iterable
+from heapq import heapify, heappop, heappush, nsmallest
 from typing import Any, Generic, TypeVar
 
 R = TypeVar("R", bound=tuple[Any, ...])
@@ -30,6 +30,22 @@ class Ranking(Generic[R]):
 
     def __contains__(self, member: Hashable) -> bool:
         return member in self._ranks
+
+    def members(self) -> Iterable[Any]:
+        """All members, in no order."""
+        return self._ranks.keys()
+
+    def ranks(self) -> Iterable[R]:
+        """All ranks, in no order."""
+        return self._ranks.values()
+
+    def rank(self, member: Hashable) -> R:
+        """The rank of a member."""
+        return self._ranks[member]
+
+    def firsts(self, count: int) -> list[R]:
+        """The least ranks, in order, at most so many."""
+        return nsmallest(count, self._ranks.values())
 
     def put(self, rank: R) -> None:
         """Add the member, or move it to another rank."""

@@ -82,8 +82,14 @@ class Order(Section):
 
 
 class Routing(Section):
-    """How the centre's router matches, over all queues."""
+    """How the router works, for all queues."""
 
+    batch: Literal["optimal", "greedy"] = Field(
+        default="optimal",
+        description="what is done where several interactions and several agents are free together: `optimal` looks at all of"
+        " them before anybody is assigned, `greedy` assigns one after the other, as `policy: reserve` does",
+        examples=["greedy"],
+    )
     policy: Literal["fcfs", "reserve"] = Field(
         default="fcfs",
         description="fcfs: first come, first served; reserve: specialists and what only few can serve go first",

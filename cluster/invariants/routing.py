@@ -18,6 +18,7 @@ from actors.events import AgentConfigured, Proposed, QueueConfigured, WaitingMov
 from actors.routing.expression import Qualities, compiled
 from actors.values import PresenceState, Requirement, WaitingState
 from cluster.invariants.agents import AgentModel, Agents
+from cluster.invariants.capacity import Work
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 
@@ -230,7 +231,7 @@ class Routing:
             wait.taken = True
             snapshot.remove(wait)
             snapshot.marks.append(event.interaction)
-            model.taken.append(channel)
+            model.taken.append(Work(channel, wait.key[2][0].labels))
             snapshot.marked_agents.append(model)
 
     def _judge_order(self, state: ShardState, snapshot: Snapshot, event: Proposed, model: AgentModel, wait: Wait) -> None:
@@ -260,7 +261,8 @@ class Routing:
         if not self._eligible(model, other) or self._prefers(model, given, other):
             return False
         # An agent with an incomplete history has room for the channel proposed; of others nothing is known.
-        if other[1] != given[1] and not (model.complete and model.room(other[1]) > 0):
+        labels = other[2][0].labels
+        if (other[1] != given[1] or labels) and not (model.complete and model.has_room(other[1], labels)):
             return False
         return event.head_start_ms < 0 or not self._may_hold_back(model, waiting)
 
@@ -334,7 +336,8 @@ class Routing:
             if model.presence is not PresenceState.AVAILABLE or not model.complete:
                 continue
             for snapshot, key in lines:
-                if model.room(key[1]) > 0 and self._eligible(model, key) and not self._waits_for_others(snapshot, key, model):
+                has_room = self._eligible(model, key) and model.has_room(key[1], key[2][0].labels)
+                if has_room and not self._waits_for_others(snapshot, key, model):
                     self._judge_unmatched(snapshot, key, model, now)
 
     def _waits_for_others(self, snapshot: Snapshot, key: ClassKey, model: AgentModel) -> bool:

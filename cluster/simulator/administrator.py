@@ -8,12 +8,13 @@ from random import Random
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
+from actors.messages.centre import AgentConfig, Announce, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
 from actors.values import SkillLevel
 from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
 from cluster.simulator.plant import Plant
+from cluster.simulator.sharing import Sharing, units_for
 
 CENTRE = address("centre", "main")
 PATIENCE_S = 4.0
@@ -24,12 +25,17 @@ EDGE = EdgeCentre(names={"en": "Simulated"}, timezone="UTC", channels={}).to_jso
 class Administrator:
     """One person with strong opinions."""
 
-    def __init__(self, plant: Plant, queues: list[str], agents: list[str], random: Random) -> None:
+    def __init__(
+        self, plant: Plant, queues: list[str], agents: list[str], random: Random, sharing: Sharing | None = None
+    ) -> None:
         self.plant = plant
+        self.sharing = sharing or Sharing(0)
         self.queues = queues
         self.agents = agents
         self.random = random
         self.applied = 0
+        #: What queues tell those who wait, and when; nothing by the clock in most runs.
+        self.announce: Announce | None = None
 
     def plan(self, *, complete: bool) -> CentrePlan:
         """A configuration; a complete one has every queue and agent, and somebody for every need."""
@@ -39,7 +45,7 @@ class Administrator:
             if complete or random.random() < 0.85:
                 queues[name] = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
-                    (SkillLevel("loans", 2),) if name == "loans" else (),
+                    (SkillLevel("loans", 2),) if name == "loans" else (), announce=self.announce,
                 )  # fmt: skip
         served = tuple(address("queue", name) for name in queues)
         agents = {}
@@ -57,7 +63,9 @@ class Administrator:
             skills = tuple(SkillLevel(skill, random.randint(1, 10)) for skill in ("zh", "loans") if random.random() < 0.6)
             served = tuple(queue for queue in served if random.random() < 0.8)
         capacity = {"webchat": random.randint(1, 3), "sms": random.randint(1, 2)}
-        return AgentConfig(name.upper(), skills, served, capacity, random.randint(1, 3), random.random() < 0.1, 4_000)
+        rules = self.sharing.rules(("webchat", "sms"))
+        units = units_for(random.randint(1, 3), rules)
+        return AgentConfig(name.upper(), skills, served, capacity, units, random.random() < 0.1, 4_000, capacity_rules=rules)
 
     async def apply(self, plan: CentrePlan) -> None:
         """Make a configuration the current one, as the command line does: read the version, then replace just that one."""

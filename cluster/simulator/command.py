@@ -1,20 +1,39 @@
-"""`trunkline simulate`: the real actors in virtual time, held against theory; whole clusters, held against faults."""
+"""`trunkline simulate`: the real actors in virtual time, held against theory, faults, or another configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from typer.core import TyperGroup
+
+from cluster.whatif.command import recorded_arrivals, simulate_centre
 
 if TYPE_CHECKING:
     from cluster.simulator.comparison import Comparison
 
+
+class SimulateGroup(TyperGroup):
+    """The group of simulations. `simulate CENTRE.yaml …` is `simulate centre CENTRE.yaml …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0].lower().endswith((".yaml", ".yml")):
+            args = ["centre", *args]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
-    name="simulate", no_args_is_help=True, add_completion=False, help="Run the real actors in virtual time, against theory."
+    name="simulate",
+    cls=SimulateGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Run the real actors in virtual time: what if, against theory, under faults.",
 )
+app.command("centre")(simulate_centre)
+app.command("arrivals")(recorded_arrivals)
 
 Replications = Annotated[int, typer.Option(min=2, help="Independent runs; their spread gives the interval.")]
 Customers = Annotated[int, typer.Option(min=1, help="Customers that count in each run, after its warm-up.")]
@@ -80,6 +99,26 @@ def skill_based(
     from cluster.simulator.comparison import Run, compare_n_model
 
     _show(lambda: compare_n_model(Run(replications, customers, seed, processes), load_a, load_b), as_json)
+
+
+@app.command("expected-wait")
+def expected_wait(
+    replications: Annotated[int, typer.Option(min=1, help="Independent runs of each centre.")] = 4,
+    customers: Annotated[int, typer.Option(min=1, help="Customers in each run.")] = 4_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """How often announced waits come true, in three unlike centres. Exit status 1 if not 87 to 93 % of 90 % intervals do."""
+    from cluster.simulator.coverage import CoverageRun, in_words, measure_coverage
+
+    try:
+        found = measure_coverage(CoverageRun(replications, customers, seed, processes))
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else in_words(found))
+    if not found.within:
+        raise typer.Exit(1)
 
 
 @app.command("skill-based")

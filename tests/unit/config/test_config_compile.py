@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actors.address import Address
-from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig, Reserve
+from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfig, Reserve
 from actors.values import SkillLevel
 from cluster.config.compile import compile_centre
 from cluster.config.edge import EdgeCentre, EntryPoint, in_language
@@ -46,6 +46,14 @@ def test_queue_settings_reach_the_actor() -> None:
     settings = "offer_timeout_s: 7.5\n    wrap_up_s: 0\n    reject_backoff_s: 2\n    service_level: {percent: 90, seconds: 15}"
     queue = compiled(BASE.replace("offer_timeout_s: 20", settings)).queues["cards"]
     assert QueueConfig("Cards", 7500, 0, 2000, 15_000, CARDS) == queue, "no setting may be lost or rounded to seconds"
+
+
+def test_announcements_reach_the_actor() -> None:
+    """What is left out has its default; a queue that does not mention them announces nothing at times."""
+    settings = "offer_timeout_s: 20\n    announce: {position: false, first_after_s: 2.5}"
+    queues = compiled(BASE.replace("offer_timeout_s: 20", settings)).queues
+    assert queues["cards"].announce == Announce(False, True, 2500, 60_000)
+    assert queues["general"].announce is None
 
 
 def test_groups_are_written_out() -> None:
