@@ -414,7 +414,7 @@ class Matching:
 
     def _rank(self, agent: Candidate) -> None:
         """Put the agent where it belongs among the free of each of its pools."""
-        if not agent.room and not agent.is_free:
+        if not agent.room and not agent.is_free and self.reserve is None:
             return
         agent.is_free = False
         keys: dict[object, Key] = {}
