@@ -96,8 +96,8 @@ class AgentConfig(Value, frozen=True):
 
     `capacity` holds the most interactions of each channel, `capacity_total` the units over all channels. An interaction
     takes one unit unless `capacity_rules` say otherwise. `memberships` says how, where a queue is not served like every
-    other. `window_ms` is the time over which their recent interactions and talk count.
-    With the reserve policy the last one free leaves up to `hold_back` of a broader class waiting.
+    other. `window_ms` is the time over which their recent interactions and talk count. With the reserve policy the last
+    one free leaves up to `hold_back` of a broader class waiting.
     """
 
     name: str

@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from actors.address import Address
 from actors.messages.router import Waiting
 from actors.routing import order
-from actors.routing.assignment import BOUNDS, NEVER, Bounds, Demand, Method, Scores, Supply, assign
 
 if TYPE_CHECKING:
     from actors.router.matching import AgentRank, Candidate, Pool
+    from actors.routing.assignment import Scores, Supply
 
 #: (points lacked now, enqueued at, interaction)
 Place = tuple[int, int, str]
@@ -41,7 +39,7 @@ def batches(pools: Collection[Pool]) -> list[list[Pool]]:
     joined: dict[Pool, list[Pool]] = {}
     for pool in pools:
         mine = joined[pool] = [pool]
-        for agent in pool.free.members():
+        for agent in pool.free.ranks:
             other = joined[leaders.setdefault(agent, pool)]
             if other is not mine:
                 mine, less = (other, mine) if len(other) > len(mine) else (mine, other)
@@ -57,7 +55,7 @@ def _several(pools: Iterable[Pool]) -> bool:
     """Whether more than one agent is free for these."""
     seen: Address | None = None
     for pool in pools:
-        for agent in pool.free.members():
+        for agent in pool.free.ranks:
             if seen is None:
                 seen = agent
             elif agent != seen:
@@ -88,27 +86,31 @@ class Batch:
         self._pools = pools
         self._waiting = waiting
         self._rank_of = rank_of
-        self._agents = {agent: agents[agent] for agent in sorted({one for pool in pools for one in pool.free.members()})}
+        self._agents = {agent: agents[agent] for agent in sorted({one for pool in pools for one in pool.free.ranks})}
         channels = {pool.channel for pool in pools}
         self._slots = {name: agent.slots(channels) for name, agent in self._agents.items()}
-        room = {pool: sum(self._slots[agent] for agent in pool.free.members()) for pool in pools}
+        room = {pool: sum(self._slots[agent] for agent in pool.free.ranks) for pool in pools}
         self._lines = [(pool, line, min(len(line.waiting), room[pool])) for pool in pools for line in pool.lines.values()]
         self.waiting = sum(most for _, _, most in self._lines)
         self.slots = sum(self._slots.values())
-        self.method = Method.GREEDY
+        self.method = "greedy"
         self.served = self.score = 0
 
-    def solve(self, now: int, bounds: Bounds = BOUNDS) -> tuple[tuple[str, Address], ...]:
+    def solve(self, now: int) -> tuple[tuple[str, Address], ...]:
         """The best pairs; none where they are to be found one by one, as there are too many or they have no order."""
-        if self.waiting * self.slots > bounds.cells or not self._has_order():
+        # Every host would have numpy's 16 MB otherwise, and only the router's needs it, when its first batch comes.
+        from actors.routing import assignment
+
+        if self.waiting * self.slots > assignment.BOUNDS.cells or not self._has_order():
             return ()
         demands = [
-            Demand(tuple(self._place(rank[-1], now) for rank in line.waiting.firsts(most))) for _, line, most in self._lines
+            assignment.Demand(tuple(self._place(rank[-1], now) for rank in line.waiting.firsts(most)))
+            for _, line, most in self._lines
         ]
-        found = assign(demands, *self._supplies(), bounds)
-        if found.method is not Method.OPTIMAL:
+        found = assignment.assign(demands, *self._supplies(), assignment.BOUNDS)
+        if found.method is not assignment.Method.OPTIMAL:
             return ()
-        self.method, self.served, self.score = found.method, len(found.pairs), found.score
+        self.method, self.served, self.score = found.method.value, len(found.pairs), found.score
         return found.pairs
 
     def _has_order(self) -> bool:
@@ -122,6 +124,10 @@ class Batch:
 
     def _supplies(self) -> tuple[list[Supply], Scores]:
         """The agents' slots, and how well each of them serves each line."""
+        import numpy as np
+
+        from actors.routing.assignment import NEVER, Supply
+
         ranks = {pool: self._ranks(pool) for pool in self._pools}
         keys: dict[Slot, AgentRank] = {}
         for of_pool in ranks.values():
@@ -146,7 +152,7 @@ class Batch:
     def _ranks(self, pool: Pool) -> dict[Slot, AgentRank]:
         """Where the pool ranks each slot of its free agents: ring and key."""
         ranks: dict[Slot, AgentRank] = {}
-        for first in pool.free.ranks():
+        for first in pool.free.ranks.values():
             agent = first[-1]
             ranks[agent, 0] = first[:-1]
             for more in range(1, self._slots[agent]):

@@ -291,6 +291,7 @@ class Matching:
     def match(self, now: int) -> list[Match]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
         self.assigned = []
+        # The reserve policy leaves agents free on purpose, which a batch would assign.
         matches = self._match_together(now) if self.in_batches and self.reserve is None else []
         exhausted: list[tuple[Pool, Line]] = []
         pairs = [pair for pool in self._changed if (pair := self._first_pair(pool, now, exhausted)) is not None]
@@ -301,7 +302,7 @@ class Matching:
         while pairs:
             *_, agent, pool = pair = heappop(pairs)
             if agent in taken or self.reserve is not None:
-                following = self._first_pair(pool, now, exhausted)
+                following = self._first_pair(pool, now, exhausted) if pool.free.ranks else None
                 if following is None:
                     continue
                 if following > pair:  # The pool's next agent does not put this queue first.
@@ -325,13 +326,13 @@ class Matching:
 
     def _match_together(self, now: int) -> list[Match]:
         """Match what is better assigned together; what is left is matched one by one."""
-        pools = [pool for pool in self._changed if pool.lines and len(pool.free)]
+        pools = [pool for pool in self._changed if pool.lines and pool.free.ranks]
         self.assigned = [Batch(batch, self.waiting, self.agents, self._rank_after) for batch in batches(pools)]
         matches: list[Match] = []
         for interaction, agent in [pair for batch in self.assigned for pair in batch.solve(now)]:
             waiting = self.waiting[interaction]
             pool = self._pools[pool_key(waiting)]
-            matches.append(Match(waiting, agent, pool.free.rank(agent), None, len(pool.free), together=True))
+            matches.append(Match(waiting, agent, pool.free.ranks[agent], None, len(pool.free), together=True))
             self._claim(waiting, self.agents[agent])
         return matches
 
@@ -343,15 +344,15 @@ class Matching:
         """Claim the agent of a pair, which is the first of its pool."""
         *_, interaction, agent, pool = pair
         waiting = self.waiting[interaction]
-        rank = pool.free.rank(agent)
-        runner_up = self._first_free(pool, (*waiting.not_agents, agent))
+        rank = pool.free.ranks[agent]
+        runner_up = self._first_free(pool, (*waiting.not_agents, agent)) if len(pool.free) > 1 else None
         match = Match(waiting, agent, rank, runner_up, len(pool.free))
         self._claim(waiting, self.agents[agent])
         return match
 
     def _first_pair(self, pool: Pool, now: int, exhausted: list[tuple[Pool, Line]]) -> Pair | None:
         """Who is next in a pool and whom they would get, ranked among all pools."""
-        while len(pool.free) and (head := pool.heads.first()) is not None:
+        while pool.free.ranks and (head := pool.heads.first()) is not None:
             best = self._first_free(pool, head[-1])
             if best is not None:
                 waiting, agent = self.waiting[head[2]], best[-1]

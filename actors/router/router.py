@@ -131,8 +131,7 @@ class Router(Actor):
             proposed = Proposed(
                 turn.address, waiting.interaction, match.agent, waiting.queue, waiting.priority, waiting.enqueued_at, left,
                 waiting.choice, len(waiting.rings), match.candidates, ring, tuple(map(float, score)),
-                runner_up, second, tuple(map(float, second_score)), match.together,
-                head_start_ms,
+                runner_up, second, tuple(map(float, second_score)), match.together, head_start_ms,
             )  # fmt: skip
             turn.emit(proposed)
             left -= 1

@@ -31,7 +31,9 @@ def lowest(mask: int) -> int:
 
 def masks(table: NDArray[np.bool_]) -> list[int]:
     """Each row's bits."""
-    return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(table, axis=1, bitorder="little")]
+    packed = np.packbits(table, axis=1, bitorder="little")
+    data, width = packed.tobytes(), packed.shape[1]
+    return [int.from_bytes(data[row * width : (row + 1) * width], "little") for row in range(len(table))]
 
 
 class Flow:
@@ -116,8 +118,8 @@ class Flow:
         A class leads by the supplies in its `out` to the classes that have one of them in their `into`; `onward` says
         the same by supply, which is the shorter way when few supplies are met.
         """
-        frontier = first & self._live
         levels: list[int] = []
+        frontier = first & self._live
         unseen = self._live ^ frontier
         while frontier:
             target = goal(frontier)

@@ -114,8 +114,12 @@ def _shared_ids(document: Document, centre: Centre) -> list[Problem]:
 
 def centre_warnings(document: Document, centre: Centre) -> list[Problem]:
     """What is allowed but hardly meant; only for a configuration without errors."""
-    found = [*_plain_passwords(document, centre), *capacity_warnings(document, centre)]
-    found += [*_idle_hold_backs(document, centre), *unreachable(document, centre)]
+    found = [
+        *_plain_passwords(document, centre),
+        *capacity_warnings(document, centre),
+        *_idle_hold_backs(document, centre),
+        *unreachable(document, centre),
+    ]
     return [replace(problem, severity="warning") for problem in found]
 
 

@@ -81,13 +81,20 @@ class Order(Section):
     newest_first: bool = Field(default=False, description="among equal priorities the newest goes first", examples=["false"])
 
 
+class ChannelServing(Section):
+    """Priority and delay of a queue over one channel."""
+
+    priority: int | None = Field(default=None, ge=1, le=99, description="the queue's when left out", examples=[1])
+    delay_s: float | None = Field(default=None, ge=0, le=86_400, description="the queue's when left out", examples=[60])
+
+
 class Routing(Section):
-    """How the router works, for all queues."""
+    """How the centre's router matches, over all queues."""
 
     batch: Literal["optimal", "greedy"] = Field(
         default="optimal",
         description="what is done where several interactions and several agents are free together: `optimal` looks at all of"
-        " them before anybody is assigned, `greedy` assigns one after the other, as `policy: reserve` does",
+        " them before anybody is assigned, `greedy` assigns one after the other",
         examples=["greedy"],
     )
     policy: Literal["fcfs", "reserve"] = Field(
@@ -120,13 +127,6 @@ class Serving(Section):
     channels: dict[Id, ChannelServing] = Field(
         default={}, description="priority and delay over single channels", examples=["{webchat: {delay_s: 60}}"]
     )
-
-
-class ChannelServing(Section):
-    """Priority and delay of a queue over one channel."""
-
-    priority: int | None = Field(default=None, ge=1, le=99, description="the queue's when left out", examples=[1])
-    delay_s: float | None = Field(default=None, ge=0, le=86_400, description="the queue's when left out", examples=[60])
 
 
 OnChange = Literal["keep", "ask_anew"]

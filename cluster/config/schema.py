@@ -270,11 +270,11 @@ class Centre(Section):
     routing_profiles: dict[Id, RoutingProfile] = Field(
         min_length=1, description="routing profiles by id", examples=["{general: {queues: [general], capacity: {webchat: 3}}}"]
     )
-    routing: Routing = Field(default=Routing(), description="how the router works", examples=["{batch: greedy}"])
     agents: dict[Id, Agent] = Field(default={}, description="agents by id", examples=["{alice: …}"])
     channels: dict[Id, Channel] = Field(
         min_length=1, description="channels by name", examples=["{webchat: {entry_points: {default: {queue: general}}}}"]
     )
+    routing: Routing = Field(default=Routing(), description="how the router matches", examples=["{policy: reserve}"])
     dispositions: dict[Id, DisplayName] = Field(
         default={}, description="outcomes that an agent chooses from in wrap-up", examples=["{resolved: Resolved}"]
     )

@@ -336,8 +336,9 @@ class Routing:
             if model.presence is not PresenceState.AVAILABLE or not model.complete:
                 continue
             for snapshot, key in lines:
-                has_room = self._eligible(model, key) and model.has_room(key[1], key[2][0].labels)
-                if has_room and not self._waits_for_others(snapshot, key, model):
+                if not self._eligible(model, key) or not model.has_room(key[1], key[2][0].labels):
+                    continue
+                if not self._waits_for_others(snapshot, key, model):
                     self._judge_unmatched(snapshot, key, model, now)
 
     def _waits_for_others(self, snapshot: Snapshot, key: ClassKey, model: AgentModel) -> bool:

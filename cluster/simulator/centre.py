@@ -86,7 +86,7 @@ class CentreModel:
             )
             for number, skills in enumerate(self.agents, 1)
         }  # fmt: skip
-        return CentrePlan({QUEUE: QueueConfig("Main", OFFER_TIMEOUT_MS, wrap_up_ms=0)}, agents, "{}", self.reserve)
+        return CentrePlan({QUEUE: QueueConfig("Main", OFFER_TIMEOUT_MS, wrap_up_ms=0)}, agents, "{}", reserve=self.reserve)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,9 @@ Figures = dict[str, float]
 class Centre:
     """One router's picture of so many agents, and the people who make it change."""
 
-    def __init__(self, agents: int, seed: int = 1) -> None:
-        self.drawn = random.Random(seed)  # noqa: S311  # no secret
-        self.matching = Matching(in_batches=True)
+    def __init__(self, agents: int, in_batches: bool = True) -> None:
+        self.drawn = random.Random(1)  # noqa: S311  # no secret
+        self.matching = Matching(in_batches)
         self.numbers = count(1)
         self.now = BEGAN_AT
         skills = [f"skill-{number:02d}" for number in range(SKILLS)]
@@ -126,6 +126,7 @@ def figures() -> Figures:
         "router_growth_agents": max(many / few_agents, idle / few_idle),
         "router_burst_10k_s": burst_s(),
         "batch_500x800_ms": max(batch_ms(kind) for kind in BATCHES),
+        **shift_start(),
     }
 
 
@@ -170,6 +171,27 @@ def burst_s() -> float:
         if matched < WAITING * 0.9:  # The others ask for what nobody can, as some do.
             raise RuntimeError(f"only {matched:,} of {WAITING:,} arrivals were matched")
     return min(taken)
+
+
+def shift_start(waiting: int = 500, agents: int = 800) -> Figures:
+    """The whole of matching so many at once, in a batch: processor time, and how many more are served than one by one."""
+    served, taken = {}, {}
+    for in_batches in (True, False):
+        times = []
+        for _ in range(RUNS):
+            centre = Centre(agents, in_batches)
+            for agent in centre.agents:
+                centre.free(agent)
+            centre.fill(waiting)
+            began_s = time.thread_time()
+            served[in_batches] = len(centre.matching.match(centre.now))
+            times.append(time.thread_time() - began_s)
+        taken[in_batches] = min(times) * 1000
+    return {
+        "router_shift_start_ms": taken[True],
+        "router_shift_start_greedy_ms": taken[False],
+        "router_shift_start_gain": served[True] / served[False] - 1,
+    }
 
 
 #: What a batch's scores are: all equal, levels of the class and the agent, and the same with no two needs alike.

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from actors.address import Address, address
 from actors.messages.centre import Membership
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
-from actors.router import batching
 from actors.router.matching import Matching
+from actors.routing import assignment
 from actors.routing.assignment import Bounds, Method
 from actors.values import Form, Requirement, SkillLevel
 from tests.unit.actors.policy_oracle import Oracle
@@ -162,7 +162,7 @@ def test_a_generalist_is_kept_for_whom_nobody_else_can_serve() -> None:
 def test_what_cannot_be_solved_is_matched_one_by_one(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too big a batch, or one without one order of interactions, is matched as without batches, and says so."""
     if why == "too many":
-        monkeypatch.setattr(batching.Batch.solve, "__defaults__", (Bounds(cells=3),))
+        monkeypatch.setattr(assignment, "BOUNDS", Bounds(cells=3))
         matching = two_queues()
     else:
         matching = two_queues(memberships=(Membership(LOANS, priority=1),))

@@ -75,8 +75,8 @@ def test_its_matches_are_those_of_a_look_at_everybody(
             matching.wait(one)
             oracle.waiting[one.interaction] = one
         else:
-            agent, idle_since = step
-            status = free(Address(str(agent)), int(str(idle_since)))
+            freed, idle_since = step
+            status = free(Address(str(freed)), int(str(idle_since)))
             matching.status(status)
             oracle.statuses[status.agent] = status
             expected = oracle.match()
