@@ -38,7 +38,7 @@ from actors.messages.queue import Accept, Released
 from actors.messages.router import ROUTER, AgentStatus
 from actors.messages.session import AgentGone
 from actors.routing.strategy import faded
-from actors.values import PRESENCE, RESERVATION, Form, PresenceState, ReservationState
+from actors.values import PRESENCE, RESERVATION, Attendance, Form, PresenceState, ReservationState
 
 OFFER = "offer"
 WRAP_UP = "wrap"
@@ -80,13 +80,30 @@ class Reserving(Actor):
         """What the agent can take now (I3, I4)."""
         setting, presence, load = self.setting, self.presence, len(self._open)
         if setting is None or setting.retired or not presence.is_routable:
-            return AgentStatus(self.address, {}, load, presence.idle_since)
+            return AgentStatus(self.address, {}, load, presence.idle_since, attendance=self.attendance)
         busy_permille = 1000 * load // max(setting.config.capacity_total, 1)
         spare = setting.config.capacity_total - load
         used = Counter(held.channel for held in self._open.values())
         free = {channel: min(most - used[channel], spare) for channel, most in setting.config.capacity.items()}
         room = {channel: count for channel, count in free.items() if count > 0}
-        return AgentStatus(self.address, room, load, presence.idle_since, max(spare, 0), busy_permille, self.form)
+        return AgentStatus(
+            self.address, room, load, presence.idle_since, max(spare, 0), busy_permille, self.form, self.attendance
+        )  # fmt: skip
+
+    @property
+    def attendance(self) -> Attendance:
+        """Whether the agent counts as there, busy or not; away, by the reason for it."""
+        setting, presence = self.setting, self.presence
+        if setting is None or setting.retired or presence.state is PresenceState.OFFLINE:
+            return Attendance.ABSENT
+        if presence.is_routable:
+            return Attendance.AVAILABLE
+        if presence.state is PresenceState.AWAY and not presence.desk_lost:
+            if presence.reason in setting.config.away_available:
+                return Attendance.AVAILABLE
+            if presence.reason in setting.config.away_absent:
+                return Attendance.ABSENT
+        return Attendance.SIGNED_IN
 
     # Being asked.
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from actors.actor import Message
 from actors.address import Address, address
 from actors.messages.centre import Membership
-from actors.values import Form, Requirement, SkillLevel
+from actors.values import Attendance, Form, Requirement, SkillLevel
 
 ROUTER = address("router", "main")
 
@@ -69,7 +69,7 @@ class AgentStatus(Message, frozen=True):
     """What an agent can take now. `room` holds the channels with free capacity; empty when not routable.
 
     `spare` is the room over all channels together: no mix of channels may take more. `form` is how much they did lately,
-    `busy_permille` how much of what they can hold is taken.
+    `busy_permille` how much of what they can hold is taken; `attendance` whether they are there at all, busy or not.
     """
 
     agent: Address
@@ -79,6 +79,7 @@ class AgentStatus(Message, frozen=True):
     spare: int = 0
     busy_permille: int = 0
     form: Form = Form()
+    attendance: Attendance = Attendance.ABSENT
 
 
 class Match(Message, frozen=True):

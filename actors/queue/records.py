@@ -10,6 +10,9 @@ from actors.values import Customer, Requirement, Value, WaitingState
 SETTING = "cfg"
 TOTALS = "counts"
 PLACE_PREFIX = "w/"
+STAFF = "staff"
+BORROWED_PREFIX = "borrowed/"
+LENT_PREFIX = "lent/"
 
 
 class QueueSetting(Record, frozen=True):
@@ -32,6 +35,13 @@ class Step(Value, frozen=True):
 
     at: int
     requirement: Requirement
+
+
+class Borrowing(Value, frozen=True):
+    """A rule of overflow that holds of a place: agents of these queues may be asked, as far as they are lent."""
+
+    queues: tuple[Address, ...]
+    anybody: bool = False
 
 
 class Place(Record, frozen=True):
@@ -62,6 +72,22 @@ class Place(Record, frozen=True):
     asked: Requirement | None = None
     outer: tuple[Requirement, ...] = ()
     steps: tuple[Step, ...] = ()
+    moved_from: tuple[Address, ...] = ()
+    borrowing: tuple[Borrowing, ...] = ()
+    #: The rings of agents that other queues lend now; unlike all others they close again.
+    lent: tuple[Requirement, ...] = ()
+    #: When its rules of overflow are looked at next; 0 when they need not be.
+    look_at: int = 0
+
+    @property
+    def is_newcomer(self) -> bool:
+        """Whether no agent has served this customer: all earlier legs were moved on by rules of overflow."""
+        return self.leg == 1 + len(self.moved_from)
+
+    @property
+    def rings(self) -> tuple[Requirement, ...]:
+        """Who may serve now, innermost first."""
+        return (self.requirement, *self.outer, *self.lent)
 
     @property
     def not_agents(self) -> tuple[Address, ...]:
@@ -76,3 +102,22 @@ class QueueTotals(Record, frozen=True):
     granted: int = 0
     withdrawn: int = 0
     granted_in_target: int = 0
+    overflowed: int = 0
+    refused: int = 0
+    #: Answered lately, and of these in time: counts that fade (`actors.routing.overflow.Lately`), as of `lately_at`.
+    lately: float = 0.0
+    lately_in_target: float = 0.0
+    lately_at: int = 0
+
+
+class Staff(Record, frozen=True):
+    """Who is there, as the router last said."""
+
+    signed_in: bool
+    available: bool
+
+
+class Loan(Record, frozen=True):
+    """Whether a lender's agents may be asked, as the lender last said; or, at the lender, what it last said."""
+
+    lends: bool

@@ -6,7 +6,7 @@ match is made in a quiet moment, when all that was said before is known (I5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import cast
 
 from actors.actor import Actor, Message, Record, Turn, on
@@ -25,6 +25,7 @@ from actors.messages.router import (
     Waiting,
 )
 from actors.router.matching import Matching
+from actors.router.staffing import Attending
 
 MEMBERS = "cfg"
 MATCH = Match()
@@ -44,12 +45,14 @@ class Router(Actor):
     kind = "router"
     resident = True
     matching: Matching
+    attending: Attending
     _agents: frozenset[Address]
     #: The picture is empty because it was lost, not because nobody waits.
     _is_blank: bool
 
     def rebuild(self) -> None:
         self.matching = Matching()
+        self.attending = Attending()
         self._agents = frozenset(self.members.agents)
         self._is_blank = True
 
@@ -77,6 +80,7 @@ class Router(Actor):
         self._agents = frozenset(message.agents)
         for agent in set(before.agents).difference(message.agents):
             self.matching.forget_agent(agent)
+            self.attending.forget(agent)
         self._ask(set(queues).difference(before.queues), set(message.agents).difference(before.agents), turn)
 
     @on(Waiting)
@@ -96,6 +100,7 @@ class Router(Actor):
         """An agent can do something else."""
         if message.agent in self._agents:  # Else retired, or new and about to be asked.
             self.matching.profile(message)
+            self.attending.serves(message.agent, message.queues)
             turn.when_quiet(MATCH)
 
     @on(AgentStatus)
@@ -103,15 +108,18 @@ class Router(Actor):
         """An agent can take more, or less."""
         if message.agent in self._agents:
             self.matching.status(message)
-            if message.room:
+            self.attending.attends(message.agent, message.attendance)
+            if message.room or self.attending.is_due:
                 turn.when_quiet(MATCH)
 
     @on(Match)
     def match(self, message: Match, turn: Turn) -> None:
-        """Propose every pair that can meet."""
+        """Propose every pair that can meet, and tell queues for which there is somebody now, or nobody any more."""
+        for queue, staffing in self.attending.news():
+            turn.send(queue, staffing)
         left = len(self.matching.waiting)
         for waiting, agent in self.matching.match(turn.now):
-            turn.send(waiting.queue, Propose(waiting.interaction, agent))
+            turn.send(waiting.queue, Propose(waiting.interaction, agent, waiting.rings))
             proposed = Proposed(
                 turn.address, waiting.interaction, agent, waiting.queue, waiting.priority, waiting.enqueued_at, left
             )
@@ -128,7 +136,10 @@ class Router(Actor):
         members = self.members
         self._ask(members.queues, members.agents, turn)
 
-    def _ask(self, queues: Iterable[Address], agents: Iterable[Address], turn: Turn) -> None:
+    def _ask(self, queues: Collection[Address], agents: Collection[Address], turn: Turn) -> None:
+        self.attending.ask(queues, agents)
+        if self.attending.is_due:
+            turn.when_quiet(MATCH)
         for queue in sorted(queues):
             turn.send(queue, ReportQueue())
         for agent in sorted(agents):

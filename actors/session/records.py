@@ -48,6 +48,8 @@ class SessionState(Record, frozen=True):
     reason: EndReason | None = None
     #: The newest connection of the customer's device; older ones that come late are not shown anything.
     visit: int = 0
+    #: The queues that moved it on by a rule of overflow.
+    moved_from: tuple[Address, ...] = ()
 
 
 class Marks(Record, frozen=True):
