@@ -14,6 +14,7 @@ from actors.events import (
     DeadLettered,
     InteractionMoved,
     MessageAdded,
+    Overflowed,
     Proposed,
     ReservationMoved,
     WaitingMoved,
@@ -75,6 +76,7 @@ class Story:
 _ORDER: tuple[Callable[[Event], bool], ...] = (
     lambda event: isinstance(event, InteractionMoved) and event.before is None,
     lambda event: isinstance(event, WaitingMoved) and event.after is WaitingState.WAITING,
+    lambda event: isinstance(event, Overflowed),
     lambda event: isinstance(event, Proposed),
     lambda event: isinstance(event, WaitingMoved) and event.after is WaitingState.RESERVED,
     lambda event: isinstance(event, ReservationMoved) and event.after is ReservationState.PENDING,
@@ -155,6 +157,8 @@ def _words(told: Told, texts: Mapping[int, str]) -> str:
             return _reservation(event, told.at)
         case Proposed() as event:
             return f"proposes {name_of(event.agent)}, out of {event.waiting} waiting"
+        case Overflowed() as event:
+            return _overflowed(event)
         case DeadLettered() as event:
             return f"set aside a {event.message_type} that failed three times ({event.error})"
         case event:
@@ -167,6 +171,7 @@ _ENDS = {
     EndReason.ABANDONED: "abandoned by the customer before an agent came",
     EndReason.CLOSED: "ended: outside opening hours",
     EndReason.NO_SUCH_QUEUE: "ended: the queue does not exist or takes nobody",
+    EndReason.REFUSED: "ended: refused by a rule of the queue",
 }
 
 
@@ -190,13 +195,23 @@ def _waiting(event: WaitingMoved) -> str:
             return f"waits with priority {event.priority}{_needs(event.requirement)}"
         case WaitingState.WAITING:
             refused = ", ".join(name_of(agent) for agent in event.not_agents)
-            return "waits again" + (f", for the moment not for {refused}" if refused else "")
+            queues = event.outer[-1].queues if event.outer else ()
+            asked = f", for agents of {', '.join(map(name_of, queues))} too" if queues else ""
+            return "waits again" + asked + (f", for the moment not for {refused}" if refused else "")
         case WaitingState.RESERVED:
             return f"is held for {name_of(event.agent)}"
         case WaitingState.GRANTED:
             return f"granted to {name_of(event.agent)}"
         case WaitingState.WITHDRAWN:
             return "left the queue"
+
+
+def _overflowed(event: Overflowed) -> str:
+    what = f"moves on to queue {name_of(event.to)}" if event.to else "is refused"
+    went_by = [f"waited {event.waited_ms / 1000:g} s", f"{event.others} others"]
+    if event.nobody is not None:
+        went_by.append(f"nobody {event.nobody.value.replace('_', ' ')}")
+    return f"{what} by overflow rule {event.rule} ({', '.join(went_by)})"
 
 
 def _needs(requirement: Requirement) -> str:

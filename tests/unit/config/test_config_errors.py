@@ -138,6 +138,38 @@ CASES = [
         "    name: General\n    where: english > 10\n    relax: [{after_s: 60, anybody: true}]\n",
     ),
     ("delay of an unserved queue", "    queues: [general, cards]", "    queues: [general]\n    serves: {cards: {delay_s: 30}}"),
+    ("overflow that does nothing", "    offer_timeout_s: 20", "    overflow: [{after_s: 30}]"),
+    ("overflow that does two things", "    offer_timeout_s: 20", "    overflow: [{after_s: 30, queue: general, refuse: true}]"),
+    ("overflow of everybody", "    offer_timeout_s: 20", "    overflow: [{queue: general}]"),
+    ("overflow to an unknown queue", "    offer_timeout_s: 20", "    overflow: [{length: 5, queue: genral}]"),
+    ("overflow to itself", "    offer_timeout_s: 20", "    overflow: [{length: 5, queue: cards}]"),
+    ("overflow for newcomers who wait", "    offer_timeout_s: 20", "    overflow: [{after_s: 5, joining_only: true, refuse: true}]"),
+    ("overflow text of a loan", "    offer_timeout_s: 20", "    overflow: [{after_s: 5, borrow: [general], text: Hello}]"),
+    ("overflow with an empty text", "    offer_timeout_s: 20", "    overflow: [{length: 5, refuse: true, text: ''}]"),
+    ("overflow shadowed", "    offer_timeout_s: 20", "    overflow: [{length: 5, refuse: true}, {length: 9, refuse: true}]"),
+    (
+        "overflow in a circle",
+        "    name: General\n",
+        "    name: General\n    overflow: [{length: 9, refuse: true}, {nobody: signed_in, queue: cards}]\n"
+        "    # And back:\n  other: {name: Other, overflow: [{after_s: 9, queue: general}]}\n"
+        "  third: {name: Third, overflow: [{after_s: 9, queue: fourth}]}\n"
+        "  fourth: {name: Fourth, overflow: [{after_s: 9, queue: third}]}\n",
+    ),
+    ("borrowing without leave", "    offer_timeout_s: 20", "    overflow: [{after_s: 5, borrow: [general]}]"),
+    ("lending to an unknown queue", "    offer_timeout_s: 20", "    lends: {to: [genral]}"),
+    ("closed to an unknown queue", "    offer_timeout_s: 20", "    closed: {queue: night}"),
+    ("closed without anything", "    offer_timeout_s: 20", "    closed: {}"),
+    ("rule at the door", "channels:\n", "arrival_rules: [{when: sentimnt < 0, queue: cards}]\nchannels:\n"),
+    ("rule at the door that changes nothing", "channels:\n", "arrival_rules: [{when: sentiment < 0}]\nchannels:\n"),
+    ("rule at the door to an unknown queue", "channels:\n", "arrival_rules: [{when: sentiment < 0, queue: voice}]\nchannels:\n"),
+    (
+        "rule at the door shadowed",
+        "channels:\n",
+        "arrival_rules:\n  - {priority: 3}\n  - {when: intent == 'complaint', queue: cards}\nchannels:\n",
+    ),
+    ("emergency", "channels:\n", "emergency: {active: true, queues: [genral]}\nchannels:\n"),
+    ("emergency thrown", "channels:\n", "emergency:\n  text: We had to leave.\n  active: true\nchannels:\n"),
+    ("attendance", "channels:\n", "attendance: {counts_as_absent: [lunch]}\nchannels:\n"),
     ("directive", "version: 1\n", "%YAML 9.9\n---\nversion: 1\n"),
 ]
 
