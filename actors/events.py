@@ -9,7 +9,16 @@ from __future__ import annotations
 from actors.actor import Event
 from actors.address import Address
 from actors.messages.centre import Membership
-from actors.values import Attendance, EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
+from actors.values import (
+    Attendance,
+    EndReason,
+    InteractionState,
+    PresenceState,
+    Requirement,
+    ReservationState,
+    SkillLevel,
+    WaitingState,
+)
 
 
 class InteractionMoved(Event, frozen=True):

@@ -68,6 +68,7 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
 }  # fmt: skip
 
+
 def fact(facts: Mapping[str, str], name: str) -> str | float | None:
     """A fact as a number if it reads as one, else as text; None when it is not known."""
     text = facts.get(name)

@@ -130,7 +130,10 @@ def _edge(centre: Centre, hasher: Callable[[str], str]) -> EdgeCentre:
         skills={skill: name.by_language() for skill, name in centre.skills.items()},
         dispositions=_choices(centre.dispositions),
         presence_reasons=_choices(centre.presence_reasons),
-        rules=[EdgeRule(when=rule.when, queue=rule.queue, priority=rule.priority, skills=rule.skills) for rule in centre.arrival_rules],
+        rules=[
+            EdgeRule(when=rule.when, queue=rule.queue, priority=rule.priority, skills=rule.skills)
+            for rule in centre.arrival_rules
+        ],
         emergency=_emergency(centre.emergency),
     )
 

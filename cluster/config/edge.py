@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from actors.routing.expression import OF_ARRIVALS, Arriving, compiled
+from actors.routing.expression import OF_ARRIVALS, Arriving, ExpressionError, compiled
 from cluster.config.hours import ALWAYS, Calendar
 from cluster.config.schema import DEFAULT_ENTRY_POINT
 
@@ -51,6 +51,13 @@ class EdgeRule(EdgeModel):
     queue: str | None = None
     priority: int | None = None
     skills: dict[str, int] = {}
+
+    def holds(self, arriving: Arriving) -> bool:
+        """Whether it is true of the arrival; what only a newer release can read is not."""
+        try:
+            return not self.when or compiled(self.when, OF_ARRIVALS).holds(arriving)
+        except ExpressionError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ class EdgeCentre(EdgeModel):
         if entry is None:
             return None
         queue, priority, skills, hours = entry.queue, entry.priority, entry.skills, entry.hours
-        rule = next((rule for rule in self.rules if not rule.when or compiled(rule.when, OF_ARRIVALS).holds(arriving)), None)
+        rule = next((rule for rule in self.rules if rule.holds(arriving)), None)
         if rule is not None:
             if rule.queue is not None and rule.queue != queue:
                 queue, priority, hours = rule.queue, self._queue(rule.queue).priority, self._queue(rule.queue).hours

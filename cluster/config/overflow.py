@@ -64,12 +64,8 @@ class Overflow(Section):
     )  # fmt: skip
     joining_only: bool = Field(default=False, description="newcomers only, not those who wait already", examples=["false"])
     queue: Id | None = Field(default=None, description="moves to this queue", examples=["general"])
-    keeps_place: bool = Field(
-        default=True, description="whether the wait so far counts in the other queue", examples=["true"]
-    )
-    add_priority: int = Field(
-        default=0, ge=-1000, le=1000, description="points of priority added by the move", examples=[10]
-    )
+    keeps_place: bool = Field(default=True, description="whether the wait so far counts in the other queue", examples=["true"])
+    add_priority: int = Field(default=0, ge=-1000, le=1000, description="points of priority added by the move", examples=[10])
     borrow: list[Id] = Field(
         default=[], max_length=20, description="agents of these queues are asked as well, as far as they lend",
         examples=["[loans]"],

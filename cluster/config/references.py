@@ -15,8 +15,8 @@ from cluster.config.document import Document
 from cluster.config.hours import ALWAYS
 from cluster.config.problems import Path, Problem, did_you_mean, listed
 from cluster.config.reachability import unreachable
-from cluster.config.shadowed import without_effect
 from cluster.config.schema import Centre, Queue, numbered
+from cluster.config.shadowed import without_effect
 
 
 def reference_errors(document: Document, centre: Centre) -> list[Problem]:

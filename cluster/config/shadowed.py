@@ -21,7 +21,9 @@ def without_effect(document: Document, centre: Centre) -> Iterator[Problem]:
     yield from _doors(document, centre)
     if centre.emergency.active:
         problem = "the emergency switch is thrown: newcomers do not reach their queues"
-        yield document.problem(("emergency", "active"), problem, "write false, or `trunkline config emergency off`, when it is over")
+        yield document.problem(
+            ("emergency", "active"), problem, "write false, or `trunkline config emergency off`, when it is over"
+        )
 
 
 def _shadowed(document: Document, centre: Centre) -> Iterator[Problem]:
@@ -30,7 +32,9 @@ def _shadowed(document: Document, centre: Centre) -> Iterator[Problem]:
             earlier = next((one for one in range(number) if covers(queue.overflow[one], rule)), None)
             if earlier is not None:
                 problem = f"never acts: rule {earlier + 1} of the queue holds whenever this one does"
-                yield document.problem(("queues", queue_id, "overflow", number), problem, "put it before that one, or delete it")
+                yield document.problem(
+                    ("queues", queue_id, "overflow", number), problem, "put it before that one, or delete it"
+                )
 
 
 def _not_lent(document: Document, centre: Centre) -> Iterator[Problem]:

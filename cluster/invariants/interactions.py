@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from actors.events import InteractionMoved, MessageAdded, Overflowed, WaitingMoved
+from actors.events import InteractionMoved, Lent, MessageAdded, Overflowed, WaitingMoved
 from actors.values import InteractionState, ReservationState, WaitingState
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
@@ -34,6 +34,7 @@ class Interactions:
         self.left: Book = Counter()
         self.messages = 0
         self.overflows = 0
+        self.loans = 0
 
     def _violated(self, invariant: str, state: ShardState, subject: str, detail: str) -> None:
         self.findings.violated(invariant, state.shard, state.number, subject, detail)
@@ -164,10 +165,14 @@ class Interactions:
             self._violated("I14", state, event.interaction, detail)
         if event.leg in story.moved_from:
             self._violated("I2", state, event.interaction, f"leg {event.leg} was moved on twice by rules of overflow")
-        if event.to and (event.queue, event.to) in story.moved_from.values():
-            self._violated("I14", state, event.interaction, f"was moved on twice from {event.queue} to {event.to}")
+        if event.to and any(queue == event.queue and to for queue, to in story.moved_from.values()):
+            self._violated("I14", state, event.interaction, f"was moved on from {event.queue} a second time")
         story.moved_from[event.leg] = (event.queue, event.to)
         self.overflows += 1
+
+    def lent(self, state: ShardState, who: str, event: Lent) -> None:
+        """Queue: it began to lend its agents, or ended."""
+        self.loans += event.lends
 
     def _granted(self, state: ShardState, event: WaitingMoved, leg: Leg) -> None:
         if leg.granted:
@@ -196,6 +201,7 @@ class Interactions:
         counts["interactions_live"] += live.total()
         counts["messages"] += self.messages
         counts["overflows"] += self.overflows
+        counts["loans"] += self.loans
         if not quiet:
             self.findings.judged_in_part("I1", "messages may be in flight, so session, queue and agent were not compared")
             return

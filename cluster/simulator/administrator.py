@@ -62,19 +62,22 @@ class Administrator:
         """Some rules for some queues. Others may be gone, and circles are made: both must do no harm."""
         random = self.random
         others = [address("queue", other) for other in self.queues if other != name]
-        if not others or random.random() < (0.6 if complete else 0.4):
+        if not others or random.random() < 0.3:
             return ()
         to = random.choice(others)
         every = (
-            OverflowRule(after_ms=random.choice((2_000, 8_000)), queue=to, keeps_place=random.random() < 0.7, points=random.choice((0, 5))),
-            OverflowRule(length=random.choice((1, 3)), queue=to),
-            OverflowRule(length=random.choice((4, 8)), texts={"en": "All lines are busy.", "zh": "线路繁忙。"}),
+            OverflowRule(
+                after_ms=random.choice((1_000, 4_000)), queue=to, keeps_place=random.random() < 0.7,
+                points=random.choice((0, 5)),
+            ),
+            OverflowRule(length=random.choice((1, 2)), queue=to),
+            OverflowRule(length=random.choice((2, 4)), texts={"en": "All lines are busy.", "zh": "线路繁忙。"}),
             OverflowRule(nobody=random.choice((Attendance.SIGNED_IN, Attendance.AVAILABLE)), queue=to),
             OverflowRule(after_ms=random.choice((1_000, 4_000)), borrow=(to,), anybody=random.random() < 0.5),
             OverflowRule(after_ms=20_000, texts={"en": "Nobody came."}),
             OverflowRule(expected_ms=15_000, queue=to),
         )  # fmt: skip
-        return tuple(random.sample(every, random.randint(1, 3)))
+        return tuple(random.sample(every, random.randint(1, 4)))
 
     def _agent(self, name: str, served: tuple[Address, ...], *, expert: bool) -> AgentConfig:
         random = self.random

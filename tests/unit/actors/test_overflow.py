@@ -66,7 +66,9 @@ def test_a_full_queue_refuses_with_a_message() -> None:
     scene.arrive("fay", customer=Customer("fay", "Fay", "de"))
     assert (end_of(scene, "cy"), end_of(scene, "dee")) == (None, None), "two places, two customers"
     assert (end_of(scene, "eve"), end_of(scene, "fay")) == (EndReason.REFUSED, EndReason.REFUSED), "no third one"
-    assert (told(scene, "eve"), told(scene, "fay")) == (["现在很忙。"], ["We are busy."]), "each in their language, else English"
+    assert (told(scene, "eve"), told(scene, "fay")) == (["现在很忙。"], ["We are busy."]), (
+        "each in their language, else English"
+    )
     counters = scene.counters()
     assert (counters.waiting, counters.entered, counters.refused) == (2, 2, 2), "who was refused never entered"
 
@@ -80,9 +82,9 @@ def test_a_full_queue_moves_newcomers_on() -> None:
     assert scene.states("cat") == {"dee": PENDING}, "dee found sales full"
     moves = [(e.queue, e.leg) for e in scene.events if isinstance(e, InteractionMoved) and e.interaction == "dee/1"]
     assert moves == [("sales", 1), ("support", 2)]
-    assert [e for e in scene.events if isinstance(e, Overflowed)] == [
-        Overflowed(SALES, "dee/1", 1, 1, SUPPORT, 0, 1, None)
-    ], "the journal says which rule, and what it went by"
+    assert [e for e in scene.events if isinstance(e, Overflowed)] == [Overflowed(SALES, "dee/1", 1, 1, SUPPORT, 0, 1, None)], (
+        "the journal says which rule, and what it went by"
+    )
 
 
 @pytest.mark.parametrize("keeps_place", [True, False])
@@ -245,6 +247,15 @@ def test_a_new_rule_holds_for_those_who_wait() -> None:
     scene.configure(agents, (queue("sales"), queue("support")))
     scene.advance(60_000)
     assert scene.counters().waiting == 1, "there is no such rule any more"
+
+
+def test_a_closed_door_says_why() -> None:
+    """Whoever comes when it is closed is told so, if there is something to tell, and ended as before."""
+    scene = ruled()
+    scene.arrive("cy", open=False, closed_text="At nine.")
+    scene.arrive("dee", open=False)
+    assert (end_of(scene, "cy"), end_of(scene, "dee")) == (EndReason.CLOSED, EndReason.CLOSED)
+    assert (told(scene, "cy"), told(scene, "dee")) == (["At nine."], [])
 
 
 # Lending.

@@ -143,7 +143,11 @@ CASES = [
     ("overflow of everybody", "    offer_timeout_s: 20", "    overflow: [{queue: general}]"),
     ("overflow to an unknown queue", "    offer_timeout_s: 20", "    overflow: [{length: 5, queue: genral}]"),
     ("overflow to itself", "    offer_timeout_s: 20", "    overflow: [{length: 5, queue: cards}]"),
-    ("overflow for newcomers who wait", "    offer_timeout_s: 20", "    overflow: [{after_s: 5, joining_only: true, refuse: true}]"),
+    (
+        "overflow for newcomers who wait",
+        "    offer_timeout_s: 20",
+        "    overflow: [{after_s: 5, joining_only: true, refuse: true}]",
+    ),
     ("overflow text of a loan", "    offer_timeout_s: 20", "    overflow: [{after_s: 5, borrow: [general], text: Hello}]"),
     ("overflow with an empty text", "    offer_timeout_s: 20", "    overflow: [{length: 5, refuse: true, text: ''}]"),
     ("overflow shadowed", "    offer_timeout_s: 20", "    overflow: [{length: 5, refuse: true}, {length: 9, refuse: true}]"),
@@ -161,7 +165,11 @@ CASES = [
     ("closed without anything", "    offer_timeout_s: 20", "    closed: {}"),
     ("rule at the door", "channels:\n", "arrival_rules: [{when: sentimnt < 0, queue: cards}]\nchannels:\n"),
     ("rule at the door that changes nothing", "channels:\n", "arrival_rules: [{when: sentiment < 0}]\nchannels:\n"),
-    ("rule at the door to an unknown queue", "channels:\n", "arrival_rules: [{when: sentiment < 0, queue: voice}]\nchannels:\n"),
+    (
+        "rule at the door to an unknown queue",
+        "channels:\n",
+        "arrival_rules: [{when: sentiment < 0, queue: voice}]\nchannels:\n",
+    ),
     (
         "rule at the door shadowed",
         "channels:\n",
