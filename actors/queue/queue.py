@@ -20,6 +20,7 @@ from actors.messages.queue import (
     Accept,
     AskPosition,
     ConfigureQueue,
+    DescribeWaiting,
     Enqueue,
     Propose,
     QueueCounters,
@@ -35,7 +36,8 @@ from actors.queue.overflowing import ASK_LENDERS, LOOK, Overflowing
 from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting, QueueTotals
 from actors.queue.relaxing import asked_anew, first_ring, opened, steps_of
 from actors.routing import order
-from actors.values import WAITING, ReservationState, WaitingState, reservation_id
+from actors.routing.expression import ExpressionError, compiled
+from actors.values import WAITING, Customer, ReservationState, WaitingState, reservation_id
 
 BACK_OFF = "backoff"
 RING = "ring"
@@ -115,15 +117,7 @@ class Queue(Overflowing):
                 return
             until = turn.now + setting.config.reject_backoff_ms
             back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
-            inner = first_ring(message.requirement, setting.config)
-            place = Place(
-                message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
-                message.priority, inner, message.enqueued_at, message.fallback_at, turn.now, back_offs=back_offs,
-                asked=message.requirement if setting.config.reevaluates else None,
-                steps=steps_of(inner, setting.config, turn.now, message.fallback_at),
-                moved_from=message.moved_from,
-            )  # fmt: skip
-            place = opened(place, turn.now)
+            place = replace(opened(self._entering(message, setting.config, turn.now), turn.now), back_offs=back_offs)
             insort(self._order, self._rank(place))
             self._move(None, place, turn)
             totals = self.totals
@@ -235,6 +229,22 @@ class Queue(Overflowing):
         )  # fmt: skip
         turn.reply(counters)
 
+    @on(DescribeWaiting)
+    def describe(self, message: DescribeWaiting, turn: Turn) -> None:
+        """Answer what such an interaction would wait for."""
+        setting = self.setting
+        if setting is None:
+            return turn.refuse("NOT_FOUND", "there is no such queue in the contact centre's configuration")
+        try:
+            compiled(message.requirement.where or "1")
+        except ExpressionError as error:
+            return turn.refuse("INVALID_ARGUMENT", f"the expression {error}")
+        place = self._entering(
+            Enqueue("", 1, Address(""), message.channel, Customer(""), message.priority, message.requirement, 0),
+            setting.config, turn.now - message.waited_ms,
+        )  # fmt: skip
+        turn.reply(self._waiting(replace(opened(place, turn.now), enqueued_at=turn.now - message.waited_ms)))
+
     @on(Fired)
     def fired(self, message: Fired, turn: Turn) -> None:
         """A back-off is over, or the time has come to ask less, or elsewhere: announce what changed."""
@@ -258,6 +268,17 @@ class Queue(Overflowing):
             self._ask(place, changed, turn)
 
     # Steps that several messages take.
+
+    @staticmethod
+    def _entering(message: Enqueue, config: QueueConfig, entered_at: int) -> Place:
+        """The place of an arrival, before any ring but the first is open."""
+        inner = first_ring(message.requirement, config)
+        return Place(
+            message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
+            message.priority, inner, message.enqueued_at, message.fallback_at, entered_at,
+            asked=message.requirement if config.reevaluates else None,
+            steps=steps_of(inner, config, entered_at, message.fallback_at), moved_from=message.moved_from,
+        )  # fmt: skip
 
     def _places(self) -> list[Place]:
         return [place for _, _, interaction in self._order if (place := self.place(interaction)) is not None]
@@ -331,12 +352,14 @@ class Queue(Overflowing):
             turn.cancel_timer(f"{LOOK}/{place.interaction}")
 
     def _announce(self, place: Place, turn: Turn) -> None:
+        turn.send(ROUTER, self._waiting(place))
+
+    def _waiting(self, place: Place) -> Waiting:
         config = self.setting.config if self.setting is not None else QueueConfig("")
-        waiting = Waiting(
-            place.interaction, turn.address, place.channel, place.priority, place.enqueued_at, place.requirement,
+        return Waiting(
+            place.interaction, self.address, place.channel, place.priority, place.enqueued_at, place.requirement,
             place.not_agents, place.rings[1:], config.choice, config.ageing, config.lifo,
         )  # fmt: skip
-        turn.send(ROUTER, waiting)
 
     def _tell_position(self, place: Place, turn: Turn) -> None:
         ahead = bisect_left(self._order, self._rank(place))

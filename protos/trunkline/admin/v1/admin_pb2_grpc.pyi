@@ -51,6 +51,8 @@ class AdminServiceStub:
     """Empties a process and starts it anew, with the release that is installed now."""
     AddHosts: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddHostsRequest, _admin_pb2.AddHostsResponse]
     """Starts more hosts, which get their share of the shards."""
+    ExplainRoute: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ExplainRouteRequest, _admin_pb2.ExplainRouteResponse]
+    """Explains who would get an interaction now, and why nobody else would."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -75,6 +77,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Empties a process and starts it anew, with the release that is installed now."""
     AddHosts: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddHostsRequest, _admin_pb2.AddHostsResponse]  # type: ignore[assignment]
     """Starts more hosts, which get their share of the shards."""
+    ExplainRoute: _aio.UnaryUnaryMultiCallable[_admin_pb2.ExplainRouteRequest, _admin_pb2.ExplainRouteResponse]  # type: ignore[assignment]
+    """Explains who would get an interaction now, and why nobody else would."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers operators; needs an admin token."""
@@ -150,5 +154,13 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.AddHostsResponse, _abc.Awaitable[_admin_pb2.AddHostsResponse]]:
         """Starts more hosts, which get their share of the shards."""
+
+    @_abc_1.abstractmethod
+    def ExplainRoute(
+        self,
+        request: _admin_pb2.ExplainRouteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ExplainRouteResponse, _abc.Awaitable[_admin_pb2.ExplainRouteResponse]]:
+        """Explains who would get an interaction now, and why nobody else would."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
