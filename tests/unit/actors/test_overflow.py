@@ -150,7 +150,7 @@ def test_everybody_leaves_an_empty_queue() -> None:
 
 def test_presence_reasons_count_as_configured() -> None:
     """Away for a reason that counts as available is available; for one that counts as absent is not there at all."""
-    reasons = {"away_available": ("tidying",), "away_absent": ("holiday",)}
+    reasons: dict[str, Any] = {"away_available": ("tidying",), "away_absent": ("holiday",)}
     rules = (rule_of(nobody=Attendance.AVAILABLE, joining_only=True, queue=SUPPORT),)
     scene = Scene({"ann": agent("ann", **reasons)}, (queue("sales", overflow=rules), queue("support")))
     scene.tell(agent_at("ann"), SignIn("desk-ann"))
