@@ -116,17 +116,7 @@ def _edge(centre: Centre, hasher: Callable[[str], str]) -> EdgeCentre:
             )
             for agent_id, name, agent in people(centre)
         },
-        queues={
-            queue_id: EdgeQueue(
-                names=queue.name.by_language(),
-                service_level_percent=queue.service_level.percent,
-                service_level_s=queue.service_level.seconds,
-                priority=queue.priority,
-                hours=queue.hours,
-                closed=_closed(queue),
-            )
-            for queue_id, queue in centre.queues.items()
-        },
+        queues={queue_id: _queue(queue) for queue_id, queue in centre.queues.items()},
         skills={skill: name.by_language() for skill, name in centre.skills.items()},
         dispositions=_choices(centre.dispositions),
         presence_reasons=_choices(centre.presence_reasons),
@@ -145,6 +135,17 @@ def _entry(entry: EntryPointSpec, channel: Channel, queue: Queue) -> EntryPoint:
         skills=entry.skills,
         retention_s=channel.retention_s if entry.retention_s is None else entry.retention_s,
         hours=entry.hours or queue.hours,
+    )
+
+
+def _queue(queue: Queue) -> EdgeQueue:
+    return EdgeQueue(
+        names=queue.name.by_language(),
+        service_level_percent=queue.service_level.percent,
+        service_level_s=queue.service_level.seconds,
+        priority=queue.priority,
+        hours=queue.hours,
+        closed=_closed(queue),
     )
 
 
