@@ -65,3 +65,6 @@ class Reservation(Record, frozen=True):
     is_accepting: bool = False
     #: When the conversation began; 0 until it does.
     accepted_at: int = 0
+    labels: tuple[str, ...] = ()
+    #: How often something that may interrupt it rang while it was held.
+    interrupted: int = 0

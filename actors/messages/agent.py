@@ -53,6 +53,7 @@ class Reserve(Message, frozen=True):
     waited_ms: int
     offer_timeout_ms: int
     wrap_up_ms: int
+    labels: tuple[str, ...] = ()
 
 
 class AcceptOffer(Message, frozen=True):

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
-from actors.actor import Actor, Turn, on
+from actors.actor import Turn, on
 from actors.address import Address, name_of
 from actors.events import Lent, Overflowed
 from actors.messages.centre import OverflowRule, QueueConfig
 from actors.messages.queue import Enqueue, Lends, MayBorrow, Staffing
 from actors.messages.session import Overflow
+from actors.queue.expecting import Expecting
 from actors.queue.records import (
     BORROWED_PREFIX,
     LENT_PREFIX,
@@ -30,7 +31,6 @@ from actors.queue.records import (
     Borrowing,
     Loan,
     Place,
-    QueueSetting,
     QueueTotals,
     Staff,
 )
@@ -43,19 +43,16 @@ LOOK = "overflow"
 ASK_LENDERS = "lenders"
 
 
-class Overflowing(Actor):
+class Overflowing(Expecting):
     """The half of a queue that decides whom it keeps; `actors.queue.queue.Queue` adds the rest."""
 
     kind = "queue"
-    _order: list[tuple[int, int, str]]
     _offered: int
     #: Whether the timer to ask lenders again is set. Lost with the process: then they are asked once more.
     _asks_lenders: bool
 
     if TYPE_CHECKING:  # The other half.
 
-        @property
-        def setting(self) -> QueueSetting | None: ...
         @property
         def totals(self) -> QueueTotals: ...
         def _places(self) -> list[Place]: ...
@@ -82,7 +79,7 @@ class Overflowing(Actor):
 
     def _look(self, place: Place, turn: Turn) -> None:
         """Judge the rules of somebody who waits, follow the one that holds, and look again when another may."""
-        setting = self.setting
+        setting, place = self.setting, self.place(place.interaction) or place
         if setting is None or place.state is not WaitingState.WAITING:
             return  # Whoever rings somewhere is looked at when that is over.
         rules = setting.config.overflow
@@ -134,7 +131,10 @@ class Overflowing(Actor):
 
     def _expected_ms(self, now: int) -> int | None:
         """How long somebody would wait who came last now; None while too little is known."""
-        return self._lately(now).expected_ms(len(self._order) - self._offered)
+        if len(self._order) == self._offered:
+            return 0  # Nobody waits, so agents are not all busy, which the estimate supposes.
+        expected = self.expected_of_next(now)
+        return expected.expected_ms if expected is not None else None
 
     def _send_on(
         self, number: int, rule: OverflowRule, situation: Situation, leg: Enqueue | Place, language: str, turn: Turn

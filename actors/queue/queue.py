@@ -31,11 +31,10 @@ from actors.messages.queue import (
     Withdraw,
 )
 from actors.messages.router import ROUTER, NotWaiting, Waiting
-from actors.messages.session import Assigned, NotQueued, Queued, Withdrawn
+from actors.messages.session import Assigned, NotQueued, Withdrawn
 from actors.queue.overflowing import ASK_LENDERS, LOOK, Overflowing
 from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting, QueueTotals
 from actors.queue.relaxing import asked_anew, first_ring, opened, steps_of
-from actors.routing import order
 from actors.routing.expression import ExpressionError, compiled
 from actors.values import WAITING, Customer, ReservationState, WaitingState, reservation_id
 
@@ -49,24 +48,16 @@ class Queue(Overflowing):
     """Sole owner of the order of its waiting interactions, and of who each is reserved for."""
 
     def rebuild(self) -> None:
+        super().rebuild()
         places = [record for record in self.records.values() if isinstance(record, Place)]
         self._order = sorted(self._rank(place) for place in places)
         self._offered = sum(place.state is WaitingState.RESERVED for place in places)
         self._asks_lenders = False
 
     @property
-    def setting(self) -> QueueSetting | None:
-        """The configuration in force; None for a queue that was never configured."""
-        return cast("QueueSetting | None", self.records.get(SETTING))
-
-    @property
     def totals(self) -> QueueTotals:
         """What was counted since the queue was created."""
         return cast("QueueTotals", self.records.get(TOTALS)) or QueueTotals()
-
-    def place(self, interaction: str) -> Place | None:
-        """The place of an interaction that is waiting or reserved."""
-        return cast("Place | None", self.records.get(PLACE_PREFIX + interaction))
 
     # Configuration.
 
@@ -85,6 +76,7 @@ class Queue(Overflowing):
         if (before.ageing, before.lifo) != (config.ageing, config.lifo):
             turn.emit(QueueConfigured(turn.address, message.version, config.ageing, config.lifo))
             self._order = sorted(self._rank(place) for place in self._places())
+            self._sort_kinds()
         asks_anew = config.reevaluates and rules_of(before) != rules_of(config)
         if asks_anew or order_of(before) != order_of(config):
             for place in self._places():
@@ -134,7 +126,7 @@ class Queue(Overflowing):
         """Answer with the position, if this leg still is here."""
         place = self.place(message.interaction)
         if place is not None and place.leg == message.leg:
-            self._tell_position(place, turn)
+            self._tell_position(place, turn, message.timed)
 
     @on(Withdraw)
     def withdraw(self, message: Withdraw, turn: Turn) -> None:
@@ -170,6 +162,7 @@ class Queue(Overflowing):
         reserve = Reserve(
             held.reservation, place.interaction, turn.address, place.session, place.channel, place.customer, place.subject,
             turn.now - place.entered_at, setting.config.offer_timeout_ms, setting.config.wrap_up_ms,
+            place.requirement.labels,
         )  # fmt: skip
         turn.send(message.agent, reserve)
 
@@ -224,7 +217,7 @@ class Queue(Overflowing):
         totals = self.totals
         counters = QueueCounters(
             name_of(turn.address), len(self._order) - self._offered, self._offered, self._oldest_at(),
-            totals.entered, totals.granted, totals.withdrawn, totals.granted_in_target,
+            totals.entered, totals.granted, totals.withdrawn, totals.granted_in_target, self.expected_of_next(turn.now),
             totals.overflowed, totals.refused,
         )  # fmt: skip
         turn.reply(counters)
@@ -283,10 +276,6 @@ class Queue(Overflowing):
     def _places(self) -> list[Place]:
         return [place for _, _, interaction in self._order if (place := self.place(interaction)) is not None]
 
-    def _rank(self, place: Place) -> order.Place:
-        config = self.setting.config if self.setting is not None else QueueConfig("")
-        return order.place(place.priority, config.ageing, config.lifo, place.enqueued_at, place.interaction)
-
     def _ask(self, before: Place, place: Place, turn: Turn) -> None:
         """Let an interaction that is still to be served ask for somebody else, or stand elsewhere, than before."""
         if place.borrowing:
@@ -311,6 +300,7 @@ class Queue(Overflowing):
         """Record a declared move and journal it."""
         state_before = before.state if before is not None else None
         WAITING.check(state_before, place.state)
+        place = self._learning(place, before is None, turn)
         turn.put(PLACE_PREFIX + place.interaction, place)
         moved = WaitingMoved(
             turn.address, place.interaction, place.leg, state_before, place.state, place.channel, place.priority,
@@ -360,10 +350,6 @@ class Queue(Overflowing):
             place.interaction, self.address, place.channel, place.priority, place.enqueued_at, place.requirement,
             place.not_agents, place.rings[1:], config.choice, config.ageing, config.lifo,
         )  # fmt: skip
-
-    def _tell_position(self, place: Place, turn: Turn) -> None:
-        ahead = bisect_left(self._order, self._rank(place))
-        turn.send(place.session, Queued(place.interaction, name_of(turn.address), ahead))
 
     def _time_ring(self, place: Place, turn: Turn) -> None:
         if place.steps:

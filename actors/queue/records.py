@@ -5,11 +5,14 @@ from __future__ import annotations
 from actors.actor import Record
 from actors.address import Address
 from actors.messages.centre import QueueConfig
+from actors.routing.expecting import Experience, Foreseen
 from actors.values import Customer, Requirement, Value, WaitingState
 
 SETTING = "cfg"
 TOTALS = "counts"
 PLACE_PREFIX = "w/"
+#: One record for each kind of interaction, and one, without a kind, for all of them together.
+EXPERIENCE_PREFIX = "expect/"
 STAFF = "staff"
 BORROWED_PREFIX = "borrowed/"
 LENT_PREFIX = "lent/"
@@ -28,6 +31,21 @@ class BackOff(Value, frozen=True):
 
     agent: Address
     until: int
+
+
+class Foresight(Value, frozen=True):
+    """What one wait is to teach: who was in front when it began, and what was said since."""
+
+    #: Interactions of one kind wait for the same people.
+    kind: str
+    #: In front when it began: of the same kind, and all.
+    own: int
+    ahead: int
+    #: From when on it is sure that nobody was free: on entry if others wait too, else a moment later.
+    since_at: int
+    #: Held for an agent before that: there is nothing to learn, unless they do not take it.
+    at_once: bool = False
+    said: tuple[Foreseen, ...] = ()
 
 
 class Step(Value, frozen=True):
@@ -72,6 +90,7 @@ class Place(Record, frozen=True):
     asked: Requirement | None = None
     outer: tuple[Requirement, ...] = ()
     steps: tuple[Step, ...] = ()
+    foresight: Foresight | None = None
     moved_from: tuple[Address, ...] = ()
     borrowing: tuple[Borrowing, ...] = ()
     #: The rings of agents that other queues lend now; unlike all others they close again.
@@ -121,3 +140,9 @@ class Loan(Record, frozen=True):
     """Whether a lender's agents may be asked, as the lender last said; or, at the lender, what it last said."""
 
     lends: bool
+
+
+class QueueExperience(Record, frozen=True):
+    """What departures of one kind taught about waits."""
+
+    experience: Experience

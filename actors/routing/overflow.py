@@ -22,8 +22,6 @@ from actors.values import Attendance
 LOOK_AGAIN_MS: Final = 5_000
 #: What happened lately fades to 1/e in this time.
 LATELY_MS: Final = 900_000
-#: Customers lately (faded) before an expected wait is said.
-ENOUGH: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +111,6 @@ class Lately:
         """Counts as of an instant, as they are now (both ms since the epoch)."""
         left = exp(-max(now - at, 0) / LATELY_MS)
         return Lately(answered * left, in_target * left)
-
-    def expected_ms(self, waiting: int) -> int | None:
-        """How long a newcomer would wait behind so many; None while too little is known.
-
-        A faded count is a rate times `LATELY_MS`, and by Little's law each departure takes one over the rate.
-        """
-        if not waiting:
-            return 0
-        if self.answered < ENOUGH:
-            return None
-        return round((waiting + 1) * LATELY_MS / self.answered)
 
     def service_level_permille(self, late: int) -> int:
         """How many were answered in time; those who wait and are late already count as not."""

@@ -29,19 +29,19 @@ from actors.messages.session import (
     DeskMoved,
     NotQueued,
     Overflow,
-    Queued,
     ShowConversation,
     TransferTo,
     Withdrawn,
 )
-from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN, Conversation
+from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN
 from actors.session.records import STATE, Serving, SessionState
+from actors.session.waiting import ANNOUNCE, Awaiting
 from actors.values import INTERACTION, Author, Content, EndReason, InteractionState, NoticeKind, Requirement, leg_of
 
 RETENTION = "retention"
 
 
-class Session(Conversation):
+class Session(Awaiting):
     """Sole owner of where one customer's interaction stands."""
 
     # Arriving, waiting, and being given to an agent.
@@ -66,14 +66,6 @@ class Session(Conversation):
             return
         self._move(None, state, turn)
         self._enqueue(state, message.requirement, turn)
-
-    @on(Queued)
-    def queued(self, message: Queued, turn: Turn) -> None:
-        """Tell the customer how many are in front."""
-        state = self.state
-        if state is not None and state.state is InteractionState.QUEUED and state.queue == message.queue:
-            notice = ShowNotice(state.conversation, NoticeKind.QUEUED, "", state.queue, message.ahead)
-            turn.send(link_address(state.link), notice)
 
     @on(NotQueued)
     def not_queued(self, message: NotQueued, turn: Turn) -> None:
@@ -245,8 +237,10 @@ class Session(Conversation):
 
     @on(Fired)
     def fired(self, message: Fired, turn: Turn) -> None:
-        """The retention time is over: forget the conversation."""
-        if message.name == RETENTION and self.state is not None and self.state.state is InteractionState.ENDED:
+        """The retention time is over: forget the conversation. Or it is time to tell where it stands."""
+        if message.name == ANNOUNCE:
+            self.ask_again(turn)
+        elif message.name == RETENTION and self.state is not None and self.state.state is InteractionState.ENDED:
             turn.end()
 
     # Steps that several messages take.
@@ -254,6 +248,8 @@ class Session(Conversation):
     def _move(self, before: InteractionState | None, state: SessionState, turn: Turn, served: Serving | None = None) -> None:
         """Record a declared move and journal it with who serves, or served until now."""
         INTERACTION.check(before, state.state)
+        if before is InteractionState.QUEUED:
+            self.stop_telling(state, turn)
         turn.put(STATE, state)
         serving = state.serving or served
         agent, reservation = (serving.agent, serving.reservation) if serving is not None else ("", "")
@@ -314,5 +310,5 @@ class Session(Conversation):
 
 
 def anybody(state: SessionState) -> Requirement:
-    """The skills that the customer needs, without a wish for one agent: whoever was meant did not serve."""
+    """What the customer needs, without a wish for one agent: whoever was meant did not serve."""
     return replace(state.requirement, agent="")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from actors.address import address
-from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
+from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfig
+from actors.routing.capacity import CapacityRules
 from actors.routing.strategy import LONGEST_IDLE
 from actors.values import skill_levels
 from cluster.config.doors import Emergency
@@ -19,7 +20,8 @@ from cluster.config.names import Names, milliseconds
 from cluster.config.overflow import lending, overflow_rules
 from cluster.config.passwords import hash_plain
 from cluster.config.routing import memberships, relaxations
-from cluster.config.schema import Agent, Centre, Channel, Queue, numbered
+from cluster.config.schema import Agent, Centre, Channel, Queue, RoutingProfile, numbered
+from cluster.config.schema import Announce as AnnounceSpec
 from cluster.config.schema import EntryPoint as EntryPointSpec
 
 
@@ -32,7 +34,8 @@ def compile_centre(centre: Centre, hasher: Callable[[str], str] = hash_plain) ->
     """
     queues = {queue_id: queue_config(queue_id, centre) for queue_id in centre.queues}
     agents = {agent_id: agent_config(name, agent, centre) for agent_id, name, agent in people(centre)}
-    return CentrePlan(queues=queues, agents=agents, edge=_edge(centre, hasher).to_json())
+    edge, in_batches = _edge(centre, hasher).to_json(), centre.routing.batch == "optimal"
+    return CentrePlan(queues=queues, agents=agents, edge=edge, in_batches=in_batches, reserve=centre.routing.reserve())
 
 
 def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:
@@ -66,6 +69,16 @@ def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
         reevaluates=queue.on_change == "ask_anew",
         overflow=overflow_rules(queue.overflow),
         lends=lending(queue.lends),
+        announce=_announce(queue.announce) if queue.announce is not None else None,
+    )
+
+
+def _announce(announce: AnnounceSpec) -> Announce:
+    return Announce(
+        position=announce.position,
+        expected_wait=announce.expected_wait,
+        first_after_ms=milliseconds(announce.first_after_s),
+        every_ms=milliseconds(announce.every_s),
     )
 
 
@@ -77,7 +90,8 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         skills=skill_levels(agent.skills),
         queues=tuple(address("queue", queue) for queue in profile.queues),
         capacity=dict(profile.capacity),
-        capacity_total=profile.capacity_total or max(1, *profile.capacity.values()),
+        capacity_total=profile.units_in_all,
+        hold_back=profile.hold_back,
         auto_accept=profile.auto_accept,
         desk_grace_ms=milliseconds(profile.desk_grace_s),
         attributes=agent.attributes,
@@ -86,6 +100,19 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         window_ms=milliseconds(profile.recent_s),
         away_available=tuple(centre.attendance.counts_as_available),
         away_absent=tuple(centre.attendance.counts_as_absent),
+        capacity_rules=_rules(profile),
+    )
+
+
+def _rules(profile: RoutingProfile) -> CapacityRules:
+    """How channels share an agent; none at all where the profile declares nothing beyond a maximum each and a total."""
+    interrupts = {channel: tuple(sorted(others)) for channel, others in sorted(profile.interrupts.items()) if others}
+    return CapacityRules(
+        costs={channel: cost for channel, cost in sorted(profile.costs.items()) if cost != 1},
+        exclusive=tuple(sorted(profile.exclusive)),
+        interrupts=interrupts,
+        interruptions=profile.interruptions if interrupts else 0,
+        labels=dict(sorted(profile.labels.items())),
     )
 
 
@@ -121,7 +148,7 @@ def _edge(centre: Centre, hasher: Callable[[str], str]) -> EdgeCentre:
         dispositions=_choices(centre.dispositions),
         presence_reasons=_choices(centre.presence_reasons),
         rules=[
-            EdgeRule(when=rule.when, queue=rule.queue, priority=rule.priority, skills=rule.skills)
+            EdgeRule(when=rule.when, queue=rule.queue, priority=rule.priority, skills=rule.skills, labels=rule.labels)
             for rule in centre.arrival_rules
         ],
         emergency=_emergency(centre.emergency),
@@ -135,6 +162,7 @@ def _entry(entry: EntryPointSpec, channel: Channel, queue: Queue) -> EntryPoint:
         skills=entry.skills,
         retention_s=channel.retention_s if entry.retention_s is None else entry.retention_s,
         hours=entry.hours or queue.hours,
+        labels=entry.labels,
     )
 
 

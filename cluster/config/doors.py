@@ -28,10 +28,12 @@ class DoorRule(Section):
     )
     skills: Skills = Field(default={}, description="skills asked for as well", examples=["{complaints: 3}"])
 
+    labels: list[Id] = Field(default=[], description="labels given as well, for agents' limits", examples=["[complex]"])
+
     @model_validator(mode="after")
     def _does_something(self) -> DoorRule:
-        if self.queue is None and self.priority is None and not self.skills:
-            raise wrong("changes nothing", "add `queue`, `priority` or `skills`, or delete the rule")
+        if self.queue is None and self.priority is None and not self.skills and not self.labels:
+            raise wrong("changes nothing", "add `queue`, `priority`, `skills` or `labels`, or delete the rule")
         return self
 
 

@@ -29,6 +29,7 @@ class EntryPoint(EdgeModel):
     skills: dict[str, int] = {}
     retention_s: float = 600
     hours: str = ALWAYS
+    labels: list[str] = []
 
 
 class Diversion(EdgeModel):
@@ -51,6 +52,7 @@ class EdgeRule(EdgeModel):
     queue: str | None = None
     priority: int | None = None
     skills: dict[str, int] = {}
+    labels: list[str] = []
 
     def holds(self, arriving: Arriving) -> bool:
         """Whether it is true of the arrival; what only a newer release can read is not."""
@@ -68,6 +70,7 @@ class Way:
     priority: int
     skills: dict[str, int]
     retention_s: float
+    labels: frozenset[str] = frozenset()
     is_open: bool = True
     closed_text: str = ""
 
@@ -145,14 +148,15 @@ class EdgeCentre(EdgeModel):
         entry = self.entry(arriving.channel, arriving.entry_point)
         if entry is None:
             return None
-        queue, priority, skills, hours = entry.queue, entry.priority, entry.skills, entry.hours
+        queue, priority, skills, hours, labels = entry.queue, entry.priority, entry.skills, entry.hours, {*entry.labels}
         rule = next((rule for rule in self.rules if rule.holds(arriving)), None)
         if rule is not None:
             if rule.queue is not None and rule.queue != queue:
                 queue, priority, hours = rule.queue, self._queue(rule.queue).priority, self._queue(rule.queue).hours
             priority = priority if rule.priority is None else rule.priority
+            labels.update(rule.labels)
             skills = {**skills, **{skill: max(level, skills.get(skill, 0)) for skill, level in rule.skills.items()}}
-        return self._open(Way(queue, priority, skills, entry.retention_s), hours, arriving.language, at_ms)
+        return self._open(Way(queue, priority, skills, entry.retention_s, frozenset(labels)), hours, arriving.language, at_ms)
 
     def is_open(self, entry: EntryPoint, at_ms: int) -> bool:
         """Whether whoever comes through the door at this instant (ms since the epoch) waits for an agent."""

@@ -56,7 +56,7 @@ class Overflow(Section):
     )
     oldest_s: Seconds | None = Field(default=None, description="somebody has waited so long, or longer", examples=[300])
     expected_wait_s: Seconds | None = Field(
-        default=None, description="a newcomer would wait so long, or longer, by how fast the queue moved lately", examples=[600]
+        default=None, description="a newcomer would wait so long, or longer, as the queue has learned it", examples=[600]
     )
     nobody: Literal["signed_in", "available"] | None = Field(
         default=None, description="no agent of the queue is signed in, or none is available (busy ones are)",

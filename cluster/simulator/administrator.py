@@ -10,6 +10,7 @@ from actors.actor import Message
 from actors.address import Address, address
 from actors.messages.centre import (
     AgentConfig,
+    Announce,
     ApplyCentre,
     CentrePlan,
     CentreVersion,
@@ -23,6 +24,7 @@ from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
 from cluster.simulator.plant import Plant
+from cluster.simulator.sharing import Sharing, units_for
 
 CENTRE = address("centre", "main")
 PATIENCE_S = 4.0
@@ -33,12 +35,17 @@ EDGE = EdgeCentre(names={"en": "Simulated"}, timezone="UTC", channels={}).to_jso
 class Administrator:
     """One person with strong opinions."""
 
-    def __init__(self, plant: Plant, queues: list[str], agents: list[str], random: Random) -> None:
+    def __init__(
+        self, plant: Plant, queues: list[str], agents: list[str], random: Random, sharing: Sharing | None = None
+    ) -> None:
         self.plant = plant
+        self.sharing = sharing or Sharing(0)
         self.queues = queues
         self.agents = agents
         self.random = random
         self.applied = 0
+        #: What queues tell those who wait, and when; nothing by the clock in most runs.
+        self.announce: Announce | None = None
 
     def plan(self, *, complete: bool) -> CentrePlan:
         """A configuration; a complete one has every queue and agent, and somebody for every need."""
@@ -48,7 +55,8 @@ class Administrator:
             if complete or random.random() < 0.85:
                 queues[name] = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
-                    (SkillLevel("loans", 2),) if name == "loans" else (), overflow=self._overflow(name, complete),
+                    (SkillLevel("loans", 2),) if name == "loans" else (), announce=self.announce,
+                    overflow=self._overflow(name),
                     lends=random.choice((None, Lending(), Lending(service_level_permille=500))),
                 )  # fmt: skip
         served = tuple(address("queue", name) for name in queues)
@@ -58,7 +66,7 @@ class Administrator:
                 agents[name] = self._agent(name, served, expert=complete and index < 2)
         return CentrePlan(queues, agents, EDGE)
 
-    def _overflow(self, name: str, complete: bool) -> tuple[OverflowRule, ...]:
+    def _overflow(self, name: str) -> tuple[OverflowRule, ...]:
         """Some rules for some queues. Others may be gone, and circles are made: both must do no harm."""
         random = self.random
         others = [address("queue", other) for other in self.queues if other != name]
@@ -88,7 +96,9 @@ class Administrator:
             skills = tuple(SkillLevel(skill, random.randint(1, 10)) for skill in ("zh", "loans") if random.random() < 0.6)
             served = tuple(queue for queue in served if random.random() < 0.8)
         capacity = {"webchat": random.randint(1, 3), "sms": random.randint(1, 2)}
-        return AgentConfig(name.upper(), skills, served, capacity, random.randint(1, 3), random.random() < 0.1, 4_000)
+        rules = self.sharing.rules(("webchat", "sms"))
+        units = units_for(random.randint(1, 3), rules)
+        return AgentConfig(name.upper(), skills, served, capacity, units, random.random() < 0.1, 4_000, capacity_rules=rules)
 
     async def apply(self, plan: CentrePlan) -> None:
         """Make a configuration the current one, as the command line does: read the version, then replace just that one."""

@@ -65,7 +65,7 @@ def _opened(event: pb.Event, origin: Origin) -> Message:
         customer=customer,
         queue=way.queue,
         priority=way.priority,
-        requirement=Requirement(skills),
+        requirement=Requirement(skills, labels=tuple(sorted(way.labels))),
         open=way.is_open,
         subject=body.subject,
         retention_ms=int(way.retention_s * 1000),

@@ -34,6 +34,7 @@ class FakeEntry:
     priority: int = 3
     skills: Mapping[str, int] = field(default_factory=lambda: {"english": 2})
     retention_s: float = 600.0
+    labels: tuple[str, ...] = ("vip", "complex")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class FakeCentre:
         if entry is None:
             return None
         text = "" if self.open else self.closed_text
-        return Way(entry.queue, entry.priority, dict(entry.skills), entry.retention_s, self.open, text)
+        return Way(entry.queue, entry.priority, dict(entry.skills), entry.retention_s, frozenset(entry.labels), self.open, text)
 
     def is_open(self, entry: FakeEntry, at_ms: int) -> bool:
         """What the test said."""
@@ -204,7 +205,9 @@ class FakeEdge:
         """The figures of this gateway alone."""
         return exposed([Told("gateway", "gateway-1", self.meter.samples())], accept)
 
-    def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream) -> FakeLinkStream:
+    def open_link(
+        self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream, sent: int = 0
+    ) -> FakeLinkStream:
         """Take a link."""
         link = self.links.setdefault(name, FakeLink(self, name))
         if link.stream is not None:

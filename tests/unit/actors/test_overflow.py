@@ -123,7 +123,8 @@ def test_a_longest_wait_ends_with_a_message() -> None:
     assert end_of(scene, "cy") is None
     scene.advance(1)
     assert (end_of(scene, "cy"), told(scene, "cy")) == (EndReason.REFUSED, ["Sorry."])
-    assert scene.counters() == scene.counters().__class__("sales", 0, 0, 0, 1, 0, 1, 0, 0, 1), "it entered and left"
+    counters = scene.counters()
+    assert (counters.waiting, counters.entered, counters.withdrawn, counters.refused) == (0, 1, 1, 1), "it entered and left"
 
 
 def test_nobody_joins_an_empty_queue() -> None:
@@ -415,16 +416,33 @@ def test_when_to_look_again() -> None:
     assert next_look_ms((rule_of(after_ms=30, queue=SUPPORT),), moved) is None
 
 
-def test_lately_fades_and_foretells() -> None:
-    """Thirty answers a quarter of an hour, for long: somebody behind four others waits two and a half minutes."""
-    lately, at = Lately(0.0, 0.0), 0
-    for at in range(0, 40 * LATELY_MS, LATELY_MS // 30):
-        lately = Lately.of(lately.answered + 1, lately.in_target + 0.9, at, at + LATELY_MS // 30)
-    assert lately.expected_ms(4) == pytest.approx(150_000, rel=0.05)
+def test_lately_fades() -> None:
+    """What is long ago counts no more; those who wait and are late count as not in time."""
+    lately, step_ms = Lately(0.0, 0.0), LATELY_MS // 30
+    for at in range(0, 40 * LATELY_MS, step_ms):
+        lately = Lately.of(lately.answered + 1, lately.in_target + 0.9, at, at + step_ms)
+    assert lately.answered == pytest.approx(30, rel=0.05), "thirty in a quarter of an hour, for long"
     assert lately.service_level_permille(0) == 900
     assert lately.service_level_permille(30) == pytest.approx(450, abs=10)
-    assert Lately(0, 0).expected_ms(3) is None, "nothing is known"
-    assert Lately(0, 0).expected_ms(0) == 0, "nobody is in front"
+    assert Lately(0.0, 0.0).service_level_permille(0) == 1000, "nobody was late"
+
+
+def test_an_expected_wait_moves_newcomers_on() -> None:
+    """Overflow on expected wait: once the queue has learned how long it takes, newcomers behind many go elsewhere."""
+    scene = ruled(rule_of(expected_ms=100_000, queue=SUPPORT))
+    scene.available("ann")
+    for number in range(20):
+        scene.arrive(f"cy{number:02}")
+    assert scene.counters("support").waiting == 0, "nothing is known yet"
+    for number in range(12):
+        scene.accept("ann", f"cy{number:02}")
+        scene.advance(15_000)
+        scene.ends("ann", f"cy{number:02}")
+        scene.completes("ann", f"cy{number:02}")
+    expected = scene.counters().expected
+    assert expected is not None and expected.expected_ms >= 100_000, f"eight in front, a quarter of a minute each: {expected}"
+    scene.arrive("dee")
+    assert scene.counters("support").waiting == 1
 
 
 @pytest.mark.parametrize(

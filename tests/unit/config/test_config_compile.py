@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actors.address import Address
-from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
+from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfig, Reserve
 from actors.values import SkillLevel
 from cluster.config.compile import compile_centre
 from cluster.config.edge import EdgeCentre, EntryPoint, in_language
@@ -46,6 +46,14 @@ def test_queue_settings_reach_the_actor() -> None:
     settings = "offer_timeout_s: 7.5\n    wrap_up_s: 0\n    reject_backoff_s: 2\n    service_level: {percent: 90, seconds: 15}"
     queue = compiled(BASE.replace("offer_timeout_s: 20", settings)).queues["cards"]
     assert QueueConfig("Cards", 7500, 0, 2000, 15_000, CARDS) == queue, "no setting may be lost or rounded to seconds"
+
+
+def test_announcements_reach_the_actor() -> None:
+    """What is left out has its default; a queue that does not mention them announces nothing at times."""
+    settings = "offer_timeout_s: 20\n    announce: {position: false, first_after_s: 2.5}"
+    queues = compiled(BASE.replace("offer_timeout_s: 20", settings)).queues
+    assert queues["cards"].announce == Announce(False, True, 2500, 60_000)
+    assert queues["general"].announce is None
 
 
 def test_groups_are_written_out() -> None:
@@ -137,3 +145,19 @@ def test_passwords() -> None:
     ], "right, wrong, damaged"
     loaded = load_centre(BASE.replace(BASE.split("password_hash: ")[1].splitlines()[0], made))
     assert "alice" in loaded.centre.agents, "a hash made here is accepted by the schema"
+
+
+def test_the_reserve_policy_reaches_router_and_agents() -> None:
+    """The centre's policy is the router's, a profile's hold-back its agents'; without either nothing is held back."""
+    assert compiled().reserve is None, "first come, first served by default"
+    text = BASE.replace("queues: [general, cards]", "queues: [general, cards]\n    hold_back: 2")
+    plan = compiled(f"{text}\nrouting: {{policy: reserve, head_start_s: 90}}\n")
+    assert Reserve(90_000) == plan.reserve, "in milliseconds"
+    assert plan.agents["alice"].hold_back == 2, "by routing profile"
+
+
+def test_a_hold_back_without_the_policy_is_a_warning() -> None:
+    """It would do nothing, so whoever wrote it meant something else."""
+    text = BASE.replace("queues: [general, cards]", "queues: [general, cards]\n    hold_back: 2")
+    (warning,) = [str(problem) for problem in load_centre(text).warnings]
+    assert "hold_back: does nothing by `routing.policy: fcfs`; add `routing: {policy: reserve}`, or delete it" in warning

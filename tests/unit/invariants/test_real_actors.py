@@ -75,7 +75,7 @@ def last_come_first_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """The router has every order wrong."""
 
     def last(self: Ranking[Any], without: Container[Any] = ()) -> Any:
-        return max((rank for rank in self._ranks.values() if rank[-1] not in without), default=None)
+        return max((rank for rank in self.ranks.values() if rank[-1] not in without), default=None)
 
     monkeypatch.setattr(Ranking, "first", last)
 
@@ -88,7 +88,7 @@ def no_skills(monkeypatch: pytest.MonkeyPatch) -> None:
 def lazy_router(monkeypatch: pytest.MonkeyPatch) -> None:
     """The router stops looking after a while."""
     match, count = matching.Matching.match, iter(range(1_000_000))
-    monkeypatch.setattr(matching.Matching, "match", lambda self: match(self) if next(count) < 20 else [])
+    monkeypatch.setattr(matching.Matching, "match", lambda self, now: match(self, now) if next(count) < 20 else [])
 
 
 def endless_offers(monkeypatch: pytest.MonkeyPatch) -> None:
