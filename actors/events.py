@@ -10,7 +10,16 @@ from actors.actor import Event
 from actors.address import Address
 from actors.messages.centre import Membership
 from actors.routing.capacity import NO_RULES, CapacityRules
-from actors.values import EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
+from actors.values import (
+    Attendance,
+    EndReason,
+    InteractionState,
+    PresenceState,
+    Requirement,
+    ReservationState,
+    SkillLevel,
+    WaitingState,
+)
 
 
 class InteractionMoved(Event, frozen=True):
@@ -64,6 +73,30 @@ class WaitingMoved(Event, frozen=True):
     reservation: str = ""
     not_agents: tuple[Address, ...] = ()
     outer: tuple[Requirement, ...] = ()
+
+
+class Overflowed(Event, frozen=True):
+    """Queue: rule number `rule` (from 1) moves this leg on to `to`, or refuses it when that is empty.
+
+    `waited_ms`, `others` (how many are in the queue beside it) and `nobody` (whom it lacks) are what the rule went by.
+    """
+
+    queue: Address
+    interaction: str
+    leg: int
+    rule: int
+    to: Address = Address("")
+    waited_ms: int = 0
+    others: int = 0
+    nobody: Attendance | None = None
+
+
+class Lent(Event, frozen=True):
+    """Queue: from here on its agents may be asked for the borrower's customers, or no more."""
+
+    queue: Address
+    borrower: Address
+    lends: bool
 
 
 class ReservationMoved(Event, frozen=True):

@@ -112,6 +112,14 @@ class PresenceState(StrEnum):
     NOT_RESPONDING = "not_responding"
 
 
+class Attendance(StrEnum):
+    """Whether an agent counts as there for the queues they serve; each includes those after it."""
+
+    ABSENT = "absent"
+    SIGNED_IN = "signed_in"
+    AVAILABLE = "available"
+
+
 PRESENCE = Transitions(
     "presence",
     [PresenceState.OFFLINE],
@@ -219,6 +227,7 @@ class EndReason(StrEnum):
     ABANDONED = "abandoned"
     CLOSED = "closed"
     NO_SUCH_QUEUE = "no_such_queue"
+    REFUSED = "refused"
 
 
 class NoticeKind(StrEnum):

@@ -39,7 +39,7 @@ from actors.messages.router import ROUTER, AgentStatus
 from actors.messages.session import AgentGone
 from actors.routing.capacity import Held, room, room_for, spare, used
 from actors.routing.strategy import faded
-from actors.values import PRESENCE, RESERVATION, Form, PresenceState, ReservationState
+from actors.values import PRESENCE, RESERVATION, Attendance, Form, PresenceState, ReservationState
 
 OFFER = "offer"
 WRAP_UP = "wrap"
@@ -80,12 +80,29 @@ class Reserving(Actor):
         """What the agent can take now (I3, I4)."""
         setting, presence, load = self.setting, self.presence, len(self._open)
         if setting is None or setting.retired or not presence.is_routable:
-            return AgentStatus(self.address, {}, load, presence.idle_since)
+            return AgentStatus(self.address, {}, load, presence.idle_since, attendance=self.attendance)
         limits, held = setting.config.limits, self._held
         left = spare(limits, held)
         busy_permille = 1000 * used(limits, held) // max(limits.units, 1)
         told = None if limits.is_plain else held
-        return AgentStatus(self.address, room(limits, held), load, presence.idle_since, left, busy_permille, self.form, told)
+        return AgentStatus(
+            self.address, room(limits, held), load, presence.idle_since, left, busy_permille, self.form, told, self.attendance
+        )  # fmt: skip
+
+    @property
+    def attendance(self) -> Attendance:
+        """Whether the agent counts as there, busy or not; away, by the reason for it."""
+        setting, presence = self.setting, self.presence
+        if setting is None or setting.retired or presence.state is PresenceState.OFFLINE:
+            return Attendance.ABSENT
+        if presence.is_routable:
+            return Attendance.AVAILABLE
+        if presence.state is PresenceState.AWAY and not presence.desk_lost:
+            if presence.reason in setting.config.away_available:
+                return Attendance.AVAILABLE
+            if presence.reason in setting.config.away_absent:
+                return Attendance.ABSENT
+        return Attendance.SIGNED_IN
 
     @property
     def _held(self) -> Held:

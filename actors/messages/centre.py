@@ -7,7 +7,7 @@ from typing import ClassVar
 from actors.actor import Message
 from actors.address import Address
 from actors.routing.capacity import NO_RULES, Capacity, CapacityRules
-from actors.values import Requirement, SkillLevel, Value, skill_levels
+from actors.values import Attendance, Requirement, SkillLevel, Value, skill_levels
 
 
 class Relaxation(Value, frozen=True):
@@ -57,6 +57,42 @@ class Membership(Value, frozen=True):
     weight: float = 1.0
 
 
+class OverflowRule(Value, frozen=True):
+    """When a queue does not keep somebody, and what it does then (`actors.routing.overflow`). 0 or None: not a condition.
+
+    All conditions must hold: `after_ms` of waiting in this queue; at least `length` others in it; one of them waiting for
+    `oldest_ms`; an expected wait of `expected_ms`; `nobody` of its agents there. `joining_only`: for newcomers only.
+
+    It does one of these: moves to `queue`, with the place kept and points added; refuses; or asks agents of the queues in
+    `borrow` as well, whatever their skills if `anybody`. `texts` by language are told to the customer.
+    """
+
+    after_ms: int = 0
+    length: int = 0
+    oldest_ms: int = 0
+    expected_ms: int = 0
+    nobody: Attendance | None = None
+    joining_only: bool = False
+    queue: Address = Address("")
+    keeps_place: bool = True
+    points: int = 0
+    borrow: tuple[Address, ...] = ()
+    anybody: bool = False
+    texts: dict[str, str] = {}
+
+
+class Lending(Value, frozen=True):
+    """To which queues (none named: to all) a queue lends its agents, and while what holds of its own customers.
+
+    `service_level_permille`: so many of them were answered in time lately. `expected_ms`: a newcomer would wait no longer.
+    With neither, while nobody waits.
+    """
+
+    to: tuple[Address, ...] = ()
+    service_level_permille: int = 0
+    expected_ms: int = 0
+
+
 class Announce(Value, frozen=True):
     """What those waiting are told, and when: after `first_after_ms`, then every `every_ms` (0: never again)."""
 
@@ -89,6 +125,8 @@ class QueueConfig(Value, frozen=True):
     reevaluates: bool = False
     #: None: the position on entry and on return, and nothing else.
     announce: Announce | None = None
+    overflow: tuple[OverflowRule, ...] = ()
+    lends: Lending | None = None
 
 
 class AgentConfig(Value, frozen=True):
@@ -97,7 +135,8 @@ class AgentConfig(Value, frozen=True):
     `capacity` holds the most interactions of each channel, `capacity_total` the units over all channels. An interaction
     takes one unit unless `capacity_rules` say otherwise. `memberships` says how, where a queue is not served like every
     other. `window_ms` is the time over which their recent interactions and talk count. With the reserve policy the last
-    one free leaves up to `hold_back` of a broader class waiting.
+    one free leaves up to `hold_back` of a broader class waiting. Away for a reason in
+    `away_available` they count as available to rules of overflow, for one in `away_absent` as not there at all.
     """
 
     name: str
@@ -113,6 +152,8 @@ class AgentConfig(Value, frozen=True):
     window_ms: int = 3_600_000
     capacity_rules: CapacityRules = NO_RULES
     hold_back: int = 0
+    away_available: tuple[str, ...] = ()
+    away_absent: tuple[str, ...] = ()
 
     @property
     def limits(self) -> Capacity:

@@ -45,6 +45,8 @@ class Enqueue(Message, frozen=True):
     fallback_at: int = 0
     #: Who just gave the interaction away, and is not to be asked during the queue's back-off.
     not_agents: tuple[Address, ...] = ()
+    #: The queues that moved it on by a rule of overflow, and do not do so again.
+    moved_from: tuple[Address, ...] = ()
 
 
 class Withdraw(Message, frozen=True):
@@ -65,8 +67,11 @@ class AskPosition(Message, frozen=True):
 
 
 class Propose(Message, frozen=True):
+    """`rings` are those that were open when the router decided; a queue that has closed one of them declines."""
+
     interaction: str
     agent: Address
+    rings: tuple[Requirement, ...] = ()
 
 
 class Accept(Message, frozen=True):
@@ -121,6 +126,28 @@ class QueueCounters(Message, frozen=True):
     withdrawn: int
     granted_in_target: int
     expected: Expected | None = None
+    overflowed: int = 0
+    refused: int = 0
+
+
+class Staffing(Message, frozen=True):
+    """From the router: whether any agent of the queue is signed in, and whether any is available. Sent when it changes."""
+
+    signed_in: bool
+    available: bool
+
+
+class MayBorrow(Message, frozen=True):
+    """Another queue has customers who may go to this one's agents; answered with `Lends`, and asked again while they wait."""
+
+    borrower: Address
+
+
+class Lends(Message, frozen=True):
+    """Whether the agents of `lender` may be asked, until the next answer."""
+
+    lender: Address
+    lends: bool
 
 
 class ReportQueue(Message, frozen=True):

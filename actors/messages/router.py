@@ -9,7 +9,7 @@ from actors.actor import Message
 from actors.address import Address, address
 from actors.messages.centre import Membership, Reserve
 from actors.routing.capacity import NO_CAPACITY, Capacity, Held
-from actors.values import Form, Requirement, SkillLevel, Value
+from actors.values import Attendance, Form, Requirement, SkillLevel, Value
 
 ROUTER = address("router", "main")
 
@@ -78,7 +78,8 @@ class AgentStatus(Message, frozen=True):
 
     `spare` is the units that nothing takes. Where each interaction takes one of them and channels have no rules between
     them, room after a proposal is room less one; elsewhere it is reckoned from `held` and the profile's capacity. `form`
-    is how much they did lately, `busy_permille` how much of their units is taken.
+    is how much they did lately, `busy_permille` how much of their units is taken; `attendance` whether they are there at
+    all, busy or not.
     """
 
     agent: Address
@@ -90,6 +91,7 @@ class AgentStatus(Message, frozen=True):
     form: Form = Form()
     #: What the agent holds; None where `room` and `spare` say all.
     held: Held | None = None
+    attendance: Attendance = Attendance.ABSENT
 
 
 class Match(Message, frozen=True):

@@ -35,6 +35,8 @@ class Arrive(Message, frozen=True):
     open: bool = True
     subject: str = ""
     retention_ms: int = 600_000
+    #: What a customer is told when it is not open.
+    closed_text: str = ""
 
 
 class CustomerMessage(Message, frozen=True):
@@ -127,6 +129,21 @@ class NotQueued(Message, frozen=True):
 
     interaction: str
     queue: str
+
+
+class Overflow(Message, frozen=True):
+    """The queue does not keep this leg: wait in `to` instead, or end refused when it is empty; tell the customer `text`.
+
+    A place that is not kept begins anew behind those who wait; `points` are added to the priority.
+    """
+
+    interaction: str
+    leg: int
+    queue: str
+    to: str = ""
+    keeps_place: bool = True
+    points: int = 0
+    text: str = ""
 
 
 class AgentMessage(Message, frozen=True):

@@ -32,7 +32,7 @@ from actors.messages.queue import (
 )
 from actors.messages.router import ROUTER, NotWaiting, Waiting
 from actors.messages.session import Assigned, NotQueued, Withdrawn
-from actors.queue.expecting import Expecting
+from actors.queue.overflowing import ASK_LENDERS, LOOK, Overflowing
 from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting, QueueTotals
 from actors.queue.relaxing import asked_anew, first_ring, opened, steps_of
 from actors.routing.expression import ExpressionError, compiled
@@ -44,17 +44,15 @@ RING = "ring"
 UNWILLING = frozenset({ReservationState.REJECTED, ReservationState.TIMED_OUT})
 
 
-class Queue(Expecting):
+class Queue(Overflowing):
     """Sole owner of the order of its waiting interactions, and of who each is reserved for."""
-
-    kind = "queue"
-    _offered: int
 
     def rebuild(self) -> None:
         super().rebuild()
         places = [record for record in self.records.values() if isinstance(record, Place)]
         self._order = sorted(self._rank(place) for place in places)
         self._offered = sum(place.state is WaitingState.RESERVED for place in places)
+        self._asks_lenders = False
 
     @property
     def totals(self) -> QueueTotals:
@@ -83,6 +81,8 @@ class Queue(Expecting):
         if asks_anew or order_of(before) != order_of(config):
             for place in self._places():
                 self._ask(place, asked_anew(place, config, turn.now) if asks_anew else place, turn)
+        if before.overflow != config.overflow:
+            self._look_at_all(turn)
 
     @on(RetireQueue)
     def retire(self, message: RetireQueue, turn: Turn) -> None:
@@ -105,6 +105,8 @@ class Queue(Expecting):
         if place is None or place.leg < message.leg:
             if place is not None:
                 self._withdraw(place, turn)
+            if not self._is_kept(message, setting.config, turn):
+                return
             until = turn.now + setting.config.reject_backoff_ms
             back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
             place = replace(opened(self._entering(message, setting.config, turn.now), turn.now), back_offs=back_offs)
@@ -115,7 +117,9 @@ class Queue(Expecting):
             self._time_ring(place, turn)
             self._time_back_off(place, turn)
             self._announce(place, turn)
-        self._tell_position(place, turn)
+            self._look(place, turn)
+        if self.place(message.interaction) is not None:
+            self._tell_position(place, turn)
 
     @on(AskPosition)
     def ask_position(self, message: AskPosition, turn: Turn) -> None:
@@ -142,6 +146,10 @@ class Queue(Expecting):
             return
         if place.state is WaitingState.RESERVED:
             turn.send(ROUTER, NotWaiting(message.interaction, turn.address, place.agent))
+            return
+        if not set(message.rings).issubset(place.rings):  # Decided before a lender took its agents back.
+            turn.send(ROUTER, NotWaiting(message.interaction, turn.address))
+            self._announce(place, turn)
             return
         attempt = place.attempt + 1
         held = replace(
@@ -170,7 +178,7 @@ class Queue(Expecting):
         totals, setting = self.totals, self.setting
         in_target = setting is not None and turn.now - place.entered_at <= setting.config.service_level_ms
         granted = replace(totals, granted=totals.granted + 1, granted_in_target=totals.granted_in_target + in_target)
-        turn.put(TOTALS, granted)
+        turn.put(TOTALS, self._answered(granted, in_target, turn.now))
         turn.send(message.agent, Granted(message.reservation, place.interaction, place.session))
         assigned = Assigned(
             place.interaction, place.reservation, name_of(message.agent), message.agent_name, message.agent, message.desk
@@ -193,6 +201,7 @@ class Queue(Expecting):
         self._move(place, free, turn)
         self._time_back_off(free, turn)
         self._announce(free, turn)
+        self._look(free, turn)
 
     @on(ReportQueue)
     def report(self, message: ReportQueue, turn: Turn) -> None:
@@ -209,6 +218,7 @@ class Queue(Expecting):
         counters = QueueCounters(
             name_of(turn.address), len(self._order) - self._offered, self._offered, self._oldest_at(),
             totals.entered, totals.granted, totals.withdrawn, totals.granted_in_target, self.expected_of_next(turn.now),
+            totals.overflowed, totals.refused,
         )  # fmt: skip
         turn.reply(counters)
 
@@ -230,8 +240,10 @@ class Queue(Expecting):
 
     @on(Fired)
     def fired(self, message: Fired, turn: Turn) -> None:
-        """A back-off is over, or the time has come to ask less: announce what changed."""
+        """A back-off is over, or the time has come to ask less, or elsewhere: announce what changed."""
         name, _, interaction = message.name.partition("/")
+        if name == ASK_LENDERS:
+            return self._lenders_due(turn)
         place = self.place(interaction)
         if place is None:
             return
@@ -241,6 +253,8 @@ class Queue(Expecting):
             turn.put(PLACE_PREFIX + interaction, changed)
             if changed.state is WaitingState.WAITING:
                 self._announce(changed, turn)
+        elif name == LOOK:
+            self._look(place, turn)
         else:
             changed = opened(place, turn.now)
             self._time_ring(changed, turn)
@@ -256,7 +270,7 @@ class Queue(Expecting):
             message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
             message.priority, inner, message.enqueued_at, message.fallback_at, entered_at,
             asked=message.requirement if config.reevaluates else None,
-            steps=steps_of(inner, config, entered_at, message.fallback_at),
+            steps=steps_of(inner, config, entered_at, message.fallback_at), moved_from=message.moved_from,
         )  # fmt: skip
 
     def _places(self) -> list[Place]:
@@ -264,10 +278,12 @@ class Queue(Expecting):
 
     def _ask(self, before: Place, place: Place, turn: Turn) -> None:
         """Let an interaction that is still to be served ask for somebody else, or stand elsewhere, than before."""
+        if place.borrowing:
+            place = self._with_loans(place)
         if place.state is not WaitingState.WAITING:
             turn.put(PLACE_PREFIX + place.interaction, place)
             return
-        if (place.requirement, place.outer) != (before.requirement, before.outer):
+        if place.rings != before.rings:
             self._move(before, place, turn)
         elif place != before:
             turn.put(PLACE_PREFIX + place.interaction, place)
@@ -288,20 +304,30 @@ class Queue(Expecting):
         turn.put(PLACE_PREFIX + place.interaction, place)
         moved = WaitingMoved(
             turn.address, place.interaction, place.leg, state_before, place.state, place.channel, place.priority,
-            place.enqueued_at, place.requirement, place.agent, place.reservation, place.not_agents, place.outer,
+            place.enqueued_at, place.requirement, place.agent, place.reservation, place.not_agents, place.rings[1:],
         )  # fmt: skip
         turn.emit(moved)
 
+    def _store(self, place: Place, turn: Turn) -> None:
+        turn.put(PLACE_PREFIX + place.interaction, place)
+
     def _withdraw(self, place: Place, turn: Turn) -> None:
+        self._leave(place, turn)
+        turn.send(place.session, Withdrawn(place.interaction, name_of(turn.address)))
+
+    def _leave(self, place: Place, turn: Turn) -> None:
+        """Take somebody out of the queue who was not granted to an agent."""
         self._move(place, replace(place, state=WaitingState.WITHDRAWN), turn)
         self._forget(place, turn)
-        totals = self.totals
-        turn.put(TOTALS, replace(totals, withdrawn=totals.withdrawn + 1))
+        totals, setting = self.totals, self.setting
+        withdrawn = replace(totals, withdrawn=totals.withdrawn + 1)
+        if setting is not None and turn.now - place.entered_at > setting.config.service_level_ms:
+            withdrawn = self._answered(withdrawn, False, turn.now)
+        turn.put(TOTALS, withdrawn)
         if place.state is WaitingState.RESERVED:
             turn.send(place.agent, Cancelled(place.reservation))
         else:
             turn.send(ROUTER, NotWaiting(place.interaction, turn.address))
-        turn.send(place.session, Withdrawn(place.interaction, name_of(turn.address)))
 
     def _forget(self, place: Place, turn: Turn) -> None:
         """Take a place that was granted or withdrawn out of the queue."""
@@ -312,6 +338,8 @@ class Queue(Expecting):
             turn.cancel_timer(f"{BACK_OFF}/{place.interaction}")
         if place.steps:
             turn.cancel_timer(f"{RING}/{place.interaction}")
+        if place.look_at:
+            turn.cancel_timer(f"{LOOK}/{place.interaction}")
 
     def _announce(self, place: Place, turn: Turn) -> None:
         turn.send(ROUTER, self._waiting(place))
@@ -320,7 +348,7 @@ class Queue(Expecting):
         config = self.setting.config if self.setting is not None else QueueConfig("")
         return Waiting(
             place.interaction, self.address, place.channel, place.priority, place.enqueued_at, place.requirement,
-            place.not_agents, place.outer, config.choice, config.ageing, config.lifo,
+            place.not_agents, place.rings[1:], config.choice, config.ageing, config.lifo,
         )  # fmt: skip
 
     def _time_ring(self, place: Place, turn: Turn) -> None:

@@ -13,6 +13,9 @@ TOTALS = "counts"
 PLACE_PREFIX = "w/"
 #: One record for each kind of interaction, and one, without a kind, for all of them together.
 EXPERIENCE_PREFIX = "expect/"
+STAFF = "staff"
+BORROWED_PREFIX = "borrowed/"
+LENT_PREFIX = "lent/"
 
 
 class QueueSetting(Record, frozen=True):
@@ -52,6 +55,13 @@ class Step(Value, frozen=True):
     requirement: Requirement
 
 
+class Borrowing(Value, frozen=True):
+    """A rule of overflow that holds of a place: agents of these queues may be asked, as far as they are lent."""
+
+    queues: tuple[Address, ...]
+    anybody: bool = False
+
+
 class Place(Record, frozen=True):
     """One interaction's place in the queue, from its entry until it is granted or withdrawn.
 
@@ -81,6 +91,22 @@ class Place(Record, frozen=True):
     outer: tuple[Requirement, ...] = ()
     steps: tuple[Step, ...] = ()
     foresight: Foresight | None = None
+    moved_from: tuple[Address, ...] = ()
+    borrowing: tuple[Borrowing, ...] = ()
+    #: The rings of agents that other queues lend now; unlike all others they close again.
+    lent: tuple[Requirement, ...] = ()
+    #: When its rules of overflow are looked at next; 0 when they need not be.
+    look_at: int = 0
+
+    @property
+    def is_newcomer(self) -> bool:
+        """Whether no agent has served this customer: all earlier legs were moved on by rules of overflow."""
+        return self.leg == 1 + len(self.moved_from)
+
+    @property
+    def rings(self) -> tuple[Requirement, ...]:
+        """Who may serve now, innermost first."""
+        return (self.requirement, *self.outer, *self.lent)
 
     @property
     def not_agents(self) -> tuple[Address, ...]:
@@ -95,6 +121,25 @@ class QueueTotals(Record, frozen=True):
     granted: int = 0
     withdrawn: int = 0
     granted_in_target: int = 0
+    overflowed: int = 0
+    refused: int = 0
+    #: Answered lately, and of these in time: counts that fade (`actors.routing.overflow.Lately`), as of `lately_at`.
+    lately: float = 0.0
+    lately_in_target: float = 0.0
+    lately_at: int = 0
+
+
+class Staff(Record, frozen=True):
+    """Who is there, as the router last said."""
+
+    signed_in: bool
+    available: bool
+
+
+class Loan(Record, frozen=True):
+    """Whether a lender's agents may be asked, as the lender last said; or, at the lender, what it last said."""
+
+    lends: bool
 
 
 class QueueExperience(Record, frozen=True):

@@ -6,7 +6,7 @@ match is made in a quiet moment, when all that was said before is known (I5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import cast
 
 from actors.actor import Actor, Message, Record, Turn, on
@@ -28,6 +28,7 @@ from actors.messages.router import (
 )
 from actors.router.explaining import explained
 from actors.router.matching import Matching
+from actors.router.staffing import Attending
 
 MEMBERS = "cfg"
 MATCH = Match()
@@ -49,6 +50,7 @@ class Router(Actor):
     kind = "router"
     resident = True
     matching: Matching
+    attending: Attending
     _agents: frozenset[Address]
     #: The picture is empty because it was lost, not because nobody waits.
     _is_blank: bool
@@ -56,6 +58,7 @@ class Router(Actor):
     def rebuild(self) -> None:
         self.matching = Matching(self.members.in_batches)
         self.matching.reserve = self.members.reserve
+        self.attending = Attending()
         self._agents = frozenset(self.members.agents)
         self._is_blank = True
 
@@ -85,6 +88,7 @@ class Router(Actor):
         self._agents = frozenset(message.agents)
         for agent in set(before.agents).difference(message.agents):
             self.matching.forget_agent(agent)
+            self.attending.forget(agent)
         if self.matching.follow(message.reserve):
             turn.when_quiet(MATCH)
         self._ask(set(queues).difference(before.queues), set(message.agents).difference(before.agents), turn)
@@ -106,6 +110,7 @@ class Router(Actor):
         """An agent can do something else."""
         if message.agent in self._agents:  # Else retired, or new and about to be asked.
             self.matching.profile(message)
+            self.attending.serves(message.agent, message.queues)
             turn.when_quiet(MATCH)
 
     @on(AgentStatus)
@@ -113,12 +118,16 @@ class Router(Actor):
         """An agent can take more, or less."""
         if message.agent in self._agents:
             self.matching.status(message)
-            if message.room or self.matching.reserve is not None:  # Somebody may be held back until this one is done.
+            self.attending.attends(message.agent, message.attendance)
+            # Somebody may be held back until this one is done.
+            if message.room or self.matching.reserve is not None or self.attending.is_due:
                 turn.when_quiet(MATCH)
 
     @on(Match)
     def match(self, message: Match, turn: Turn) -> None:
-        """Propose every pair that can meet."""
+        """Propose every pair that can meet, and tell queues for which there is somebody now, or nobody any more."""
+        for queue, staffing in self.attending.news():
+            turn.send(queue, staffing)
         left = len(self.matching.waiting)
         head_start_ms = -1 if self.matching.reserve is None else self.matching.reserve.head_start_ms
         matches = self.matching.match(turn.now)
@@ -127,7 +136,7 @@ class Router(Actor):
         for match in matches:
             waiting, (ring, *score, _) = match.waiting, match.rank
             second, *second_score, runner_up = match.runner_up or (0, Address(""))
-            turn.send(waiting.queue, Propose(waiting.interaction, match.agent))
+            turn.send(waiting.queue, Propose(waiting.interaction, match.agent, waiting.rings))
             proposed = Proposed(
                 turn.address, waiting.interaction, match.agent, waiting.queue, waiting.priority, waiting.enqueued_at, left,
                 waiting.choice, len(waiting.rings), match.candidates, ring, tuple(map(float, score)),
@@ -154,7 +163,10 @@ class Router(Actor):
         members = self.members
         self._ask(members.queues, members.agents, turn)
 
-    def _ask(self, queues: Iterable[Address], agents: Iterable[Address], turn: Turn) -> None:
+    def _ask(self, queues: Collection[Address], agents: Collection[Address], turn: Turn) -> None:
+        self.attending.ask(queues, agents)
+        if self.attending.is_due:
+            turn.when_quiet(MATCH)
         for queue in sorted(queues):
             turn.send(queue, ReportQueue())
         for agent in sorted(agents):

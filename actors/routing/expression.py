@@ -1,7 +1,9 @@
 """One small language for requirements and scores: `cards >= 3 and (english >= 2 or group["night-shift"])`.
 
-A bare word is the agent's level in that skill, 0 without it; `skill["…"]`, `attribute["…"]` and `group["…"]` take any
-name; `agent` is the agent's id. Operators are Python's: and, or, not, comparisons, in, + - * /.
+Of agents: a bare word is the agent's level in that skill, 0 without it; `skill["…"]`, `attribute["…"]` and `group["…"]`
+take any name; `agent` is the agent's id. Of arrivals: `channel`, `entry_point`, `language`, `subject`, `intent` and
+`sentiment`; `customer["…"]` and `attribute["…"]` are facts about the customer and about the interaction. Operators are
+Python's: and, or, not, comparisons, in, + - * /.
 
 Keeps: evaluating never fails. What an agent does not have compares as false, and a score that cannot be computed is 0;
 equal text is compiled once.
@@ -34,7 +36,29 @@ class Qualities:
     groups: Container[str] = frozenset()
 
 
-Term = Callable[[Qualities], Any]
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """What can be asked about somebody at the door. Facts that read as numbers compare as numbers."""
+
+    channel: str
+    entry_point: str = ""
+    language: str = ""
+    subject: str = ""
+    customer: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+Term = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """What words mean: by themselves, and with a name in brackets. Any other word is a name of the kind `others`."""
+
+    words: Mapping[str, Term]
+    lookups: Mapping[str, Callable[[Any, str], Any]]
+    others: str = ""
+
 
 _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
@@ -43,11 +67,40 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
 _ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
 }  # fmt: skip
-_LOOKUPS: Final[Mapping[str, Callable[[Qualities, str], Any]]] = {
-    "skill": lambda of, name: of.skills.get(name, 0),
-    "attribute": lambda of, name: of.attributes.get(name),
-    "group": lambda of, name: name in of.groups,
-}
+
+
+def fact(facts: Mapping[str, str], name: str) -> str | float | None:
+    """A fact as a number if it reads as one, else as text; None when it is not known."""
+    text = facts.get(name)
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return text
+
+
+OF_AGENTS: Final = Vocabulary(
+    {"agent": lambda of: of.agent},
+    {
+        "skill": lambda of, name: of.skills.get(name, 0),
+        "attribute": lambda of, name: of.attributes.get(name),
+        "group": lambda of, name: name in of.groups,
+    },
+    others="skill",
+)
+OF_ARRIVALS: Final = Vocabulary(
+    {
+        "channel": lambda of: of.channel,
+        "entry_point": lambda of: of.entry_point,
+        "language": lambda of: of.language,
+        "subject": lambda of: of.subject,
+        "intent": lambda of: of.attributes.get("intent"),
+        "sentiment": lambda of: fact(of.attributes, "sentiment"),
+    },
+    {
+        "customer": lambda of, name: fact(of.customer, name),
+        "attribute": lambda of, name: fact(of.attributes, name),
+    },
+)
 
 
 class ExpressionError(ValueError):
@@ -64,9 +117,9 @@ class Expression:
     groups: frozenset[str]
     _term: Term
 
-    def holds(self, qualities: Qualities) -> bool:
-        """Whether it is true of this agent."""
-        return bool(_value(self._term, qualities))
+    def holds(self, of: Qualities | Arriving) -> bool:
+        """Whether it is true of this agent, or of this arrival."""
+        return bool(_value(self._term, of))
 
     def score(self, qualities: Qualities) -> float:
         """Its value as a number; 0 where it has none."""
@@ -76,7 +129,7 @@ class Expression:
 
 
 @lru_cache(COMPILED)
-def compiled(text: str) -> Expression:
+def compiled(text: str, vocabulary: Vocabulary = OF_AGENTS) -> Expression:
     """Compile one expression.
 
     Raises:
@@ -90,15 +143,15 @@ def compiled(text: str) -> Expression:
         raise ExpressionError(
             f"cannot be read: {getattr(error, 'msg', error)}; write it like `cards >= 3 and english`"
         ) from error
-    compiler = _Compiler()
+    compiler = _Compiler(vocabulary)
     term = compiler.term(tree, 0)
-    skills, attributes, groups = (frozenset(compiler.names[kind]) for kind in ("skill", "attribute", "group"))
+    skills, attributes, groups = (frozenset(compiler.names.get(kind, ())) for kind in ("skill", "attribute", "group"))
     return Expression(text, skills, attributes, groups, term)
 
 
-def _value(term: Term, qualities: Qualities) -> Any:
+def _value(term: Term, of: Any) -> Any:
     try:
-        return term(qualities)
+        return term(of)
     except (TypeError, ArithmeticError):
         return False
 
@@ -106,8 +159,9 @@ def _value(term: Term, qualities: Qualities) -> Any:
 class _Compiler:
     """Turns a syntax tree into closures; whatever is not named here is refused."""
 
-    def __init__(self) -> None:
-        self.names: dict[str, set[str]] = {"skill": set(), "attribute": set(), "group": set()}
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.names: dict[str, set[str]] = {kind: set() for kind in vocabulary.lookups}
 
     def term(self, node: ast.expr, depth: int) -> Term:
         """One node, compiled."""
@@ -116,11 +170,9 @@ class _Compiler:
         match node:
             case ast.Constant(value=bool() | int() | float() | str() as value):
                 return lambda _: value
-            case ast.Name(id="agent"):
-                return lambda of: of.agent
             case ast.Name(id=name):
-                return self._lookup("skill", name)
-            case ast.Subscript(value=ast.Name(id=kind), slice=ast.Constant(value=str() as name)) if kind in _LOOKUPS:
+                return self._word(name)
+            case ast.Subscript(value=ast.Name(id=kind), slice=ast.Constant(value=str() as name)) if self._takes_names(kind):
                 return self._lookup(kind, name)
             case ast.BoolOp(op=op, values=values):
                 terms = [self.term(value, depth + 1) for value in values]
@@ -142,9 +194,20 @@ class _Compiler:
             f"`{ast.unparse(node)[:60]}` has no meaning here; use names, numbers, texts, and, or, not, comparisons"
         )
 
+    def _word(self, name: str) -> Term:
+        if name in self.vocabulary.words:
+            return self.vocabulary.words[name]
+        if self.vocabulary.others:
+            return self._lookup(self.vocabulary.others, name)
+        words = [*self.vocabulary.words, *(f'{kind}["…"]' for kind in self.vocabulary.lookups)]
+        raise ExpressionError(f"`{name[:60]}` is not known here; there are {', '.join(words)}")
+
+    def _takes_names(self, kind: str) -> bool:
+        return kind in self.vocabulary.lookups
+
     def _lookup(self, kind: str, name: str) -> Term:
         self.names[kind].add(name)
-        look_up = _LOOKUPS[kind]
+        look_up = self.vocabulary.lookups[kind]
         return lambda of: look_up(of, name)
 
     def _comparison(self, left: ast.expr, ops: list[ast.cmpop], comparators: list[ast.expr], depth: int) -> Term:

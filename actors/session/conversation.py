@@ -90,7 +90,7 @@ class Conversation(Actor):
             return turn.refuse(*OVER)
         if problem := problem_of(message.id, message.content):
             return turn.refuse("INVALID_ARGUMENT", problem)
-        self._add(state, Author.CUSTOMER, state.customer.name, message, turn)
+        self._add(state, Author.CUSTOMER, state.customer.name, message.id, message.content, turn)
 
     @on(AgentMessage)
     def agent_message(self, message: AgentMessage, turn: Turn) -> None:
@@ -107,15 +107,15 @@ class Conversation(Actor):
             return turn.refuse(*NOT_SERVING)
         if problem := problem_of(message.id, message.content):
             return turn.refuse("INVALID_ARGUMENT", problem)
-        self._add(state, Author.AGENT, serving.agent_name, message, turn)
+        self._add(state, Author.AGENT, serving.agent_name, message.id, message.content, turn)
 
-    def _add(self, state: SessionState, author: Author, name: str, message: CustomerMessage | AgentMessage, turn: Turn) -> None:
+    def _add(self, state: SessionState, author: Author, name: str, id: str, content: Content, turn: Turn) -> None:
         number = len(self.entries) + 1
-        entry = TranscriptEntry(number, message.id, author, name, turn.now, message.content)
+        entry = TranscriptEntry(number, id, author, name, turn.now, content)
         turn.put(f"{LINE_PREFIX}{number}", TranscriptLine(entry))
         self.entries.append(entry)
-        self._ids.add((author, message.id))
-        turn.emit(MessageAdded(state.interaction, number, message.id, author))
+        self._ids.add((author, id))
+        turn.emit(MessageAdded(state.interaction, number, id, author))
         # Both sides are shown it, the writer too: their other windows see it, and all learn its number.
         turn.send(link_address(state.link), ShowEntries(state.conversation, (entry,)))
         serving = state.serving

@@ -59,6 +59,8 @@ class SessionState(Record, frozen=True):
     visit: int = 0
     #: The queue tells those waiting at declared times, and this is what it told last.
     told: Told | None = None
+    #: The queues that moved it on by a rule of overflow.
+    moved_from: tuple[Address, ...] = ()
 
 
 class Marks(Record, frozen=True):

@@ -5,7 +5,8 @@ a reservation of an earlier leg never takes the conversation again, in whatever 
 
     none -> queued -> connected -> ended(agent, customer)
               |  ^________|  transfer, or the agent is gone: the next leg
-              +-> ended(abandoned, no_such_queue)
+              +-> ended(abandoned, refused, no_such_queue)
+                  |^ moved on by a rule of its queue: the next leg
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from actors.messages.session import (
     CustomerResumed,
     DeskMoved,
     NotQueued,
+    Overflow,
     ShowConversation,
     TransferTo,
     Withdrawn,
@@ -34,7 +36,7 @@ from actors.messages.session import (
 from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN
 from actors.session.records import STATE, Serving, SessionState
 from actors.session.waiting import ANNOUNCE, Awaiting
-from actors.values import INTERACTION, EndReason, InteractionState, NoticeKind, Requirement, leg_of
+from actors.values import INTERACTION, Author, Content, EndReason, InteractionState, NoticeKind, Requirement, leg_of
 
 RETENTION = "retention"
 
@@ -57,7 +59,10 @@ class Session(Awaiting):
             InteractionState.QUEUED, message.queue,
         )  # fmt: skip
         if not message.open:
-            self._end(state, None, EndReason.CLOSED, turn)
+            if message.closed_text:
+                self._move(None, state, turn)
+                self._tell_customer(state, message.closed_text, turn)
+            self._end(state, state.state if message.closed_text else None, EndReason.CLOSED, turn)
             return
         self._move(None, state, turn)
         self._enqueue(state, message.requirement, turn)
@@ -73,6 +78,24 @@ class Session(Awaiting):
         else:
             waiting = self._wait_again(state, state.last_queue, turn)
             self._enqueue(waiting, anybody(waiting), turn)
+
+    @on(Overflow)
+    def overflow(self, message: Overflow, turn: Turn) -> None:
+        """Wait where the queue says, unless it is over or elsewhere already; or end, refused."""
+        state = self.state
+        if state is None or state.state is not InteractionState.QUEUED or state.leg != message.leg:
+            return
+        if message.text:
+            self._tell_customer(state, message.text, turn)
+        if not message.to:
+            self._end(state, state.state, EndReason.REFUSED, turn)
+            return
+        moved = replace(
+            state, moved_from=(*state.moved_from, address("queue", message.queue)), priority=state.priority + message.points,
+            enqueued_at=state.enqueued_at if message.keeps_place else turn.now,
+        )  # fmt: skip
+        waiting = self._wait_again(moved, message.to, turn)
+        self._enqueue(waiting, anybody(waiting), turn)
 
     @on(Assigned)
     def assigned(self, message: Assigned, turn: Turn) -> None:
@@ -245,7 +268,7 @@ class Session(Awaiting):
     ) -> None:
         enqueue = Enqueue(
             state.interaction, state.leg, turn.address, state.channel, state.customer, state.priority, requirement,
-            state.enqueued_at, state.subject, fallback_at, not_agents,
+            state.enqueued_at, state.subject, fallback_at, not_agents, state.moved_from,
         )  # fmt: skip
         turn.send(address("queue", state.queue), enqueue)
 
@@ -273,6 +296,10 @@ class Session(Awaiting):
         self._move(before, ended, turn, served=state.serving)
         self._notice_end(ended, turn)
         turn.set_timer(RETENTION, turn.now + state.retention_ms)
+
+    def _tell_customer(self, state: SessionState, text: str, turn: Turn) -> None:
+        """Put a text of the contact centre into the conversation; one leg says one thing."""
+        self._add(state, Author.SYSTEM, "", f"overflow-{state.leg}", Content(text), turn)
 
     def _notice(self, state: SessionState, kind: NoticeKind, turn: Turn) -> None:
         agent_name = state.serving.agent_name if state.serving else ""

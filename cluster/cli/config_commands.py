@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from cluster.config.load import LoadedCentre
 
 app = typer.Typer(no_args_is_help=True, help="Check, apply and show the contact centre's configuration.")
+
+
+class Switch(StrEnum):
+    """The emergency switch."""
+
+    ON = "on"
+    OFF = "off"
+
 
 File = Annotated[Path | None, typer.Argument(help="The YAML file; the layout's `centre` when left out.", show_default=False)]
 
@@ -72,6 +81,41 @@ def apply(
         say(f"the gateway would take it; version {answer.version} stays current", style="green")
     else:
         say(f"version {answer.version} is current", style="green")
+
+
+@app.command()
+def emergency(
+    switch: Annotated[Switch, typer.Argument(help="Throw the switch, or put it back.")],
+    comment: Annotated[str, typer.Option("--comment", "-m", help="Why; kept in the history.")] = "",
+    author: Annotated[str | None, typer.Option(help="Who; your login name when left out.")] = None,
+    gateway: Gateway = None,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    client_cert: ClientCert = None,
+    run_dir: RunDir = None,
+    as_json: Json = False,
+) -> None:
+    """Send newcomers where `emergency` of the current configuration says, at once; or let them in again."""
+    access = find_gateway(gateway, token_file, ca_file, client_cert, run_dir)
+    from cluster.cli.admin import AdminClient
+    from cluster.config.switch import with_emergency
+
+    is_on = switch is Switch.ON
+    with AdminClient(access) as client:
+        current = client.get_config()
+        version = int(current.version)
+        if version == 0:
+            raise NoSuchVersion("nothing was applied yet: use `trunkline config apply FILE`")
+        changed = with_emergency(current.yaml, is_on)
+        if changed != current.yaml:
+            why = comment or f"emergency {switch.value}"
+            version = int(client.apply_config(changed, author or _login(), why, version, False).version)
+    if as_json:
+        print_json({"version": version, "emergency": is_on, "changed": changed != current.yaml})
+    elif changed == current.yaml:
+        say(f"it is {switch.value} already; version {version} is current")
+    else:
+        say(f"emergency {switch.value}: version {version} is current", style="green")
 
 
 @app.command()

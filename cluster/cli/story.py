@@ -14,6 +14,7 @@ from actors.events import (
     DeadLettered,
     InteractionMoved,
     MessageAdded,
+    Overflowed,
     Proposed,
     ReservationMoved,
     WaitingMoved,
@@ -76,6 +77,7 @@ class Story:
 _ORDER: tuple[Callable[[Event], bool], ...] = (
     lambda event: isinstance(event, InteractionMoved) and event.before is None,
     lambda event: isinstance(event, WaitingMoved) and event.after is WaitingState.WAITING,
+    lambda event: isinstance(event, Overflowed),
     lambda event: isinstance(event, Proposed),
     lambda event: isinstance(event, WaitingMoved) and event.after is WaitingState.RESERVED,
     lambda event: isinstance(event, ReservationMoved) and event.after is ReservationState.PENDING,
@@ -156,6 +158,8 @@ def _words(told: Told, texts: Mapping[int, str]) -> str:
             return _reservation(event, told.at)
         case Proposed() as event:
             return _proposed(event, told.at)
+        case Overflowed() as event:
+            return _overflowed(event)
         case DeadLettered() as event:
             return f"set aside a {event.message_type} that failed three times ({event.error})"
         case event:
@@ -180,6 +184,7 @@ _ENDS = {
     EndReason.ABANDONED: "abandoned by the customer before an agent came",
     EndReason.CLOSED: "ended: outside opening hours",
     EndReason.NO_SUCH_QUEUE: "ended: the queue does not exist or takes nobody",
+    EndReason.REFUSED: "ended: refused by a rule of the queue",
 }
 
 
@@ -201,6 +206,8 @@ def _waiting(event: WaitingMoved) -> str:
     match event.after:
         case WaitingState.WAITING if event.before is None:
             return f"waits with priority {event.priority}{_needs(event.requirement)}"
+        case WaitingState.WAITING if event.before is WaitingState.WAITING and not event.outer:
+            return f"asks as at first again, for {wording.asked(event.requirement)}"
         case WaitingState.WAITING if event.before is WaitingState.WAITING:
             return f"asks for less: ring {len(event.outer) + 1} asks for {wording.asked((event.requirement, *event.outer)[-1])}"
         case WaitingState.WAITING:
@@ -212,6 +219,14 @@ def _waiting(event: WaitingMoved) -> str:
             return f"granted to {name_of(event.agent)}"
         case WaitingState.WITHDRAWN:
             return "left the queue"
+
+
+def _overflowed(event: Overflowed) -> str:
+    what = f"moves on to queue {name_of(event.to)}" if event.to else "is refused"
+    went_by = [f"waited {event.waited_ms / 1000:g} s", f"{event.others} others"]
+    if event.nobody is not None:
+        went_by.append(f"nobody {event.nobody.value.replace('_', ' ')}")
+    return f"{what} by overflow rule {event.rule} ({', '.join(went_by)})"
 
 
 def _needs(requirement: Requirement) -> str:

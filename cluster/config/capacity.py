@@ -52,6 +52,9 @@ def _labels(document: Document, centre: Centre) -> Iterator[Problem]:
         for entry_id, entry in channel.entry_points.items():
             for position, label in enumerate(entry.labels):
                 doors.setdefault(label, ("channels", channel_id, "entry_points", entry_id, "labels", position))
+    for number, rule in enumerate(centre.arrival_rules):
+        for position, label in enumerate(rule.labels):
+            doors.setdefault(label, ("arrival_rules", number, "labels", position))
     limited: dict[str, Path] = {}
     for profile_id, profile in centre.routing_profiles.items():
         for label in profile.labels:

@@ -13,9 +13,11 @@ from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfi
 from actors.routing.capacity import CapacityRules
 from actors.routing.strategy import LONGEST_IDLE
 from actors.values import skill_levels
-from cluster.config.edge import Choice, EdgeAgent, EdgeCentre, EdgeQueue, EntryPoint
+from cluster.config.doors import Emergency
+from cluster.config.edge import Choice, Diversion, EdgeAgent, EdgeCentre, EdgeEmergency, EdgeQueue, EdgeRule, EntryPoint
 from cluster.config.hours import Calendar
 from cluster.config.names import Names, milliseconds
+from cluster.config.overflow import lending, overflow_rules
 from cluster.config.passwords import hash_plain
 from cluster.config.routing import memberships, relaxations
 from cluster.config.schema import Agent, Centre, Channel, Queue, RoutingProfile, numbered
@@ -65,6 +67,8 @@ def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
         ageing=queue.order.ageing_per_hour,
         lifo=queue.order.newest_first,
         reevaluates=queue.on_change == "ask_anew",
+        overflow=overflow_rules(queue.overflow),
+        lends=lending(queue.lends),
         announce=_announce(queue.announce) if queue.announce is not None else None,
     )
 
@@ -94,6 +98,8 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         groups=tuple(agent.groups),
         memberships=memberships(profile.serves),
         window_ms=milliseconds(profile.recent_s),
+        away_available=tuple(centre.attendance.counts_as_available),
+        away_absent=tuple(centre.attendance.counts_as_absent),
         capacity_rules=_rules(profile),
     )
 
@@ -137,17 +143,15 @@ def _edge(centre: Centre, hasher: Callable[[str], str]) -> EdgeCentre:
             )
             for agent_id, name, agent in people(centre)
         },
-        queues={
-            queue_id: EdgeQueue(
-                names=queue.name.by_language(),
-                service_level_percent=queue.service_level.percent,
-                service_level_s=queue.service_level.seconds,
-            )
-            for queue_id, queue in centre.queues.items()
-        },
+        queues={queue_id: _queue(queue) for queue_id, queue in centre.queues.items()},
         skills={skill: name.by_language() for skill, name in centre.skills.items()},
         dispositions=_choices(centre.dispositions),
         presence_reasons=_choices(centre.presence_reasons),
+        rules=[
+            EdgeRule(when=rule.when, queue=rule.queue, priority=rule.priority, skills=rule.skills, labels=rule.labels)
+            for rule in centre.arrival_rules
+        ],
+        emergency=_emergency(centre.emergency),
     )
 
 
@@ -160,6 +164,31 @@ def _entry(entry: EntryPointSpec, channel: Channel, queue: Queue) -> EntryPoint:
         hours=entry.hours or queue.hours,
         labels=entry.labels,
     )
+
+
+def _queue(queue: Queue) -> EdgeQueue:
+    return EdgeQueue(
+        names=queue.name.by_language(),
+        service_level_percent=queue.service_level.percent,
+        service_level_s=queue.service_level.seconds,
+        priority=queue.priority,
+        hours=queue.hours,
+        closed=_closed(queue),
+    )
+
+
+def _closed(queue: Queue) -> Diversion | None:
+    closed = queue.closed
+    if closed is None:
+        return None
+    return Diversion(texts=closed.text.by_language() if closed.text is not None else {}, queue=closed.queue or "")
+
+
+def _emergency(emergency: Emergency) -> EdgeEmergency | None:
+    if not emergency.active:
+        return None
+    texts = emergency.text.by_language() if emergency.text is not None else {}
+    return EdgeEmergency(texts=texts, queue=emergency.queue or "", queues=emergency.queues)
 
 
 def _choices(names: dict[str, Names]) -> list[Choice]:

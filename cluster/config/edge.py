@@ -5,8 +5,11 @@ Invariants kept: an edge reads what any newer release writes (unknown fields are
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
+from actors.routing.expression import OF_ARRIVALS, Arriving, ExpressionError, compiled
 from cluster.config.hours import ALWAYS, Calendar
 from cluster.config.schema import DEFAULT_ENTRY_POINT
 
@@ -29,12 +32,58 @@ class EntryPoint(EdgeModel):
     labels: list[str] = []
 
 
+class Diversion(EdgeModel):
+    """What newcomers get instead: a text by language, and a queue or, when that is empty, the end."""
+
+    texts: dict[str, str] = {}
+    queue: str = ""
+
+
+class EdgeEmergency(Diversion):
+    """The emergency switch is thrown, for newcomers to these queues; to all when none is named."""
+
+    queues: list[str] = []
+
+
+class EdgeRule(EdgeModel):
+    """Where arrivals go, and what they need besides, when the expression is true of them; empty: of all."""
+
+    when: str = ""
+    queue: str | None = None
+    priority: int | None = None
+    skills: dict[str, int] = {}
+    labels: list[str] = []
+
+    def holds(self, arriving: Arriving) -> bool:
+        """Whether it is true of the arrival; what only a newer release can read is not."""
+        try:
+            return not self.when or compiled(self.when, OF_ARRIVALS).holds(arriving)
+        except ExpressionError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What becomes of one arrival. When it is not open it ends at once, with the text if there is one."""
+
+    queue: str
+    priority: int
+    skills: dict[str, int]
+    retention_s: float
+    labels: frozenset[str] = frozenset()
+    is_open: bool = True
+    closed_text: str = ""
+
+
 class EdgeQueue(EdgeModel):
-    """A queue as people see it: names by language, and the target that its counters are judged by."""
+    """A queue as people see it: names by language, the target that its counters are judged by, and what doors need."""
 
     names: dict[str, str]
     service_level_percent: float = 80
     service_level_s: float = 20
+    priority: int = 0
+    hours: str = ALWAYS
+    closed: Diversion | None = None
 
 
 class EdgeAgent(EdgeModel):
@@ -64,6 +113,8 @@ class EdgeCentre(EdgeModel):
     skills: dict[str, dict[str, str]] = {}
     dispositions: list[Choice] = []
     presence_reasons: list[Choice] = []
+    rules: list[EdgeRule] = []
+    emergency: EdgeEmergency | None = None
 
     _json: str | None = PrivateAttr(default=None)
 
@@ -84,9 +135,54 @@ class EdgeCentre(EdgeModel):
         """The door of this name; the one called `default` when none is named; None when there is none."""
         return self.channels.get(channel, {}).get(entry_point or DEFAULT_ENTRY_POINT)
 
+    def way(self, arriving: Arriving, at_ms: int) -> Way | None:
+        """Where an arrival goes: through its door, by the first rule that holds, the emergency switch, and the hours.
+
+        Args:
+            arriving: What is known of it.
+            at_ms: The instant (ms since the epoch).
+
+        Returns:
+            None when there is no such door.
+        """
+        entry = self.entry(arriving.channel, arriving.entry_point)
+        if entry is None:
+            return None
+        queue, priority, skills, hours, labels = entry.queue, entry.priority, entry.skills, entry.hours, {*entry.labels}
+        rule = next((rule for rule in self.rules if rule.holds(arriving)), None)
+        if rule is not None:
+            if rule.queue is not None and rule.queue != queue:
+                queue, priority, hours = rule.queue, self._queue(rule.queue).priority, self._queue(rule.queue).hours
+            priority = priority if rule.priority is None else rule.priority
+            labels.update(rule.labels)
+            skills = {**skills, **{skill: max(level, skills.get(skill, 0)) for skill, level in rule.skills.items()}}
+        return self._open(Way(queue, priority, skills, entry.retention_s, frozenset(labels)), hours, arriving.language, at_ms)
+
     def is_open(self, entry: EntryPoint, at_ms: int) -> bool:
-        """Whether the door is open at this instant (ms since the epoch)."""
-        calendar = self.calendars.get(entry.hours)
+        """Whether whoever comes through the door at this instant (ms since the epoch) waits for an agent."""
+        return self._open(Way(entry.queue, entry.priority, {}, 0), entry.hours, "", at_ms).is_open
+
+    def _open(self, way: Way, hours: str, language: str, at_ms: int) -> Way:
+        """The way as the emergency switch and the hours leave it."""
+        emergency = self.emergency
+        if emergency is not None and (not emergency.queues or way.queue in emergency.queues):
+            return self._diverted(way, emergency, language, is_open=True)
+        if self._is_open(hours, at_ms):
+            return way
+        closed = self._queue(way.queue).closed or Diversion()
+        return self._diverted(way, closed, language, self._is_open(self._queue(closed.queue).hours, at_ms))
+
+    def _diverted(self, way: Way, diversion: Diversion, language: str, is_open: bool) -> Way:
+        """To the queue that is named, if that is open; else it ends with the text."""
+        if diversion.queue and is_open:
+            return replace(way, queue=diversion.queue)
+        return replace(way, is_open=False, closed_text=in_language(diversion.texts, language))
+
+    def _queue(self, queue: str) -> EdgeQueue:
+        return self.queues.get(queue) or EdgeQueue(names={})
+
+    def _is_open(self, hours: str, at_ms: int) -> bool:
+        calendar = self.calendars.get(hours)
         return calendar is None or calendar.is_open(at_ms)
 
     def queue_name(self, queue: str, language: str = "en") -> str:

@@ -69,6 +69,8 @@ def _door(
     wanted = [f"{skill.skill} {skill.level}" for skill in inner.skills] + ([inner.where] if inner.where else [])
     needed = f" with {', '.join(wanted)}" if wanted else ""
     needed += f", labelled {', '.join(inner.labels)}" if inner.labels else ""
+    if not reached and any(rule.nobody is not None and not rule.borrow for rule in config.overflow):
+        return  # A queue without agents that moves everybody on, or refuses them, is meant.
     if not reached:
         problem = f"no agent can serve this: queue `{queue}` over `{channel}`{needed}"
         advice = "give an agent these skills, or a routing profile with this queue and channel"

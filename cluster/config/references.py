@@ -17,6 +17,7 @@ from cluster.config.hours import ALWAYS
 from cluster.config.problems import Path, Problem, did_you_mean, listed
 from cluster.config.reachability import unreachable
 from cluster.config.schema import Centre, Queue, RoutingProfile, numbered
+from cluster.config.shadowed import without_effect
 
 
 def reference_errors(document: Document, centre: Centre) -> list[Problem]:
@@ -26,6 +27,7 @@ def reference_errors(document: Document, centre: Centre) -> list[Problem]:
         checks.skills(("queues", queue_id, "requires"), queue.requires)
         checks.hours(("queues", queue_id, "hours"), queue.hours)
         checks.routing(("queues", queue_id), queue)
+        checks.overflow(("queues", queue_id), queue_id, queue)
     for profile_id, profile in centre.routing_profiles.items():
         for position, name in enumerate(profile.queues):
             checks.known("queue", ("routing_profiles", profile_id, "queues", position), name, centre.queues, "queues")
@@ -46,6 +48,7 @@ def reference_errors(document: Document, centre: Centre) -> list[Problem]:
             checks.skills((*door, "skills"), entry.skills)
             if entry.hours is not None:
                 checks.hours((*door, "hours"), entry.hours)
+    checks.doors()
     return checks.problems + _shared_ids(document, centre)
 
 
@@ -90,6 +93,38 @@ class _Checks:
                 self.known("queue", (*at, "queues", position), name, self._centre.queues, "queues")
             self.expression((*at, "where"), step.where or "")
 
+    def overflow(self, path: Path, queue_id: str, queue: Queue) -> None:
+        queues = self._centre.queues
+        for number, rule in enumerate(queue.overflow):
+            at = (*path, "overflow", number)
+            if rule.queue is not None:
+                self.known("queue", (*at, "queue"), rule.queue, queues, "queues")
+            for position, name in enumerate(rule.borrow):
+                self.known("queue", (*at, "borrow", position), name, queues, "queues")
+            if queue_id in (rule.queue, *rule.borrow):
+                self.problems.append(self._document.problem(at, "names the queue itself", "name another queue"))
+        if queue.lends is not None:
+            for position, name in enumerate(queue.lends.to):
+                self.known("queue", (*path, "lends", "to", position), name, queues, "queues")
+        if queue.closed is not None and queue.closed.queue is not None:
+            self.known("queue", (*path, "closed", "queue"), queue.closed.queue, queues, "queues")
+
+    def doors(self) -> None:
+        """Rules at arrival, the emergency switch, and reasons that count as being there."""
+        centre = self._centre
+        for number, rule in enumerate(centre.arrival_rules):
+            if rule.queue is not None:
+                self.known("queue", ("arrival_rules", number, "queue"), rule.queue, centre.queues, "queues")
+            self.skills(("arrival_rules", number, "skills"), rule.skills)
+        for position, name in enumerate(centre.emergency.queues):
+            self.known("queue", ("emergency", "queues", position), name, centre.queues, "queues")
+        if centre.emergency.queue is not None:
+            self.known("queue", ("emergency", "queue"), centre.emergency.queue, centre.queues, "queues")
+        for key in ("counts_as_available", "counts_as_absent"):
+            for position, name in enumerate(getattr(centre.attendance, key)):
+                at = ("attendance", key, position)
+                self.known("presence reason", at, name, centre.presence_reasons, "presence_reasons")
+
     def expression(self, path: Path, text: str) -> None:
         if text:
             for skill in sorted(compiled(text).skills):
@@ -119,6 +154,7 @@ def centre_warnings(document: Document, centre: Centre) -> list[Problem]:
         *capacity_warnings(document, centre),
         *_idle_hold_backs(document, centre),
         *unreachable(document, centre),
+        *without_effect(document, centre),
     ]
     return [replace(problem, severity="warning") for problem in found]
 

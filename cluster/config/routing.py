@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from actors.address import address
 from actors.messages.centre import Membership, Relaxation, Reserve
-from actors.routing.expression import ExpressionError, compiled
+from actors.routing.expression import OF_AGENTS, OF_ARRIVALS, ExpressionError, Vocabulary, compiled
 from actors.routing.strategy import LONGEST_IDLE, SCORE, STRATEGIES
 from actors.values import SkillLevel
 from cluster.config.explain import Section, wrong
@@ -23,10 +23,14 @@ from cluster.config.problems import did_you_mean
 MAX_AGEING = 1_000_000
 
 
-def _check_expression(text: str) -> str:
+def _check_of_agents(text: str) -> str:
+    return _check_expression(text, OF_AGENTS)
+
+
+def _check_expression(text: str, vocabulary: Vocabulary) -> str:
     if text:
         try:
-            compiled(text)
+            compiled(text, vocabulary)
         except ExpressionError as error:
             problem, _, advice = str(error).partition("; ")
             raise wrong(problem, advice or "write it like `cards >= 3 and english`") from error
@@ -35,15 +39,21 @@ def _check_expression(text: str) -> str:
 
 def _check_choice(text: str) -> str:
     if text.startswith(SCORE):
-        _check_expression(text.removeprefix(SCORE).strip())
+        _check_of_agents(text.removeprefix(SCORE).strip())
     elif text not in STRATEGIES:
         advice = did_you_mean(text, STRATEGIES)
         raise wrong(f"there is no strategy `{text}`", f"{advice} or write `= ` and a score expression")
     return text
 
 
+def _check_of_arrivals(text: str) -> str:
+    return _check_expression(text, OF_ARRIVALS)
+
+
+#: A boolean expression over an arrival: its channel, language, intent, sentiment and other facts.
+ArrivalExpression = Annotated[str, AfterValidator(_check_of_arrivals)]
 #: A boolean expression over an agent's skills, attributes and groups.
-Expression = Annotated[str, AfterValidator(_check_expression)]
+Expression = Annotated[str, AfterValidator(_check_of_agents)]
 #: One of the strategies, or `=` and a score expression.
 Choice = Annotated[str, AfterValidator(_check_choice)]
 Attribute = str | int | float | bool

@@ -11,9 +11,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from cluster.config.doors import Closed, DoorRule, Emergency
 from cluster.config.explain import Section, wrong
 from cluster.config.hours import ALWAYS, Hours, check_timezone
 from cluster.config.names import DisplayName, Id, Seconds, Skills
+from cluster.config.overflow import MAX_RULES, Lends, Overflow
 from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Routing, Serving, Step
 
 #: The channel entry point that is meant when an adapter names none.
@@ -82,6 +84,34 @@ class Queue(Section):
     hours: Id = Field(
         default=ALWAYS, description="when the queue takes new arrivals: a name under `hours`, or always", examples=["always"]
     )
+    closed: Closed | None = Field(
+        default=None, description="what happens to newcomers outside the hours", examples=["{text: We open at nine.}"]
+    )
+    overflow: list[Overflow] = Field(
+        default=[], max_length=MAX_RULES, description="whom the queue does not keep; the first rule that holds decides",
+        examples=["[{length: 50, refuse: true, text: All lines are busy.}]"],
+    )  # fmt: skip
+    lends: Lends | None = Field(
+        default=None, description="whether other queues may borrow this one's agents", examples=["{service_level_percent: 80}"]
+    )
+
+
+class Attendance(Section):
+    """How agents who are away count for rules on who is there; else they are signed in and not available."""
+
+    counts_as_available: list[Id] = Field(
+        default=[], description="presence reasons of agents who are back at once", examples=["[paperwork]"]
+    )
+    counts_as_absent: list[Id] = Field(
+        default=[], description="presence reasons of agents who are not there", examples=["[training]"]
+    )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Attendance:
+        both = sorted({*self.counts_as_available} & {*self.counts_as_absent})
+        if both:
+            raise wrong(f"`{both[0]}` counts as available and as absent", "delete one of them")
+        return self
 
 
 class RoutingProfile(Section):
@@ -280,6 +310,16 @@ class Centre(Section):
     )
     presence_reasons: dict[Id, DisplayName] = Field(
         default={}, description="why an agent is away, to choose from", examples=["{lunch: Lunch}"]
+    )
+    attendance: Attendance = Field(
+        default=Attendance(), description="which reasons count as being there", examples=["{counts_as_absent: [training]}"]
+    )
+    arrival_rules: list[DoorRule] = Field(
+        default=[], max_length=500, description="where arrivals go, by what is known of them; the first that holds decides",
+        examples=["[{when: 'sentiment < -0.5', priority: 10}]"],
+    )  # fmt: skip
+    emergency: Emergency = Field(
+        default=Emergency(), description="a switch for newcomers", examples=["{text: We had to leave the building.}"]
     )
 
     @field_validator("timezone")

@@ -118,6 +118,8 @@ def queue_samples(known: QueueCounters, now_ms: int) -> list[Sample]:
         sample(metrics.QUEUE_GRANTED, known.granted, queue),
         sample(metrics.QUEUE_IN_TARGET, known.granted_in_target, queue),
         sample(metrics.QUEUE_WITHDRAWN, known.withdrawn, queue),
+        sample(metrics.QUEUE_OVERFLOWED, known.overflowed, queue),
+        sample(metrics.QUEUE_REFUSED, known.refused, queue),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from actors.events import InteractionMoved, MessageAdded, WaitingMoved
+from actors.events import InteractionMoved, Lent, MessageAdded, Overflowed, WaitingMoved
 from actors.values import InteractionState, ReservationState, WaitingState
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
@@ -33,6 +33,8 @@ class Interactions:
         self.entered: Book = Counter()
         self.left: Book = Counter()
         self.messages = 0
+        self.overflows = 0
+        self.loans = 0
 
     def _violated(self, invariant: str, state: ShardState, subject: str, detail: str) -> None:
         self.findings.violated(invariant, state.shard, state.number, subject, detail)
@@ -154,6 +156,24 @@ class Interactions:
         if story.forgotten:
             self.stories.forget(story)
 
+    def overflowed(self, state: ShardState, who: str, event: Overflowed) -> None:
+        """Queue: a rule moves one leg on, or refuses it. It leaves the queue there and then, if it was in it."""
+        story = self.stories.story(event.interaction)
+        leg = story.legs.get(event.leg)
+        if leg is not None and leg.state is not WaitingState.WITHDRAWN:
+            detail = f"leg {event.leg} was moved on by {event.queue}, which has it as {leg.state}"
+            self._violated("I14", state, event.interaction, detail)
+        if event.leg in story.moved_from:
+            self._violated("I2", state, event.interaction, f"leg {event.leg} was moved on twice by rules of overflow")
+        if event.to and any(queue == event.queue and to for queue, to in story.moved_from.values()):
+            self._violated("I14", state, event.interaction, f"was moved on from {event.queue} a second time")
+        story.moved_from[event.leg] = (event.queue, event.to)
+        self.overflows += 1
+
+    def lent(self, state: ShardState, who: str, event: Lent) -> None:
+        """Queue: it began to lend its agents, or ended."""
+        self.loans += event.lends
+
     def _granted(self, state: ShardState, event: WaitingMoved, leg: Leg) -> None:
         if leg.granted:
             detail = f"leg {event.leg} was granted to {event.reservation}, after {leg.granted}"
@@ -180,6 +200,8 @@ class Interactions:
         counts["interactions_ended"] += self.ended.total()
         counts["interactions_live"] += live.total()
         counts["messages"] += self.messages
+        counts["overflows"] += self.overflows
+        counts["loans"] += self.loans
         if not quiet:
             self.findings.judged_in_part("I1", "messages may be in flight, so session, queue and agent were not compared")
             return
@@ -197,7 +219,7 @@ class Interactions:
         """Hold the three owners' accounts of one interaction against each other."""
         if story.state is None:
             return
-        detail = _missing(story, trimmed) or _still_queued(story) or _still_offered(story)
+        detail = _missing(story, trimmed) or _still_queued(story) or _still_offered(story) or _not_moved(story)
         if detail:
             self.findings.violated("I1", story.shard, 0, story.interaction, f"its session is {story.state}: {detail}")
 
@@ -214,6 +236,14 @@ def _missing(story: Story, trimmed: bool) -> str:
     if leg.state is WaitingState.RESERVED:
         return _lacks(story, leg.reservation, ReservationState.PENDING, f"held by {leg.queue} for", trimmed)
     return "" if leg.state is WaitingState.WAITING else f"{leg.queue} has leg {story.leg} as {leg.state}"
+
+
+def _not_moved(story: Story) -> str:
+    """A leg that its queue moved on or refused, and the session did not."""
+    queue, to = story.moved_from.get(story.leg, ("", ""))
+    if not queue or story.state is ENDED:
+        return ""
+    return f"{queue} moved leg {story.leg} on to {to}" if to else f"{queue} refused leg {story.leg}"
 
 
 def _lacks(story: Story, reservation: str, expected: ReservationState, how: str, trimmed: bool) -> str:

@@ -65,6 +65,7 @@ class Story:
         "interaction",
         "leg",
         "legs",
+        "moved_from",
         "origin",
         "queue",
         "reservation",
@@ -87,6 +88,8 @@ class Story:
         self.holds: dict[str, Hold] = {}
         #: Leg -> the reservation that was accepted for it.
         self.accepted: dict[int, str] = {}
+        #: Leg -> (the queue that moved it on or refused it by a rule, where to; "" for refused).
+        self.moved_from: dict[int, tuple[str, str]] = {}
         self.forgotten = False
 
     def closed(self) -> bool:

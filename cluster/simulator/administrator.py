@@ -8,8 +8,18 @@ from random import Random
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.messages.centre import AgentConfig, Announce, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
-from actors.values import SkillLevel
+from actors.messages.centre import (
+    AgentConfig,
+    Announce,
+    ApplyCentre,
+    CentrePlan,
+    CentreVersion,
+    Lending,
+    OverflowRule,
+    QueueConfig,
+    ReadCentre,
+)
+from actors.values import Attendance, SkillLevel
 from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
@@ -46,6 +56,8 @@ class Administrator:
                 queues[name] = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
                     (SkillLevel("loans", 2),) if name == "loans" else (), announce=self.announce,
+                    overflow=self._overflow(name),
+                    lends=random.choice((None, Lending(), Lending(service_level_permille=500))),
                 )  # fmt: skip
         served = tuple(address("queue", name) for name in queues)
         agents = {}
@@ -53,6 +65,27 @@ class Administrator:
             if complete or random.random() < 0.9:
                 agents[name] = self._agent(name, served, expert=complete and index < 2)
         return CentrePlan(queues, agents, EDGE)
+
+    def _overflow(self, name: str) -> tuple[OverflowRule, ...]:
+        """Some rules for some queues. Others may be gone, and circles are made: both must do no harm."""
+        random = self.random
+        others = [address("queue", other) for other in self.queues if other != name]
+        if not others or random.random() < 0.3:
+            return ()
+        to = random.choice(others)
+        every = (
+            OverflowRule(
+                after_ms=random.choice((1_000, 4_000)), queue=to, keeps_place=random.random() < 0.7,
+                points=random.choice((0, 5)),
+            ),
+            OverflowRule(length=random.choice((1, 2)), queue=to),
+            OverflowRule(length=random.choice((2, 4)), texts={"en": "All lines are busy.", "zh": "线路繁忙。"}),
+            OverflowRule(nobody=random.choice((Attendance.SIGNED_IN, Attendance.AVAILABLE)), queue=to),
+            OverflowRule(after_ms=random.choice((1_000, 4_000)), borrow=(to,), anybody=random.random() < 0.5),
+            OverflowRule(after_ms=20_000, texts={"en": "Nobody came."}),
+            OverflowRule(expected_ms=15_000, queue=to),
+        )  # fmt: skip
+        return tuple(random.sample(every, random.randint(1, 4)))
 
     def _agent(self, name: str, served: tuple[Address, ...], *, expert: bool) -> AgentConfig:
         random = self.random

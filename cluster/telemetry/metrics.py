@@ -123,6 +123,10 @@ QUEUE_GRANTED = _metric("queue_granted_total", C, CLUSTER, "legs that an agent t
 QUEUE_IN_TARGET = _metric(
     "queue_granted_in_target_total", C, CLUSTER, "legs that an agent took within the queue's service level", ("queue",)
 )
+QUEUE_OVERFLOWED = _metric(
+    "queue_overflowed_total", C, CLUSTER, "legs that a rule moved on to another queue, at the door or later", ("queue",)
+)
+QUEUE_REFUSED = _metric("queue_refused_total", C, CLUSTER, "legs that a rule refused, at the door or later", ("queue",))
 QUEUE_WITHDRAWN = _metric("queue_withdrawn_total", C, CLUSTER, "legs that left before an agent took them", ("queue",))
 
 # The contact centre: what hosts committed.

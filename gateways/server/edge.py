@@ -16,7 +16,7 @@ All calls are made on one event loop and none of them waits, except `ask`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from actors.actor import Message, Refusal
 from actors.address import Address
@@ -110,6 +110,7 @@ class EdgeCentre(Centre, Protocol):
     def dispositions(self) -> Sequence[EdgeChoice]: ...
     @property
     def presence_reasons(self) -> Sequence[EdgeChoice]: ...
+    def is_open(self, entry: Any, at_ms: int) -> bool: ...
 
 
 class Edge(Protocol):

@@ -11,6 +11,7 @@ from typing import Final
 from actors.actor import Message
 from actors.address import Address
 from actors.messages.session import Arrive, CustomerLeft, CustomerMessage, CustomerResumed, CustomerSaw, CustomerTyping
+from actors.routing.expression import Arriving
 from actors.values import Requirement, SkillLevel
 from gateways.translate.routing import Origin, Unroutable, not_routed, required, shortened
 from gateways.translate.values import content_from, customer_from
@@ -45,26 +46,30 @@ def _opened(event: pb.Event, origin: Origin) -> Message:
         raise Unroutable(
             "UNAVAILABLE", "the gateway has no contact-centre configuration yet; try again", retry_after_ms=NO_CENTRE_RETRY_MS
         )
-    entry = origin.centre.entry(channel, body.entry_point)
-    if entry is None:
+    arriving = Arriving(
+        channel, body.entry_point, customer.language, body.subject, customer.attributes, dict(body.attributes)
+    )  # fmt: skip
+    way = origin.centre.way(arriving, origin.now)
+    if way is None:
         asked = shortened(body.entry_point or "default")
         raise Unroutable(
             "NOT_FOUND",
             f"the configuration has no entry point {asked!r} for channel {channel!r}; add it and apply the configuration",
             "conversation_opened.entry_point",
         )
-    skills = tuple(SkillLevel(skill, level) for skill, level in sorted(entry.skills.items()))
+    skills = tuple(SkillLevel(skill, level) for skill, level in sorted(way.skills.items()))
     return Arrive(
         conversation=event.conversation,
         channel=channel,
         link=origin.link,
         customer=customer,
-        queue=entry.queue,
-        priority=entry.priority,
-        requirement=Requirement(skills, labels=tuple(sorted(entry.labels))),
-        open=origin.centre.is_open(entry, origin.now),
+        queue=way.queue,
+        priority=way.priority,
+        requirement=Requirement(skills, labels=tuple(sorted(way.labels))),
+        open=way.is_open,
         subject=body.subject,
-        retention_ms=int(entry.retention_s * 1000),
+        retention_ms=int(way.retention_s * 1000),
+        closed_text=way.closed_text,
     )
 
 

@@ -5,18 +5,27 @@ Kept: a translation never raises anything but `Unroutable`, whatever a peer sent
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from google.protobuf.unknown_fields import UnknownFieldSet
+
+from actors.routing.expression import Arriving
 
 MAX_ID_LENGTH: Final = 256
 _REPEATED_LENGTH: Final = 60
 
 
 class Entry(Protocol):
-    """Where arrivals of one entry point go, from the centre's configuration."""
+    """One entry point, from the centre's configuration."""
+
+    @property
+    def queue(self) -> str: ...
+
+
+class Way(Protocol):
+    """Where one arrival goes, by the centre's configuration; when it is not open it ends, told the text if there is one."""
 
     @property
     def queue(self) -> str: ...
@@ -25,16 +34,19 @@ class Entry(Protocol):
     @property
     def skills(self) -> Mapping[str, int]: ...
     @property
-    def labels(self) -> Sequence[str]: ...
+    def labels(self) -> Collection[str]: ...
     @property
     def retention_s(self) -> float: ...
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def closed_text(self) -> str: ...
 
 
 class Centre(Protocol):
     """The part of the centre's configuration that routes arrivals."""
 
-    def entry(self, channel: str, entry_point: str) -> Entry | None: ...
-    def is_open(self, entry: Any, at_ms: int) -> bool: ...
+    def way(self, arriving: Arriving, at_ms: int) -> Way | None: ...
 
 
 @dataclass(frozen=True, slots=True)

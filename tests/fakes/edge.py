@@ -14,7 +14,9 @@ from actors.actor import Message, Refusal
 from actors.address import Address
 from actors.messages.centre import CentrePlan
 from actors.messages.gateway import Command, Frame, FrameSettled
+from actors.routing.expression import Arriving
 from cluster.clock import SystemClock
+from cluster.config.edge import Way
 from cluster.errors import ConfigInvalid, ProtocolViolation, Unavailable
 from cluster.operations import ActorPage, ActorSummary
 from cluster.telemetry.exposition import Told, exposed
@@ -67,6 +69,7 @@ class FakeCentre:
     entries: dict[tuple[str, str], FakeEntry] = field(default_factory=lambda: {("webchat", "main"): FakeEntry()})
     agents: dict[str, FakeAgent] = field(default_factory=dict)
     open: bool = True
+    closed_text: str = ""
     names: dict[str, str] = field(default_factory=dict)
     queues: dict[str, FakeQueue] = field(default_factory=dict)
     dispositions: list[FakeChoice] = field(default_factory=list)
@@ -80,9 +83,13 @@ class FakeCentre:
             channels.setdefault(channel, {})[entry_point] = entry
         return channels
 
-    def entry(self, channel: str, entry_point: str) -> FakeEntry | None:
-        """The entry point, if it exists."""
-        return self.entries.get((channel, entry_point))
+    def way(self, arriving: Arriving, at_ms: int) -> Way | None:
+        """Through the entry point, if it exists."""
+        entry = self.entries.get((arriving.channel, arriving.entry_point))
+        if entry is None:
+            return None
+        text = "" if self.open else self.closed_text
+        return Way(entry.queue, entry.priority, dict(entry.skills), entry.retention_s, frozenset(entry.labels), self.open, text)
 
     def is_open(self, entry: FakeEntry, at_ms: int) -> bool:
         """What the test said."""

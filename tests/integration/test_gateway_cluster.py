@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from cluster.config.switch import with_emergency
 from gateways.sdk import CallFailed, DeskClient, DeskLink, GatewayLink, Refused
 from gateways.server.options import Role
 from tests.fakes.serving import TOKENS, opened, said
 from tests.fakes.world import CENTRE, World, until, world
 from trunkline.content.v1 import content_pb2
 from trunkline.desk.v1 import desk_pb2
-from trunkline.gateway.v1 import gateway_pb2
+from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
 
 
 class Chat:
@@ -155,6 +156,51 @@ async def test_operators_see_and_change_the_cluster() -> None:
             await admin.drain("attic")
         status = await admin.status()
         assert [link.link for link in status.links] == ["webchat-1"]
+
+
+COMPLAINTS = """
+  complaints:
+    name: Complaints
+    overflow:
+      - {nobody: signed_in, refuse: true, text: {en: Nobody is here., zh: 现在没有人。}}
+routing_profiles:
+"""
+RULES = """
+arrival_rules:
+  - {when: 'intent == "complaint"', queue: complaints}
+emergency: {text: Fire.}
+"""
+
+
+async def test_doors_and_queues_turn_customers_away_with_a_text() -> None:
+    """What an adapter knows of an arrival leads it to a queue, whose rule refuses it; the emergency switch ends newcomers."""
+    complaining, asking = opened("webchat:1"), opened("webchat:2")
+    complaining.conversation_opened.attributes["intent"] = "complaint"
+    complaining.conversation_opened.customer.language = "zh"
+    centre = CENTRE.replace("routing_profiles:\n", COMPLAINTS.lstrip("\n")) + RULES
+    shown: dict[str, list[str]] = {}
+    over: dict[str, int] = {}
+
+    async def watch(customer: GatewayLink) -> None:
+        async for command in customer.commands():
+            shown.setdefault(command.conversation, []).extend(entry.content.text for entry in command.show_entries.entries)
+            if command.HasField("show_notice"):
+                over[command.conversation] = command.show_notice.kind
+
+    async with world() as there, there.admin() as admin, there.adapter() as customer, asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(watch(customer))
+        await admin.apply_config(centre, "test")
+        await until(lambda: all(edge.centre is not None and edge.centre.rules for edge in there.cluster.edges.values()))
+        await customer.send(complaining)
+        await until(lambda: over.get("webchat:1") == messaging_pb2.NOTICE_KIND_ENDED)
+        await customer.send(asking)
+        await until(lambda: over.get("webchat:2") == messaging_pb2.NOTICE_KIND_QUEUED)
+        await admin.apply_config(with_emergency(centre, active=True), "test")
+        await until(lambda: all(edge.centre is not None and edge.centre.emergency for edge in there.cluster.edges.values()))
+        await customer.send(opened("webchat:3"))
+        await until(lambda: over.get("webchat:3") == messaging_pb2.NOTICE_KIND_CLOSED)
+        watching.cancel()
+    assert {name: texts for name, texts in shown.items() if texts} == {"webchat:1": ["现在没有人。"], "webchat:3": ["Fire."]}
 
 
 async def test_desks_read_queues_and_the_directory() -> None:

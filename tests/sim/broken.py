@@ -18,10 +18,14 @@ from actors.agent.records import Presence
 from actors.agent.reserving import Reserving
 from actors.messages.queue import Accept
 from actors.messages.router import AgentStatus
+from actors.messages.session import Overflow
 from actors.queue.queue import Queue
+from actors.queue.records import Place
 from actors.router.matching import Candidate, Matching, Pool
+from actors.routing import overflow
 from actors.routing.capacity import Capacity, CapacityRules
 from actors.session.conversation import Conversation
+from actors.session.session import Session
 from actors.values import WaitingState
 from cluster.edge.dispatch import Dispatch
 from cluster.host.host import Host
@@ -128,6 +132,27 @@ def message_ids_forgotten(patch: Patch) -> None:
 
     patch.setattr(Conversation, "rebuild", rebuilt)
     patch.setattr(Conversation, "_add", added)
+
+
+def moves_unheard(patch: Patch) -> None:
+    """The session does not hear that its queue moved the customer on."""
+    handlers: dict[type[Message], Any] = {**Session.handlers, Overflow: lambda session, message, turn: None}
+    patch.setattr(Session, "handlers", handlers)
+
+
+def moved_in_circles(patch: Patch) -> None:
+    """A queue moves customers on whom it moved on before."""
+    patch.setattr(overflow, "may_act", lambda rule, now: True)
+
+
+def moved_from_under_an_offer(patch: Patch) -> None:
+    """A customer whose offer rings is moved on like any other, and the agent goes on ringing."""
+    look = Queue._look
+
+    def looked(queue: Queue, place: Place, turn: Turn) -> None:
+        look(queue, replace(place, state=WaitingState.WAITING), turn)
+
+    patch.setattr(Queue, "_look", looked)
 
 
 # -- the shard --------------------------------------------------------------------------------------------------------

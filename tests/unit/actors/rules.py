@@ -69,7 +69,9 @@ class Rules:
             assert moved.agent not in moved.not_agents, f"nobody is asked again during the back-off: {moved}"
             able = self._configured[moved.agent]
             levels = {skill.skill: skill.level for skill in able.skills}
-            assert all(levels.get(need.skill, 0) >= need.level for need in moved.requirement.skills), f"I6 {moved}"
+            rings = (moved.requirement, *moved.outer)
+            met = [all(levels.get(need.skill, 0) >= need.level for need in ring.skills) for ring in rings]
+            assert any(met), f"I6 {moved}"
             asked = {ring.agent for ring in (moved.requirement, *moved.outer)}
             assert not asked.isdisjoint({"", name_of(moved.agent)}), f"I6 only the agent asked for: {moved}"
         self._places[key] = moved.after

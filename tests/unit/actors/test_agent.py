@@ -25,7 +25,7 @@ from actors.messages.link import DeskSignedOut
 from actors.messages.queue import Accept, Released
 from actors.messages.router import ROUTER, AgentStatus
 from actors.messages.session import AgentGone, DeskMoved
-from actors.values import Customer, Form, PresenceState, ReservationState
+from actors.values import Attendance, Customer, Form, PresenceState, ReservationState
 from tests.unit.actors.scene import GRACE_MS, WRAP_UP_MS, Scene, agent, agent_at, queue, session
 
 ANN = agent_at("ann")
@@ -148,7 +148,8 @@ def test_declines_what_it_cannot_take(solo: Solo, wanted: Reserve) -> None:
 def test_two_reservations_race_for_one_place() -> None:
     """The second reservation for the last room is given back (I3)."""
     solo = Solo()
-    assert solo.hear(reserve("r1")) == [(ROUTER, AgentStatus(ANN, {}, 1, 1000, 0, 1000, Form(offers=1, offered_at=1000)))]
+    told = AgentStatus(ANN, {}, 1, 1000, 0, 1000, Form(offers=1, offered_at=1000), Attendance.AVAILABLE)
+    assert solo.hear(reserve("r1")) == [(ROUTER, told)]
     assert solo.hear(reserve("r2"))[0] == decline("r2")
     assert solo.hear(reserve("r1")) == [], "the first one again is no second one"
 

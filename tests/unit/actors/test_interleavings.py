@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from actors.address import address
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn
-from actors.messages.centre import AgentConfig
+from actors.messages.centre import AgentConfig, Lending, OverflowRule, QueueConfig
 from actors.messages.link import DeskReservation
 from actors.messages.router import ROUTER
 from actors.messages.session import CustomerResumed
 from actors.router import Router
-from actors.values import InteractionState, PresenceState, ReservationState
+from actors.values import Attendance, InteractionState, PresenceState, ReservationState
 from cluster.codec import raw
 from cluster.invariants.checker import Bounds, Checker
 from cluster.invariants.report import Report
@@ -33,6 +33,22 @@ AGENTS = {
     "dan": agent("dan", "sales", "support", auto_accept=True, capacity={"chat": 1, "mail": 1}),
 }
 QUEUES = (queue("sales", wrap_up_ms=0), queue("support", reject_backoff_ms=3000))
+SALES, SUPPORT = address("queue", "sales"), address("queue", "support")
+#: Queues that move customers to each other, refuse them, and lend agents to each other.
+RULED = (
+    queue(
+        "sales", wrap_up_ms=0, lends=Lending(), overflow=(
+            OverflowRule(nobody=Attendance.AVAILABLE, queue=SUPPORT), OverflowRule(length=4),
+            OverflowRule(after_ms=9_000, borrow=(SUPPORT,), anybody=True), OverflowRule(after_ms=30_000, queue=SUPPORT),
+        ),
+    ),
+    queue(
+        "support", reject_backoff_ms=3000, lends=Lending(service_level_permille=500), overflow=(
+            OverflowRule(length=2, queue=SALES, keeps_place=False), OverflowRule(after_ms=4_000, borrow=(SALES,)),
+            OverflowRule(after_ms=60_000, texts={"en": "Nobody came."}),
+        ),
+    ),
+)  # fmt: skip
 #: The clock of a story jumps from timer to timer while messages wait for the dice, so an offer's end may take any time.
 EVER = 10**9
 RELOADABLE = [ROUTER, CENTRE, *(address("queue", config.name) for config in QUEUES), *map(agent_at, AGENTS)]
@@ -43,9 +59,9 @@ class Story:
 
     agents: Mapping[str, AgentConfig] = AGENTS
 
-    def __init__(self, seed: int, literal: bool) -> None:
+    def __init__(self, seed: int, literal: bool, queues: tuple[QueueConfig, ...] = QUEUES) -> None:
         self.random = Random(seed)
-        self.scene = Scene(self.agents, QUEUES, choose=self.random.randrange if literal else None)
+        self.scene = Scene(self.agents, queues, choose=self.random.randrange if literal else None)
         self.rules = Rules()
         self.judged = 0
         self.scene.watch = self.judge
@@ -179,7 +195,19 @@ def conversation(held: DeskReservation) -> str:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_rules_hold_and_everybody_is_served(literal: bool, seed: int) -> None:
     """In any order of deeds and deliveries no rule breaks, and with agents at work every interaction ends (I7, I13)."""
-    story = Story(seed, literal)
+    judge(Story(seed, literal), literal)
+
+
+@pytest.mark.parametrize("literal", [False, True], ids=["one shard", "literal"])
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_rules_hold_while_queues_move_and_borrow(literal: bool, seed: int) -> None:
+    """The same where queues send customers round, refuse them, and lend agents that they take back."""
+    judge(Story(seed, literal, RULED), literal)
+
+
+def judge(story: Story, literal: bool) -> None:
+    """Tell a story to its end, and see that nothing is left."""
     story.tell(150)
     story.finish()
     live = [one for one, state in story.rules.interactions.items() if state is not InteractionState.ENDED]

@@ -191,6 +191,20 @@ def test_status_for_people(run_dir: Path) -> None:
     assert any(line.split()[:1] == ["webchat-1"] and line.split()[-3:] == ["12", "2", "0"] for line in lines), f"links: {lines}"
 
 
+def test_the_emergency_switch(run_dir: Path, centre: Path, fake: FakeGateway) -> None:
+    """On and off are versions of the configuration, with who and why; what is so already makes no version."""
+    there = ("--run-dir", run_dir)
+    assert error("config", "emergency", "on", *there)["code"] == "NOT_FOUND", "nothing was applied yet"
+    invoke("config", "apply", centre, *there)
+    assert document("config", "emergency", "on", "-m", "fire", "--author", "ann", *there) == {
+        "version": 2, "emergency": True, "changed": True,
+    }  # fmt: skip
+    assert (fake.requests[-1].author, fake.requests[-1].comment, fake.requests[-1].expected_version) == ("ann", "fire", 1)
+    assert fake.requests[-1].yaml == CENTRE.rstrip() + "\nemergency:\n  active: true\n", "the rest is as it was written"
+    assert "it is on already; version 2 is current" in invoke("config", "emergency", "on", *there).stdout
+    assert "emergency off: version 3 is current" in invoke("config", "emergency", "off", *there).stdout
+
+
 def test_apply_show_history(run_dir: Path, centre: Path, fake: FakeGateway) -> None:
     """A configuration travels as it is written, with author and comment, and comes back the same."""
     there = ("--run-dir", run_dir)

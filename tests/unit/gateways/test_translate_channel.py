@@ -15,7 +15,9 @@ from actors.messages.gateway import Command
 from actors.messages.link import DeskTyping, ShowEntries, ShowNotice, ShowSaw, ShowTyping
 from actors.messages.session import Arrive, CustomerLeft, CustomerMessage, CustomerResumed, CustomerSaw, CustomerTyping
 from actors.routing.expecting import Expected
+from actors.routing.expression import Arriving
 from actors.values import Author, Content, Customer, NoticeKind, Requirement, SkillLevel, TranscriptEntry
+from cluster.config.edge import Way
 from gateways.translate.channel_commands import CHANNEL_COMMANDS, NOTICES, channel_command
 from gateways.translate.channel_events import CHANNEL_EVENTS, route_channel_event
 from gateways.translate.routing import Origin, Unroutable
@@ -56,6 +58,25 @@ def test_an_arrival_takes_its_queue_from_the_entry_point() -> None:
         retention_ms=600_000,
     )
     assert route_channel_event(opened(), ORIGIN) == ("session/webchat:1", arrive)
+
+
+def test_what_is_known_of_an_arrival_is_asked_for() -> None:
+    """The configuration's rules see channel, door, language, subject, customer and the adapter's own facts."""
+    asked: list[Arriving] = []
+
+    class Asking(FakeCentre):
+        def way(self, arriving: Arriving, at_ms: int) -> Way | None:
+            asked.append(arriving)
+            return super().way(arriving, at_ms)
+
+    route_channel_event(opened(attributes={"intent": "complaint"}), Origin("webchat-1", Asking(), 1_000))
+    assert asked == [Arriving("webchat", "main", "en", "a card", {"tier": "gold"}, {"intent": "complaint"})]
+
+
+def test_a_closed_door_tells_why() -> None:
+    """What the configuration has to say to whoever comes when it is closed goes along."""
+    _, message = route_channel_event(opened(), Origin("webchat-1", FakeCentre(open=False, closed_text="At nine."), 1_000))
+    assert isinstance(message, Arrive) and (message.open, message.closed_text) == (False, "At nine.")
 
 
 def test_an_arrival_outside_hours_is_marked_closed() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from actors.events import MessageAdded
+from actors.actor import Event
+from actors.address import Address
+from actors.events import MessageAdded, Overflowed
 from actors.values import INTERACTION, PRESENCE, RESERVATION, WAITING
 from cluster.invariants.evidence import Arrived, Evidence, LossWindow, Wrote
 from cluster.invariants.stories import declared
 from tests.unit.invariants.scribe import (
     BOB,
+    QUEUE,
     Scribe,
     arrives,
     broken,
@@ -44,6 +47,43 @@ def test_a_transfer_is_clean() -> None:
     finished(connected(scribe, "c/1", BOB, leg=2), "c/1", BOB, leg=2)
     scribe.commit(reserved("c/1#1.1", "wrapping", "completed", BOB))
     assert check(scribe).violations == [], "a transfer by the book is not flagged"
+
+
+def overflowed(interaction: str, leg: int = 1, to: str = "queue/support", queue: Address = QUEUE) -> tuple[str, Event]:
+    return queue, Overflowed(queue, interaction, leg, 1, Address(to))
+
+
+def test_an_overflow_is_clean() -> None:
+    """Moved on while waiting, moved on at the door, and at last refused: by the book."""
+    scribe = arrives(ready(Scribe()), "c/1")
+    support, general = Address("queue/support"), Address("queue/general")
+    scribe.commit(waiting("c/1", "waiting", "withdrawn"), overflowed("c/1"), moved("c/1", "queued", "queued", leg=2))
+    scribe.commit(overflowed("c/1", 2, "queue/general", support), moved("c/1", "queued", "queued", leg=3, queue="general"))
+    scribe.commit(overflowed("c/1", 3, "", general), moved("c/1", "queued", "ended", leg=3, reason="refused"))
+    report = check(scribe)
+    assert report.violations == []
+    assert report.counts["overflows"] == 3
+
+
+def test_i1_a_move_that_nobody_makes_is_caught() -> None:
+    """Whoever was moved on is in some queue, and whoever was refused has ended."""
+    for to in ("queue/support", ""):
+        scribe = arrives(ready(Scribe()), "c/1").commit(waiting("c/1", "waiting", "withdrawn"), overflowed("c/1", to=to))
+        assert "I1" in broken(check(scribe))
+        at_the_door = Scribe().commit(moved("c/1", None, "queued"), overflowed("c/1", to=to))
+        assert "I1" in broken(check(at_the_door))
+
+
+def test_i14_moves_out_of_turn_are_caught() -> None:
+    """Nobody is moved on who is still in the queue, nor twice out of one queue; one leg is moved on once (I2)."""
+    still_in = arrives(ready(Scribe()), "c/1").commit(overflowed("c/1"))
+    assert "I14" in broken(check(still_in))
+    twice = Scribe().commit(moved("c/1", None, "queued"), overflowed("c/1"), moved("c/1", "queued", "queued", leg=2))
+    twice.commit(overflowed("c/1", 2, "queue/sales", Address("queue/support")), moved("c/1", "queued", "queued", leg=3))
+    twice.commit(overflowed("c/1", 3))
+    assert "I14" in broken(check(twice))
+    one_leg = Scribe().commit(moved("c/1", None, "queued"), overflowed("c/1"), overflowed("c/1", queue=Address("queue/other")))
+    assert "I2" in broken(check(one_leg))
 
 
 def test_i1_a_second_end_is_caught() -> None:
