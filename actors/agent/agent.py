@@ -49,7 +49,7 @@ class Agent(Reserving):
         total = 0 if setting.retired else in_force.capacity_total
         configured = AgentConfigured(
             turn.address, setting.version, in_force.skills, in_force.queues, in_force.capacity, total,
-            in_force.attributes, in_force.groups, in_force.memberships,
+            in_force.attributes, in_force.groups, in_force.memberships, in_force.max_offers,
         )  # fmt: skip
         turn.emit(configured)
         self._tell_profile(in_force, turn)

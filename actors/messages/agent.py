@@ -53,6 +53,8 @@ class Reserve(Message, frozen=True):
     waited_ms: int
     offer_timeout_ms: int
     wrap_up_ms: int
+    #: What becomes of an agent who does not answer; None: what the agent's own configuration says.
+    no_answer: PresenceState | None = None
 
 
 class AcceptOffer(Message, frozen=True):
@@ -60,8 +62,11 @@ class AcceptOffer(Message, frozen=True):
 
 
 class RejectOffer(Message, frozen=True):
+    """Not this one, please; `busy`: not now, which the queue may remember for another time."""
+
     reservation: str
     reason: str = ""
+    busy: bool = False
 
 
 class Granted(Message, frozen=True):

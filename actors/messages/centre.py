@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address
-from actors.values import Requirement, SkillLevel, Value, skill_levels
+from actors.values import PresenceState, Requirement, SkillLevel, Value, skill_levels
 
 
 class Relaxation(Value, frozen=True):
@@ -63,6 +63,10 @@ class QueueConfig(Value, frozen=True):
     needs only. `relax` is in the order of `after_ms`. `choice` is how an agent is chosen (`actors.routing.strategy`).
     Who waits gains `ageing` points of priority an hour; `lifo` serves the newest first. When the configuration changes,
     `reevaluates` says that those who wait already are asked for anew, rather than as they came in.
+
+    One interaction is offered to up to `at_once` agents at a time: at once, or with `every_ms` to one at first and to one
+    more after each such time. An agent who lets an offer ring out is not asked again for `no_answer_backoff_ms` and becomes
+    `no_answer`, one who is busy is not for `busy_backoff_ms`; None: as one who rejects, as the agent's configuration says.
     """
 
     name: str
@@ -77,13 +81,19 @@ class QueueConfig(Value, frozen=True):
     ageing: int = 0
     lifo: bool = False
     reevaluates: bool = False
+    at_once: int = 1
+    every_ms: int = 0
+    no_answer_backoff_ms: int | None = None
+    busy_backoff_ms: int | None = None
+    no_answer: PresenceState | None = None
 
 
 class AgentConfig(Value, frozen=True):
     """Who an agent is: skills, queues served, and how many interactions at once by channel and in all.
 
     `memberships` says how, where a queue is not served like every other. `window_ms` is the time over which their recent
-    interactions and talk count.
+    interactions and talk count. At most `max_offers` ring at once (0: as many as there is room for). Who lets an offer ring
+    out becomes `no_answer`, and is signed out after `sign_out_after` in a row (0: never).
     """
 
     name: str
@@ -97,6 +107,9 @@ class AgentConfig(Value, frozen=True):
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     window_ms: int = 3_600_000
+    max_offers: int = 0
+    no_answer: PresenceState = PresenceState.NOT_RESPONDING
+    sign_out_after: int = 0
 
 
 class CentrePlan(Value, frozen=True):

@@ -14,7 +14,7 @@ from typing import ClassVar
 from actors.actor import Message
 from actors.address import Address
 from actors.messages.centre import QueueConfig
-from actors.values import Customer, Requirement, ReservationState
+from actors.values import Customer, Requirement, ReservationState, Value, WaitingState
 
 
 class ConfigureQueue(Message, frozen=True):
@@ -83,6 +83,44 @@ class Released(Message, frozen=True):
     interaction: str
     agent: Address
     outcome: ReservationState
+    #: A rejecting agent said that they are busy.
+    busy: bool = False
+
+
+class Reprioritise(Message, frozen=True):
+    """Let this leg stand elsewhere in the order."""
+
+    interaction: str
+    leg: int
+    priority: int
+
+
+class ReadPlaces(Message, frozen=True):
+    """Ask who waits, in the order of service; answered with `Places`."""
+
+    fleeting: ClassVar[bool] = True
+
+    limit: int = 100
+
+
+class PlaceView(Value, frozen=True):
+    """One place; `agents` are being asked."""
+
+    interaction: str
+    leg: int
+    channel: str
+    priority: int
+    enqueued_at: int
+    state: WaitingState
+    agents: tuple[Address, ...] = ()
+
+
+class Places(Message, frozen=True):
+    """The first `limit` places of a queue, of `total`."""
+
+    queue: str
+    total: int
+    places: tuple[PlaceView, ...]
 
 
 class ReadQueue(Message, frozen=True):

@@ -19,9 +19,11 @@ class ConfigureRouter(Message, frozen=True):
 
 
 class Waiting(Message, frozen=True):
-    """This interaction waits and is held for nobody. `not_agents` lately said no to it.
+    """This interaction wants an agent. `not_agents` lately said no to it.
 
     `requirement` and `outer` are the rings that are open, innermost first. `choice`, `ageing` and `lifo` are its queue's.
+    One that is offered already and wants a `further` agent beside comes after all who are offered to nobody; then those
+    who are being asked are among `not_agents`.
     """
 
     interaction: str
@@ -35,6 +37,7 @@ class Waiting(Message, frozen=True):
     choice: str = ""
     ageing: int = 0
     lifo: bool = False
+    further: bool = False
 
     @property
     def rings(self) -> tuple[Requirement, ...]:
@@ -43,7 +46,7 @@ class Waiting(Message, frozen=True):
 
 
 class NotWaiting(Message, frozen=True):
-    """Reserved, granted or withdrawn: no proposal for it, please.
+    """Reserved for as many as it wants, granted or withdrawn: no proposal for it, please.
 
     Every `Propose` is answered by exactly one of these; `agent` is whom the queue now holds the interaction for, so a
     router whose proposal came too late knows that its agent was never asked.

@@ -1,6 +1,6 @@
 """Matching: who should be offered what, without looking at everybody.
 
-Policy: the interaction first in order (`actors.routing.order`), among those with a free eligible agent; to an agent of
+Policy: whoever is offered to nobody before those who want a further agent; of them the interaction first in order (`actors.routing.order`), among those with a free eligible agent; to an agent of
 its innermost ring that has one free, and there to the one whom its queue's strategy ranks first. An agent whose routing
 profile prefers some queues takes from those first.
 
@@ -32,10 +32,10 @@ from actors.values import Form, Requirement
 Head = tuple[int, int, str, tuple[Address, ...]]
 #: (ring, strategy's key…, agent)
 AgentRank = tuple[Any, ...]
-#: Queue, channel, rings, strategy.
-PoolKey = tuple[Address, str, tuple[Requirement, ...], str]
-#: (the queue's rank in the agent's profile, points lacked, enqueued at, interaction, agent, pool)
-Pair = tuple[int, int, int, str, Address, "Pool"]
+#: Queue, channel, rings, strategy, whether they want a further agent.
+PoolKey = tuple[Address, str, tuple[Requirement, ...], str, bool]
+#: (further, the queue's rank in the agent's profile, points lacked, enqueued at, interaction, agent, pool)
+Pair = tuple[bool, int, int, int, str, Address, "Pool"]
 
 #: Pools where nobody waits are kept this many at a time: building one looks at every agent of its queue.
 IDLE_POOLS = 256
@@ -80,7 +80,7 @@ class Pool:
     @property
     def queues(self) -> set[Address]:
         """The queues whose agents may serve the pool."""
-        queue, _, rings, _ = self.key
+        queue, _, rings, _, _ = self.key
         return {served for ring in rings for served in ring.queues or (queue,)}
 
     def line_changed(self, line: Line) -> None:
@@ -94,7 +94,7 @@ class Pool:
 
     def ring(self, agent: Candidate) -> int | None:
         """The innermost ring that takes the agent (I6); None when none does."""
-        queue, channel, rings, _ = self.key
+        queue, channel, rings, _, _ = self.key
         return ring_of(agent.qualities, agent.memberships, queue, channel, rings)
 
 
@@ -117,7 +117,7 @@ class Candidate:
 
     def membership(self, pool: Pool) -> Membership:
         """How the agent serves the queue of this pool; one who serves it for another queue, as everybody does."""
-        queue, channel, _, _ = pool.key
+        queue, channel, _, _, _ = pool.key
         return membership_of(self.memberships, queue, channel) or Membership(queue)
 
     def standing(self, membership: Membership) -> Standing:
@@ -256,7 +256,7 @@ class Matching:
                 waiting, agent = self.waiting[head[2]], best[-1]
                 lacked = order.lacked(waiting.priority, waiting.ageing, waiting.enqueued_at, now)
                 preference = self.agents[agent].membership(pool).priority
-                return (preference, lacked, waiting.enqueued_at, waiting.interaction, agent, pool)
+                return (waiting.further, preference, lacked, waiting.enqueued_at, waiting.interaction, agent, pool)
             # Every free agent of the pool lately said no to this line, and matching only takes agents away.
             pool.heads.drop(head[-1])
             exhausted.append((pool, pool.lines[head[-1]]))
@@ -362,4 +362,4 @@ class Matching:
 
 def pool_key(waiting: Waiting) -> PoolKey:
     """What makes waiting interactions the same to every agent."""
-    return (waiting.queue, waiting.channel, waiting.rings, waiting.choice)
+    return (waiting.queue, waiting.channel, waiting.rings, waiting.choice, waiting.further)

@@ -61,7 +61,7 @@ class Oracle:
             points = waiting.priority * HOUR_MS - waiting.ageing * waiting.enqueued_at
             newer_or_older = -waiting.enqueued_at if waiting.lifo else waiting.enqueued_at
             place = (-points, newer_or_older, waiting.interaction)
-            kind = (waiting.queue, waiting.channel, waiting.rings, waiting.choice)
+            kind = (waiting.queue, waiting.channel, waiting.rings, waiting.choice, waiting.further)
             if kind not in firsts or place < firsts[kind][0]:
                 firsts[kind] = (place, waiting, agent)
         if not firsts:
@@ -69,9 +69,10 @@ class Oracle:
         _, waiting, agent = min(firsts.values(), key=lambda first: self._rank(first[1], first[2]))
         return waiting, agent
 
-    def _rank(self, waiting: Waiting, agent: Address) -> tuple[int, int, int, str]:
+    def _rank(self, waiting: Waiting, agent: Address) -> tuple[bool, int, int, int, str]:
         points = waiting.priority * HOUR_MS + waiting.ageing * (self.now - waiting.enqueued_at)
-        return (self._membership(agent, waiting).priority, -points, waiting.enqueued_at, waiting.interaction)
+        preference = self._membership(agent, waiting).priority
+        return (waiting.further, preference, -points, waiting.enqueued_at, waiting.interaction)
 
     def _membership(self, agent: Address, waiting: Waiting) -> Membership:
         for membership in self.profiles[agent].memberships:
