@@ -1,8 +1,9 @@
 """Matching: who should be offered what, without looking at everybody.
 
-Policy: whoever is offered to nobody before those who want a further agent; of them the interaction first in order (`actors.routing.order`), among those with a free eligible agent; to an agent of
+Policy: the interaction first in order (`actors.routing.order`), among those with a free eligible agent; to an agent of
 its innermost ring that has one free, and there to the one whom its queue's strategy ranks first. An agent whose routing
-profile prefers some queues takes from those first.
+profile prefers some queues takes from those first. Whoever is being offered already and wants a further agent beside
+comes after all who are offered to nobody.
 
 Waiting interactions that ask the same (queue, channel, rings, strategy) share a pool, which ranks the free agents who
 may serve them. Within a pool, those that exclude the same agents share a line. So a freed agent costs a look at the

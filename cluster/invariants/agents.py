@@ -31,6 +31,7 @@ class AgentModel:
         "eligible",
         "open",
         "presence",
+        "ringing",
         "shard",
         "taken",
     )  # fmt: skip
@@ -47,6 +48,8 @@ class AgentModel:
         #: Open reservation -> its channel.
         self.open: dict[str, str] = {}
         self.by_channel: dict[str, int] = {}
+        #: Offers that wait for an answer.
+        self.ringing: set[str] = set()
         self.changed_at = 0
         #: Waiting class -> whether this agent may serve it; the routing model's cache.
         self.eligible: dict[object, bool] = {}
@@ -60,6 +63,8 @@ class AgentModel:
             return 0
         free = config.capacity.get(channel, 0) - self.by_channel.get(channel, 0)
         total = config.capacity_total - len(self.open)
+        if config.max_offers:
+            total = min(total, config.max_offers - len(self.ringing))
         if self.taken:
             free -= self.taken.count(channel)
             total -= len(self.taken)
@@ -138,6 +143,10 @@ class Agents:
         if after is ACCEPTED:
             self._accepted(state, event, story, hold)
         hold.state = after
+        if after is PENDING:
+            model.ringing.add(event.reservation)
+        else:
+            model.ringing.discard(event.reservation)
         model.changed_at = state.now
         if after in ENDED_HOLDS:
             self._closed(event, model)
@@ -173,6 +182,9 @@ class Agents:
                 self._violated("I3", state, event.agent, detail)
             if len(model.open) >= config.capacity_total:
                 detail = f"{event.reservation} is number {len(model.open) + 1}, of {config.capacity_total} allowed"
+                self._violated("I3", state, event.agent, detail)
+            if 0 < config.max_offers <= len(model.ringing):
+                detail = f"{event.reservation} is offer number {len(model.ringing) + 1}, of {config.max_offers} at once"
                 self._violated("I3", state, event.agent, detail)
         if event.deadline_at <= 0:
             self._violated("I8", state, event.reservation, "is an offer without a deadline")

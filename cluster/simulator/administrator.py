@@ -9,7 +9,7 @@ from random import Random
 from actors.actor import Message
 from actors.address import Address, address
 from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
-from actors.values import SkillLevel
+from actors.values import PresenceState, SkillLevel
 from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
@@ -19,6 +19,8 @@ CENTRE = address("centre", "main")
 PATIENCE_S = 4.0
 #: What edges are told: simulated adapters know their doors themselves.
 EDGE = EdgeCentre(names={"en": "Simulated"}, timezone="UTC", channels={}).to_json()
+#: What becomes of an agent who does not answer.
+NO_ANSWER = (PresenceState.NOT_RESPONDING, PresenceState.NOT_RESPONDING, PresenceState.AVAILABLE, PresenceState.AWAY)
 
 
 class Administrator:
@@ -39,7 +41,10 @@ class Administrator:
             if complete or random.random() < 0.85:
                 queues[name] = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
-                    (SkillLevel("loans", 2),) if name == "loans" else (),
+                    (SkillLevel("loans", 2),) if name == "loans" else (), at_once=random.choice((1, 1, 1, 2, 9)),
+                    every_ms=random.choice((0, 0, 2_500)), no_answer_backoff_ms=random.choice((None, None, 1_000)),
+                    busy_backoff_ms=random.choice((None, 1_000)),
+                    no_answer=random.choice((None, None, PresenceState.AVAILABLE)),
                 )  # fmt: skip
         served = tuple(address("queue", name) for name in queues)
         agents = {}
@@ -57,7 +62,11 @@ class Administrator:
             skills = tuple(SkillLevel(skill, random.randint(1, 10)) for skill in ("zh", "loans") if random.random() < 0.6)
             served = tuple(queue for queue in served if random.random() < 0.8)
         capacity = {"webchat": random.randint(1, 3), "sms": random.randint(1, 2)}
-        return AgentConfig(name.upper(), skills, served, capacity, random.randint(1, 3), random.random() < 0.1, 4_000)
+        return AgentConfig(
+            name.upper(), skills, served, capacity, random.randint(1, 3), random.random() < 0.1, 4_000,
+            max_offers=random.choice((0, 0, 0, 1, 2)), no_answer=random.choice(NO_ANSWER),
+            sign_out_after=random.choice((0, 0, 2)),
+        )  # fmt: skip
 
     async def apply(self, plan: CentrePlan) -> None:
         """Make a configuration the current one, as the command line does: read the version, then replace just that one."""
