@@ -15,6 +15,7 @@ from actors.values import skill_levels
 from cluster.config.edge import Choice, EdgeAgent, EdgeCentre, EdgeQueue, EntryPoint
 from cluster.config.hours import Calendar
 from cluster.config.names import Names, milliseconds
+from cluster.config.offers import presence_of
 from cluster.config.passwords import hash_plain
 from cluster.config.routing import memberships, relaxations
 from cluster.config.schema import Agent, Centre, Channel, Queue, numbered
@@ -47,6 +48,7 @@ def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:
 def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
     """What this queue is told."""
     queue = centre.queues[queue_id]
+    offers = queue.offers
     served = [profile.serves[queue_id] for profile in centre.routing_profiles.values() if queue_id in profile.serves]
     delays_ms = (one.delay_ms for serving in served for one in memberships({queue_id: serving}))
     return QueueConfig(
@@ -62,6 +64,11 @@ def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
         ageing=queue.order.ageing_per_hour,
         lifo=queue.order.newest_first,
         reevaluates=queue.on_change == "ask_anew",
+        at_once=offers.at_once,
+        every_ms=milliseconds(offers.every_s),
+        no_answer_backoff_ms=None if offers.no_answer_backoff_s is None else milliseconds(offers.no_answer_backoff_s),
+        busy_backoff_ms=None if offers.busy_backoff_s is None else milliseconds(offers.busy_backoff_s),
+        no_answer=None if offers.no_answer is None else presence_of(offers.no_answer),
     )
 
 
@@ -80,6 +87,9 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         groups=tuple(agent.groups),
         memberships=memberships(profile.serves),
         window_ms=milliseconds(profile.recent_s),
+        max_offers=profile.offers.at_once or 0,
+        no_answer=presence_of(profile.offers.no_answer),
+        sign_out_after=profile.offers.sign_out_after or 0,
     )
 
 

@@ -16,9 +16,11 @@ from msgspec.structs import replace
 from actors.actor import Message, Turn
 from actors.agent.records import Presence
 from actors.agent.reserving import Reserving
+from actors.messages.agent import Granted, Rescinded
 from actors.messages.queue import Accept
 from actors.messages.router import AgentStatus
 from actors.queue.queue import Queue
+from actors.queue.records import Place
 from actors.router.matching import Candidate, Matching, Pool
 from actors.session.conversation import Conversation
 from actors.values import WaitingState
@@ -83,6 +85,25 @@ def granted_twice(patch: Patch) -> None:
 
     handlers: dict[type[Message], Any] = {**Queue.handlers, Accept: grants}
     patch.setattr(Queue, "handlers", handlers)
+
+
+def granted_to_two(patch: Patch) -> None:
+    """The queue grants one interaction to everybody who accepts while it rings at several."""
+    accept = Queue.handlers[Accept]
+
+    def grants(queue: Queue, message: Accept, turn: Turn) -> None:
+        if queue.place(message.interaction) is None:
+            turn.send(message.agent, Granted(message.reservation))
+        else:
+            accept(queue, message, turn)
+            turn.sent[:] = [one for one in turn.sent if not isinstance(one.message, Rescinded)]
+
+    patch.setattr(Queue, "handlers", {**Queue.handlers, Accept: grants})
+
+
+def asked_without_end(patch: Patch) -> None:
+    """The queue asks more agents at once than it says."""
+    patch.setattr(Place, "wants", property(lambda place: place.state in (WaitingState.WAITING, WaitingState.RESERVED)))
 
 
 def message_ids_forgotten(patch: Patch) -> None:

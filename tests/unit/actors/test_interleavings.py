@@ -27,14 +27,19 @@ from tests.unit.actors.stage import Stage
 
 AGENTS = {
     "ann": agent("ann", "sales", chats=2, skills={"french": 5}),
-    "bob": agent("bob", "sales", "support", capacity={"chat": 2, "mail": 1}, capacity_total=2),
-    "cat": agent("cat", "support", "sales", capacity={"chat": 1, "mail": 3}, capacity_total=3, skills={"french": 9}),
+    "bob": agent("bob", "sales", "support", capacity={"chat": 2, "mail": 1}, capacity_total=2, max_offers=1),
+    "cat": agent(
+        "cat", "support", "sales", capacity={"chat": 1, "mail": 3}, capacity_total=3, skills={"french": 9}, sign_out_after=2
+    ),
     "dan": agent("dan", "sales", "support", auto_accept=True, capacity={"chat": 1, "mail": 1}),
 }
-QUEUES = (queue("sales", wrap_up_ms=0), queue("support", reject_backoff_ms=3000))
+QUEUES = (
+    (queue("sales", wrap_up_ms=0), queue("support", reject_backoff_ms=3000)),
+    (queue("sales", wrap_up_ms=0, at_once=9), queue("support", at_once=2, every_ms=4_000, no_answer_backoff_ms=1_000)),
+)
 #: The clock of a story jumps from timer to timer while messages wait for the dice, so an offer's end may take any time.
 EVER = 10**9
-RELOADABLE = [ROUTER, CENTRE, *(address("queue", config.name) for config in QUEUES), *map(agent_at, AGENTS)]
+RELOADABLE = [ROUTER, CENTRE, *(address("queue", config.name) for config in QUEUES[0]), *map(agent_at, AGENTS)]
 
 
 class Story:
@@ -42,7 +47,7 @@ class Story:
 
     def __init__(self, seed: int, literal: bool) -> None:
         self.random = Random(seed)
-        self.scene = Scene(AGENTS, QUEUES, choose=self.random.randrange if literal else None)
+        self.scene = Scene(AGENTS, self.random.choice(QUEUES), choose=self.random.randrange if literal else None)
         self.rules = Rules()
         self.judged = 0
         self.scene.watch = self.judge
@@ -115,7 +120,7 @@ class Story:
         if held is None:
             return
         if held.state is ReservationState.PENDING and self.random.random() < 0.3:
-            self.scene.tell(agent_at(name), RejectOffer(held.reservation))
+            self.scene.tell(agent_at(name), RejectOffer(held.reservation, busy=self.random.random() < 0.5))
         else:
             self._serve(name, held)
 
