@@ -24,6 +24,8 @@ class InteractionMoved(Event, frozen=True):
     agent: str = ""
     reservation: str = ""
     reason: EndReason | None = None
+    #: The supervisor who wanted it, if one did.
+    by: str = ""
 
 
 class MessageAdded(Event, frozen=True):

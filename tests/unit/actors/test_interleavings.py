@@ -14,7 +14,7 @@ from actors.address import address
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn
 from actors.messages.link import DeskReservation
 from actors.messages.router import ROUTER
-from actors.messages.session import CustomerResumed
+from actors.messages.session import CustomerResumed, Prioritise, Redirect, ReturnToQueue
 from actors.router import Router
 from actors.values import InteractionState, PresenceState, ReservationState
 from cluster.codec import raw
@@ -68,7 +68,7 @@ class Story:
                 self.scene.step()
 
     def _deeds(self) -> list[Callable[[], object]]:
-        rare = [self.reload, self.sign_out, self.lose_desk, self.leave, self.transfer]
+        rare = [self.reload, self.sign_out, self.lose_desk, self.leave, self.transfer, self.give_back, self.supervise]
         return [self.arrive, self.arrive, self.sign_in, self.sign_in, self.act, self.act, self.act, self.talk, self.fire, *rare]
 
     # Customers.
@@ -113,6 +113,25 @@ class Story:
             to = self.random.choice(["sales", "support", "nowhere"] if held.channel == "chat" else ["support"])
             to_agent = self.random.choice(["", "", *AGENTS])
             self.scene.transfer(name, conversation(held), to, to_agent, id=str(self.random.random()))
+
+    def give_back(self) -> None:
+        name, held = self._held(ReservationState.ACCEPTED)
+        if held is not None:
+            back = ReturnToQueue(name, held.interaction, str(self.random.random()), self.random.random() < 0.5)
+            self.scene.tell(session(conversation(held)), back)
+
+    def supervise(self) -> None:
+        """A supervisor moves somebody, to a queue or an agent, or lets them go before others."""
+        if not self.customers:
+            return
+        at, queues = session(self.random.choice(self.customers)), ["", "support", "nowhere"]
+        if self.random.random() < 0.5:
+            self.scene.tell(at, Prioritise(self.random.choice([0, 3, 1000])))
+        else:
+            to_agent, leg = self.random.choice(["", *AGENTS]), self.random.choice([0, 0, 1, 2])
+            keep_place, id = self.random.random() < 0.7, str(self.random.random())
+            redirect = Redirect(id, "eve", self.random.choice(queues), to_agent, 8_000, keep_place, leg)
+            self.scene.tell(at, redirect)
 
     def act(self) -> None:
         """An agent does the next thing with some reservation on their desk."""
