@@ -62,8 +62,11 @@ class AskPosition(Message, frozen=True):
 
 
 class Propose(Message, frozen=True):
+    """Ask this agent for this leg (0: whichever it is)."""
+
     interaction: str
     agent: Address
+    leg: int = 0
 
 
 class Accept(Message, frozen=True):

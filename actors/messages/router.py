@@ -23,7 +23,7 @@ class Waiting(Message, frozen=True):
 
     `requirement` and `outer` are the rings that are open, innermost first. `choice`, `ageing` and `lifo` are its queue's.
     One that is offered already and wants a `further` agent beside comes after all who are offered to nobody; then those
-    who are being asked are among `not_agents`.
+    who are being asked are among `not_agents`. `leg` tells its stays in queues apart: their words may overtake each other.
     """
 
     interaction: str
@@ -38,6 +38,7 @@ class Waiting(Message, frozen=True):
     ageing: int = 0
     lifo: bool = False
     further: bool = False
+    leg: int = 0
 
     @property
     def rings(self) -> tuple[Requirement, ...]:
@@ -55,6 +56,7 @@ class NotWaiting(Message, frozen=True):
     interaction: str
     queue: Address
     agent: Address = Address("")
+    leg: int = 0
 
 
 class AgentProfile(Message, frozen=True):

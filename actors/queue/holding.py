@@ -70,12 +70,13 @@ class Holding(Actor):
     def propose(self, message: Propose, turn: Turn) -> None:
         """Hold the interaction for the agent and ask them, if it wants one."""
         place, setting = self.place(message.interaction), self.setting
-        if place is None or setting is None:
-            turn.send(ROUTER, NotWaiting(message.interaction, turn.address))
+        if place is None or setting is None or message.leg not in (0, place.leg):
+            turn.send(ROUTER, NotWaiting(message.interaction, turn.address, leg=message.leg))
             return
         is_asked = any(offer.agent == message.agent for offer in place.offers)
         if is_asked or not place.wants:
-            turn.send(ROUTER, NotWaiting(place.interaction, turn.address, message.agent if is_asked else place.agent))
+            held_for = message.agent if is_asked else place.agent
+            turn.send(ROUTER, NotWaiting(place.interaction, turn.address, held_for, message.leg))
             if place.wants:
                 self._announce(place, turn)
             return
@@ -85,7 +86,7 @@ class Holding(Actor):
             if held.further_at:
                 turn.set_timer(f"{FURTHER}/{held.interaction}", held.further_at)
         self._move(place, held, turn)
-        turn.send(ROUTER, NotWaiting(place.interaction, turn.address, message.agent))
+        turn.send(ROUTER, NotWaiting(place.interaction, turn.address, message.agent, message.leg))
         if held.wants:
             self._announce(held, turn)
         reserve = Reserve(
@@ -119,7 +120,7 @@ class Holding(Actor):
             if offer.reservation != message.reservation:
                 turn.send(offer.agent, Rescinded(offer.reservation))
         if place.wants:
-            turn.send(ROUTER, NotWaiting(place.interaction, turn.address))
+            turn.send(ROUTER, NotWaiting(place.interaction, turn.address, leg=place.leg))
 
     @on(Released)
     def released(self, message: Released, turn: Turn) -> None:
@@ -210,7 +211,7 @@ class Holding(Actor):
             not_agents = tuple(sorted({*not_agents, *(offer.agent for offer in place.offers)}))
         waiting = Waiting(
             place.interaction, turn.address, place.channel, place.priority, place.enqueued_at, place.requirement,
-            not_agents, place.outer, config.choice, config.ageing, config.lifo, is_offered,
+            not_agents, place.outer, config.choice, config.ageing, config.lifo, is_offered, place.leg,
         )  # fmt: skip
         turn.send(ROUTER, waiting)
 

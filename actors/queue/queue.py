@@ -192,7 +192,7 @@ class Queue(Holding):
         for offer in place.offers:
             turn.send(offer.agent, Cancelled(offer.reservation))
         if place.wants:
-            turn.send(ROUTER, NotWaiting(place.interaction, turn.address))
+            turn.send(ROUTER, NotWaiting(place.interaction, turn.address, leg=place.leg))
         turn.send(place.session, Withdrawn(place.interaction, name_of(turn.address)))
 
     def _tell_position(self, place: Place, turn: Turn) -> None:

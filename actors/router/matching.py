@@ -112,7 +112,7 @@ class Candidate:
     idle_since: int = 0
     busy_permille: int = 0
     form: Form = field(default_factory=Form)
-    claims: dict[str, Claim] = field(default_factory=dict)
+    claims: dict[tuple[str, int], Claim] = field(default_factory=dict)
     #: Pool -> its ring that takes the agent.
     pools: dict[Pool, int] = field(default_factory=dict)
 
@@ -144,8 +144,8 @@ class Matching:
         self._pools: dict[PoolKey, Pool] = {}
         self._pools_of_queue: dict[Address, set[Pool]] = {}
         self._agents_of_queue: dict[Address, set[Address]] = {}
-        #: Interaction -> agent of every match that its queue has not answered yet.
-        self._unanswered: dict[str, Address] = {}
+        #: Interaction and leg -> agent of every match that its queue has not answered yet.
+        self._unanswered: dict[tuple[str, int], Address] = {}
         #: Pools where a match may have become possible.
         self._changed: set[Pool] = set()
         self._idle: dict[Pool, None] = {}
@@ -154,9 +154,12 @@ class Matching:
 
     def wait(self, waiting: Waiting) -> None:
         """This interaction waits now, as described."""
-        if waiting.interaction in self._unanswered:
+        if (waiting.interaction, waiting.leg) in self._unanswered:
             return  # Said before our proposal arrived; the answer to that tells what became of it.
-        if waiting.interaction in self.waiting:
+        before = self.waiting.get(waiting.interaction)
+        if before is not None:
+            if before.leg > waiting.leg:
+                return  # Another queue's word of an earlier stay, overtaken on its way.
             self._remove(waiting.interaction)
         self.waiting[waiting.interaction] = waiting
         pool = self._pool(waiting)
@@ -167,24 +170,26 @@ class Matching:
         pool.line_changed(line)
         self._changed.add(pool)
 
-    def not_waiting(self, interaction: str, held_for: Address) -> bool:
-        """This interaction does not wait, or no more; `held_for` is the agent it is held for, if any.
+    def not_waiting(self, interaction: str, held_for: Address, leg: int = 0) -> bool:
+        """This leg of the interaction does not wait, or no more; `held_for` is the agent it is held for, if any.
 
         Returns:
             Whether that freed an agent whom we had matched with it.
         """
-        if interaction in self.waiting:
+        waiting = self.waiting.get(interaction)
+        if waiting is not None and waiting.leg == leg:
             self._remove(interaction)
-        matched = self._unanswered.pop(interaction, None)
+        key = (interaction, leg)
+        matched = self._unanswered.pop(key, None)
         agent = self.agents.get(matched) if matched is not None else None
-        claim = agent.claims.get(interaction) if agent is not None else None
+        claim = agent.claims.get(key) if agent is not None else None
         if agent is None or claim is None:
             return False
         claim.queue_agreed = True
         if matched == held_for and not claim.agent_spoke:
             return False
         # Refused, so the agent was never asked; or agreed, and the agent's own figures tell of it already.
-        del agent.claims[interaction]
+        del agent.claims[key]
         self._rank(agent)
         return True
 
@@ -209,10 +214,10 @@ class Matching:
         agent.room, agent.spare = status.room, status.spare
         agent.load, agent.idle_since = status.load, status.idle_since
         agent.busy_permille, agent.form = status.busy_permille, status.form
-        for interaction, claim in list(agent.claims.items()):
+        for key, claim in list(agent.claims.items()):
             claim.agent_spoke = True
             if claim.queue_agreed:
-                del agent.claims[interaction]
+                del agent.claims[key]
         self._rank(agent)
 
     def forget_agent(self, address: Address) -> None:
@@ -275,8 +280,9 @@ class Matching:
 
     def _claim(self, waiting: Waiting, agent: Candidate) -> None:
         self._remove(waiting.interaction)
-        self._unanswered[waiting.interaction] = agent.address
-        agent.claims[waiting.interaction] = Claim(waiting.channel)
+        key = (waiting.interaction, waiting.leg)
+        self._unanswered[key] = agent.address
+        agent.claims[key] = Claim(waiting.channel)
         self._rank(agent)
 
     # Agents and pools.

@@ -88,7 +88,7 @@ class Router(Actor):
     @on(NotWaiting)
     def not_waiting(self, message: NotWaiting, turn: Turn) -> None:
         """Nobody is needed; if a proposal came too late, its agent is free after all."""
-        if self.matching.not_waiting(message.interaction, message.agent):
+        if self.matching.not_waiting(message.interaction, message.agent, message.leg):
             turn.when_quiet(MATCH)
 
     @on(AgentProfile)
@@ -111,7 +111,7 @@ class Router(Actor):
         """Propose every pair that can meet."""
         left = len(self.matching.waiting)
         for waiting, agent in self.matching.match(turn.now):
-            turn.send(waiting.queue, Propose(waiting.interaction, agent))
+            turn.send(waiting.queue, Propose(waiting.interaction, agent, waiting.leg))
             proposed = Proposed(
                 turn.address, waiting.interaction, agent, waiting.queue, waiting.priority, waiting.enqueued_at, left
             )

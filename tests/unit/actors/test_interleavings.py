@@ -129,9 +129,9 @@ class Story:
             self.scene.tell(at, Prioritise(self.random.choice([0, 3, 1000])))
         else:
             to_agent, leg = self.random.choice(["", *AGENTS]), self.random.choice([0, 0, 1, 2])
-            keep_place, id = self.random.random() < 0.7, str(self.random.random())
-            redirect = Redirect(id, "eve", self.random.choice(queues), to_agent, 8_000, keep_place, leg)
-            self.scene.tell(at, redirect)
+            keep_place = self.random.random() < 0.7
+            name = str(self.random.random())
+            self.scene.tell(at, Redirect(name, "eve", self.random.choice(queues), to_agent, 8_000, keep_place, leg))
 
     def act(self) -> None:
         """An agent does the next thing with some reservation on their desk."""
