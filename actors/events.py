@@ -116,7 +116,11 @@ class AgentConfigured(Event, frozen=True):
 
 
 class Proposed(Event, frozen=True):
-    """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6)."""
+    """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6), and why.
+
+    `ring` (from 0, of `rings` open ones) and `score` are where the queue's strategy `choice` ranked the agent among
+    `candidates` free ones, least first; the runner-up would have been proposed without this agent.
+    """
 
     router: Address
     interaction: str
@@ -125,6 +129,14 @@ class Proposed(Event, frozen=True):
     priority: int
     enqueued_at: int
     waiting: int
+    choice: str = ""
+    rings: int = 1
+    candidates: int = 0
+    ring: int = 0
+    score: tuple[float, ...] = ()
+    runner_up: Address = Address("")
+    runner_up_ring: int = 0
+    runner_up_score: tuple[float, ...] = ()
 
 
 class TimerTookEffect(Event, frozen=True):

@@ -132,6 +132,18 @@ class ReadQueue(Message, frozen=True):
     fleeting: ClassVar[bool] = True
 
 
+class DescribeWaiting(Message, frozen=True):
+    """Ask what an interaction that entered now would wait for, by this queue's rules; answered with `Waiting`."""
+
+    fleeting: ClassVar[bool] = True
+
+    channel: str
+    priority: int = 0
+    requirement: Requirement = Requirement()
+    #: How long it would have waited already.
+    waited_ms: int = 0
+
+
 class QueueCounters(Message, frozen=True):
     """Live figures of one queue; `oldest_at` is 0 when nobody waits, and the totals count from the queue's creation."""
 

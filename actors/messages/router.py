@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address, address
 from actors.messages.centre import Membership
-from actors.values import Form, Requirement, SkillLevel
+from actors.values import Form, Requirement, SkillLevel, Value
 
 ROUTER = address("router", "main")
 
@@ -100,3 +101,50 @@ class RouterView(Message, frozen=True):
     waiting: int
     routable: int
     classes: int
+
+
+class ExplainRoute(Message, frozen=True):
+    """Ask who would get an interaction now: one that waits, by its id, or one as its queue described it."""
+
+    fleeting: ClassVar[bool] = True
+
+    interaction: str = ""
+    waiting: Waiting | None = None
+
+
+class AgentReason(StrEnum):
+    """Why an agent would or would not be asked, the nearest to being asked first."""
+
+    FREE = "free"
+    BACKED_OFF = "backed_off"
+    BUSY = "busy"
+    UNAVAILABLE = "unavailable"
+    DELAYED = "delayed"
+    UNABLE = "unable"
+    ELSEWHERE = "elsewhere"
+
+
+class Verdict(Value, frozen=True):
+    """What the router thinks of one agent for one interaction. `ring` and `score` rank the free ones, least first."""
+
+    agent: str
+    reason: AgentReason
+    #: From 0; -1 when no open ring takes the agent.
+    ring: int = -1
+    score: tuple[float, ...] = ()
+    words: str = ""
+
+
+class RouteExplained(Message, frozen=True):
+    """Free agents first, in the order in which they would be asked; `counts` are of all agents, by reason.
+
+    `ahead` counts who would be served before it in its queue; `is_waiting` tells that it waits and is held for nobody.
+    `rings` say what each open ring asks for, innermost first.
+    """
+
+    is_waiting: bool
+    ahead: int
+    rings: tuple[str, ...]
+    choice: str
+    verdicts: tuple[Verdict, ...]
+    counts: dict[str, int]

@@ -205,15 +205,18 @@ class Holding(Actor):
             turn.cancel_timer(f"{FURTHER}/{place.interaction}")
 
     def _announce(self, place: Place, turn: Turn) -> None:
+        turn.send(ROUTER, self._waiting(place))
+
+    def _waiting(self, place: Place) -> Waiting:
+        """What the router is told: who is being asked already is not to be asked again."""
         config = self.setting.config if self.setting is not None else QueueConfig("")
         not_agents, is_offered = place.not_agents, place.state is WaitingState.RESERVED
         if is_offered:
             not_agents = tuple(sorted({*not_agents, *(offer.agent for offer in place.offers)}))
-        waiting = Waiting(
-            place.interaction, turn.address, place.channel, place.priority, place.enqueued_at, place.requirement,
+        return Waiting(
+            place.interaction, self.address, place.channel, place.priority, place.enqueued_at, place.requirement,
             not_agents, place.outer, config.choice, config.ageing, config.lifo, is_offered, place.leg,
         )  # fmt: skip
-        turn.send(ROUTER, waiting)
 
     def _time_back_off(self, place: Place, turn: Turn) -> None:
         if place.back_offs:

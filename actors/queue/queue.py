@@ -10,13 +10,14 @@ from bisect import bisect_left, insort
 from msgspec.structs import replace
 
 from actors.actor import Fired, Turn, on
-from actors.address import name_of
+from actors.address import Address, name_of
 from actors.events import QueueConfigured
 from actors.messages.agent import Cancelled
 from actors.messages.centre import QueueConfig
 from actors.messages.queue import (
     AskPosition,
     ConfigureQueue,
+    DescribeWaiting,
     Enqueue,
     Places,
     PlaceView,
@@ -33,7 +34,8 @@ from actors.messages.session import NotQueued, Queued, Withdrawn
 from actors.queue.holding import BACK_OFF, FURTHER, RING, Holding
 from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting
 from actors.queue.relaxing import asked_anew, first_ring, opened, steps_of
-from actors.values import WaitingState
+from actors.routing.expression import ExpressionError, compiled
+from actors.values import Customer, WaitingState
 
 
 class Queue(Holding):
@@ -85,14 +87,7 @@ class Queue(Holding):
                 self._withdraw(place, turn)
             until = turn.now + setting.config.reject_backoff_ms
             back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
-            inner = first_ring(message.requirement, setting.config)
-            place = Place(
-                message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
-                message.priority, inner, message.enqueued_at, message.fallback_at, turn.now, back_offs=back_offs,
-                asked=message.requirement if setting.config.reevaluates else None,
-                steps=steps_of(inner, setting.config, turn.now, message.fallback_at),
-            )  # fmt: skip
-            place = opened(place, turn.now)
+            place = replace(opened(self._entering(message, setting.config, turn.now), turn.now), back_offs=back_offs)
             insort(self._order, self._rank(place))
             self._move(None, place, turn)
             totals = self.totals
@@ -159,6 +154,22 @@ class Queue(Holding):
         )  # fmt: skip
         turn.reply(Places(name_of(turn.address), len(self._order), views))
 
+    @on(DescribeWaiting)
+    def describe(self, message: DescribeWaiting, turn: Turn) -> None:
+        """Answer what such an interaction would wait for."""
+        setting = self.setting
+        if setting is None:
+            return turn.refuse("NOT_FOUND", "there is no such queue in the contact centre's configuration")
+        try:
+            compiled(message.requirement.where or "1")
+        except ExpressionError as error:
+            return turn.refuse("INVALID_ARGUMENT", f"the expression {error}")
+        place = self._entering(
+            Enqueue("", 1, Address(""), message.channel, Customer(""), message.priority, message.requirement, 0),
+            setting.config, turn.now - message.waited_ms,
+        )  # fmt: skip
+        turn.reply(self._waiting(replace(opened(place, turn.now), enqueued_at=turn.now - message.waited_ms)))
+
     @on(Fired)
     def fired(self, message: Fired, turn: Turn) -> None:
         """A back-off is over, or the time has come to ask one more agent, or to ask less: announce what changed."""
@@ -180,6 +191,17 @@ class Queue(Holding):
             self._ask(place, changed, turn)
 
     # Steps that several messages take.
+
+    @staticmethod
+    def _entering(message: Enqueue, config: QueueConfig, entered_at: int) -> Place:
+        """The place of an arrival, before any ring but the first is open."""
+        inner = first_ring(message.requirement, config)
+        return Place(
+            message.interaction, message.leg, message.session, message.channel, message.customer, message.subject,
+            message.priority, inner, message.enqueued_at, message.fallback_at, entered_at,
+            asked=message.requirement if config.reevaluates else None,
+            steps=steps_of(inner, config, entered_at, message.fallback_at),
+        )  # fmt: skip
 
     def _places(self) -> list[Place]:
         return [place for _, _, interaction in self._order if (place := self.place(interaction)) is not None]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, NamedTuple
 
 from actors.address import Address, name_of
 from actors.messages.centre import Membership
@@ -40,6 +40,16 @@ Pair = tuple[bool, int, int, int, str, Address, "Pool"]
 
 #: Pools where nobody waits are kept this many at a time: building one looks at every agent of its queue.
 IDLE_POOLS = 256
+
+
+class Match(NamedTuple):
+    """One pair, and where the strategy ranked the agent and the runner-up among the candidates."""
+
+    waiting: Waiting
+    agent: Address
+    rank: AgentRank
+    runner_up: AgentRank | None
+    candidates: int
 
 
 @dataclass(slots=True)
@@ -228,13 +238,13 @@ class Matching:
 
     # What to do about it.
 
-    def match(self, now: int) -> list[tuple[Waiting, Address]]:
+    def match(self, now: int) -> list[Match]:
         """Match all that can be, in the policy's order; each is taken as proposed from here on."""
         exhausted: list[tuple[Pool, Line]] = []
         pairs = [pair for pool in self._changed if (pair := self._first_pair(pool, now, exhausted)) is not None]
         # An interaction is in one pool only, so no two pairs are equal up to it, and pools are never compared.
         heapify(pairs)
-        matches: list[tuple[Waiting, Address]] = []
+        matches: list[Match] = []
         while pairs:
             *_, pool = stale = heappop(pairs)
             pair = self._first_pair(pool, now, exhausted)
@@ -243,16 +253,24 @@ class Matching:
             if pair > stale:  # Its agent was taken meanwhile, and the next one does not put this queue first.
                 heappush(pairs, pair)
                 continue
-            *_, interaction, agent, _ = pair
-            waiting = self.waiting[interaction]
-            self._claim(waiting, self.agents[agent])
-            matches.append((waiting, agent))
+            matches.append(self._take(pair))
             if (following := self._first_pair(pool, now, exhausted)) is not None:
                 heappush(pairs, following)
         for pool, line in exhausted:
             pool.line_changed(line)
         self._changed.clear()
         return matches
+
+    def _take(self, pair: Pair) -> Match:
+        """Claim the agent of a pair, which is the first of its pool."""
+        *_, interaction, agent, pool = pair
+        waiting = self.waiting[interaction]
+        rank = pool.free.first(without=waiting.not_agents)
+        assert rank is not None
+        runner_up = pool.free.first(without=(*waiting.not_agents, agent))
+        match = Match(waiting, agent, rank, runner_up, len(pool.free))
+        self._claim(waiting, self.agents[agent])
+        return match
 
     def _first_pair(self, pool: Pool, now: int, exhausted: list[tuple[Pool, Line]]) -> Pair | None:
         """Who is next in a pool and whom they would get, ranked among all pools."""

@@ -18,12 +18,14 @@ from actors.messages.router import (
     AgentProfile,
     AgentStatus,
     ConfigureRouter,
+    ExplainRoute,
     Match,
     NotWaiting,
     ReadRouter,
     RouterView,
     Waiting,
 )
+from actors.router.explaining import explained
 from actors.router.matching import Matching
 
 MEMBERS = "cfg"
@@ -110,11 +112,15 @@ class Router(Actor):
     def match(self, message: Match, turn: Turn) -> None:
         """Propose every pair that can meet."""
         left = len(self.matching.waiting)
-        for waiting, agent in self.matching.match(turn.now):
-            turn.send(waiting.queue, Propose(waiting.interaction, agent, waiting.leg))
+        for match in self.matching.match(turn.now):
+            waiting, (ring, *score, _) = match.waiting, match.rank
+            second, *second_score, runner_up = match.runner_up or (0, Address(""))
+            turn.send(waiting.queue, Propose(waiting.interaction, match.agent, waiting.leg))
             proposed = Proposed(
-                turn.address, waiting.interaction, agent, waiting.queue, waiting.priority, waiting.enqueued_at, left
-            )
+                turn.address, waiting.interaction, match.agent, waiting.queue, waiting.priority, waiting.enqueued_at, left,
+                waiting.choice, len(waiting.rings), match.candidates, ring, tuple(map(float, score)),
+                runner_up, second, tuple(map(float, second_score)),
+            )  # fmt: skip
             turn.emit(proposed)
             left -= 1
 
@@ -122,6 +128,14 @@ class Router(Actor):
     def read(self, message: ReadRouter, turn: Turn) -> None:
         """Answer with what the router sees."""
         turn.reply(RouterView(len(self.matching.waiting), self.matching.routable, self.matching.classes))
+
+    @on(ExplainRoute)
+    def explain(self, message: ExplainRoute, turn: Turn) -> None:
+        """Answer who would get an interaction now, and why nobody else would."""
+        waiting = message.waiting or self.matching.waiting.get(message.interaction)
+        if waiting is None:
+            return turn.refuse("NOT_FOUND", "it does not wait for an agent now: it rings, is served, has ended or never came")
+        turn.reply(explained(self.matching, waiting, turn.now))
 
     def _ask_everybody(self, turn: Turn) -> None:
         self._is_blank = False

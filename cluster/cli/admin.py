@@ -69,6 +69,16 @@ class AdminClient:
         """The newest versions of the configuration."""
         return self._call(self._stub.ConfigHistory, admin_pb2.ConfigHistoryRequest(limit=limit))
 
+    def explain_route(
+        self, interaction: str, queue: str, channel: str, skills: dict[str, int], where: str, priority: int, waited_ms: int
+    ) -> admin_pb2.ExplainRouteResponse:
+        """Who would get an interaction now: one that waits, or one that might come."""
+        request = admin_pb2.ExplainRouteRequest(
+            interaction=interaction, queue=queue, channel=channel, skills=skills, where=where, priority=priority,
+            waited_ms=waited_ms,
+        )  # fmt: skip
+        return self._call(self._stub.ExplainRoute, request)
+
     def drain(self, host: str = "") -> None:
         """Empty a host and end it, or empty the gateway that answers."""
         self._call(self._stub.Drain, admin_pb2.DrainRequest(host=host))

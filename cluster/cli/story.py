@@ -18,6 +18,7 @@ from actors.events import (
     ReservationMoved,
     WaitingMoved,
 )
+from actors.routing import wording
 from actors.values import EndReason, InteractionState, Requirement, ReservationState, WaitingState
 
 
@@ -154,11 +155,21 @@ def _words(told: Told, texts: Mapping[int, str]) -> str:
         case ReservationMoved() as event:
             return _reservation(event, told.at)
         case Proposed() as event:
-            return f"proposes {name_of(event.agent)}, out of {event.waiting} waiting"
+            return _proposed(event, told.at)
         case DeadLettered() as event:
             return f"set aside a {event.message_type} that failed three times ({event.error})"
         case event:
             return type(event).__name__
+
+
+def _proposed(event: Proposed, at: int) -> str:
+    runner_up = name_of(event.runner_up) if event.runner_up else ""
+    reason = wording.why(
+        event.choice, event.rings, event.candidates, event.ring, event.score, runner_up,
+        event.runner_up_ring, event.runner_up_score, at,
+    )  # fmt: skip
+    proposes = f"proposes {name_of(event.agent)}, out of {event.waiting} waiting"
+    return f"{proposes}: {reason}" if reason else proposes
 
 
 _ENDS = {
@@ -188,6 +199,8 @@ def _waiting(event: WaitingMoved) -> str:
     match event.after:
         case WaitingState.WAITING if event.before is None:
             return f"waits with priority {event.priority}{_needs(event.requirement)}"
+        case WaitingState.WAITING if event.before is WaitingState.WAITING:
+            return f"asks for less: ring {len(event.outer) + 1} asks for {wording.asked((event.requirement, *event.outer)[-1])}"
         case WaitingState.WAITING:
             refused = ", ".join(name_of(agent) for agent in event.not_agents)
             return "waits again" + (f", for the moment not for {refused}" if refused else "")
@@ -204,10 +217,8 @@ def _waiting(event: WaitingMoved) -> str:
 
 
 def _needs(requirement: Requirement) -> str:
-    needs = [f"{asked.skill} {asked.level}" for asked in requirement.skills]
-    if requirement.agent:
-        needs.append(f"only {name_of(requirement.agent) or requirement.agent}")
-    return f", needs {', '.join(needs)}" if needs else ""
+    needs = wording.asked(requirement)
+    return f", needs {needs}" if needs != "nothing" else ""
 
 
 def _reservation(event: ReservationMoved, at: int) -> str:

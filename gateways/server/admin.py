@@ -11,8 +11,11 @@ from typing import Any
 from google.protobuf import json_format, struct_pb2
 
 from actors.actor import Message
-from actors.address import Address
+from actors.address import Address, address
 from actors.messages.centre import ApplyCentre, CentreHistory, CentreVersion, ReadCentre, ReadCentreHistory
+from actors.messages.queue import DescribeWaiting
+from actors.messages.router import ROUTER, ExplainRoute, RouteExplained, Waiting
+from actors.values import Requirement, skill_levels
 from cluster.errors import ConfigInvalid
 from gateways.server.access import Access
 from gateways.server.calls import guarded
@@ -21,6 +24,7 @@ from gateways.server.failures import Failure, Reason
 from gateways.server.options import Role
 from gateways.server.services import Links
 from gateways.server.supervision import Supervision
+from gateways.translate.explaining import route_explained
 from trunkline.admin.v1 import admin_pb2 as pb
 
 CENTRE = Address("centre/main")
@@ -116,6 +120,17 @@ class AdminService(Supervision):
         return pb.GetConfigResponse(version=max(current.version, 0), yaml=current.source)
 
     @guarded(Role.ADMIN)
+    async def ExplainRoute(self, request: pb.ExplainRouteRequest, context: Any) -> pb.ExplainRouteResponse:
+        """See admin.proto."""
+        if not request.interaction and not (request.queue and request.channel):
+            detail = "name an interaction that waits, or the queue and the channel of one that might come"
+            raise Failure("INVALID_ARGUMENT", Reason.INVALID_REQUEST, detail, violations=[("interaction", detail)])
+        asked = ExplainRoute(request.interaction)
+        if not request.interaction:
+            asked = ExplainRoute(waiting=_expect(Waiting, await self._edge.ask(*_described(request))))
+        return route_explained(_expect(RouteExplained, await self._edge.ask(ROUTER, asked)))
+
+    @guarded(Role.ADMIN)
     async def ConfigHistory(self, request: pb.ConfigHistoryRequest, context: Any) -> pb.ConfigHistoryResponse:
         """See admin.proto."""
         history = _expect(CentreHistory, await self._edge.ask(CENTRE, ReadCentreHistory()))
@@ -155,6 +170,13 @@ class AdminService(Supervision):
             detail = f"count must be 1 to {MOST_HOSTS_AT_ONCE}"
             raise Failure("INVALID_ARGUMENT", Reason.INVALID_REQUEST, detail, violations=[("count", detail)])
         return pb.AddHostsResponse(hosts=await self._operations.add_hosts(request.count))
+
+
+def _described(request: pb.ExplainRouteRequest) -> tuple[Address, DescribeWaiting]:
+    """The queue to ask, and the interaction that might come."""
+    requirement = Requirement(skill_levels(request.skills), where=request.where)
+    described = DescribeWaiting(request.channel, request.priority, requirement, max(request.waited_ms, 0))
+    return address("queue", request.queue), described
 
 
 def _summary(actor: ActorSummary) -> pb.ActorSummary:

@@ -110,10 +110,11 @@ def test_matches_are_those_of_the_policy(
                     del oracle.waiting[interaction]
                 case "match":
                     matches = matching.match(NOW)
-                    assert [(waiting.interaction, agent) for waiting, agent in matches] == oracle.match(), "the policy's pairs"
-                    for waiting, agent in matches:  # The queue agrees and the agent consents at once.
-                        matching.not_waiting(waiting.interaction, agent)
-                        matching.status(oracle.statuses[agent])
+                    made = [(match.waiting.interaction, match.agent) for match in matches]
+                    assert made == oracle.match(), "the policy's pairs"
+                    for match in matches:  # The queue agrees and the agent consents at once.
+                        matching.not_waiting(match.waiting.interaction, match.agent)
+                        matching.status(oracle.statuses[match.agent])
             assert set(matching.waiting) == set(oracle.waiting), "both know who waits"
     finally:
         matching_module.IDLE_POOLS = kept
@@ -143,7 +144,7 @@ def ready(*agents: Address) -> Matching:
 
 def pairs(matching: Matching) -> list[tuple[str, Address]]:
     """What is matched now."""
-    return [(one.interaction, agent) for one, agent in matching.match(NOW)]
+    return [(match.waiting.interaction, match.agent) for match in matching.match(NOW)]
 
 
 def test_a_match_is_not_made_again_before_it_is_answered() -> None:

@@ -38,7 +38,8 @@ def test_trace_tells_the_story_in_order() -> None:
     expected = [
         "session/webchat:c1: arrived on webchat, wants queue cards",
         "queue/cards: waits with priority 0, needs cards 3",
-        "router/main: proposes alice, out of 1 waiting",
+        "router/main: proposes alice, out of 1 waiting: longest idle of 1 free (idle for 0.0 s); "
+        "nobody else could have been asked",
         "queue/cards: is held for alice",
         "agent/alice: offer rings for 20 s",
         "agent/alice: rejected the offer",

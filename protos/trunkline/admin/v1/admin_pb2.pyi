@@ -643,6 +643,176 @@ class AddHostsResponse(_message.Message):
 Global___AddHostsResponse: _TypeAlias = AddHostsResponse  # noqa: Y015
 
 @_typing.final
+class ExplainRouteRequest(_message.Message):
+    """Which interaction: one that waits, or one that might come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SkillsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SKILLS_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    WAITED_MS_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """The id of one that waits; empty for one that might come, as the other fields say."""
+    queue: _builtins.str
+    """The queue that it would enter."""
+    channel: _builtins.str
+    """The channel that it would come over."""
+    where: _builtins.str
+    """An expression that must be true of the agent."""
+    priority: _builtins.int
+    """Its priority."""
+    waited_ms: _builtins.int
+    """How long it would have waited already (ms)."""
+    @_builtins.property
+    def skills(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """The skills that it would ask for beside the queue's, with their least levels."""
+
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        queue: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        skills: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        where: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        waited_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "interaction", b"interaction", "priority", b"priority", "queue", b"queue", "skills", b"skills", "waited_ms", b"waited_ms", "where", b"where"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRouteRequest: _TypeAlias = ExplainRouteRequest  # noqa: Y015
+
+@_typing.final
+class ExplainRouteResponse(_message.Message):
+    """What the router sees."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class CountsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    WAITING_FIELD_NUMBER: _builtins.int
+    AHEAD_FIELD_NUMBER: _builtins.int
+    RINGS_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    waiting: _builtins.bool
+    """Whether it waits and is held for nobody."""
+    ahead: _builtins.int
+    """How many of its queue go first."""
+    choice: _builtins.str
+    """The queue's strategy."""
+    @_builtins.property
+    def rings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What each open ring asks for, innermost first."""
+
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___RouteCandidate]:
+        """Free agents in the order in which they would be asked, then others, the nearest to being asked first."""
+
+    @_builtins.property
+    def counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """How many agents there are for each reason."""
+
+    def __init__(
+        self,
+        *,
+        waiting: _builtins.bool = ...,
+        ahead: _builtins.int = ...,
+        rings: _abc.Iterable[_builtins.str] | None = ...,
+        choice: _builtins.str = ...,
+        candidates: _abc.Iterable[Global___RouteCandidate] | None = ...,
+        counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ahead", b"ahead", "candidates", b"candidates", "choice", b"choice", "counts", b"counts", "rings", b"rings", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRouteResponse: _TypeAlias = ExplainRouteResponse  # noqa: Y015
+
+@_typing.final
+class RouteCandidate(_message.Message):
+    """What the router thinks of one agent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    RING_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    agent: _builtins.str
+    """The agent's id."""
+    reason: _builtins.str
+    """`free`, `backed_off`, `busy`, `unavailable`, `delayed`, `unable` or `elsewhere`."""
+    ring: _builtins.int
+    """The innermost ring that takes the agent, from 1; 0 for none."""
+    words: _builtins.str
+    """The same in words, with where the queue's strategy ranks the agent."""
+    def __init__(
+        self,
+        *,
+        agent: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        ring: _builtins.int = ...,
+        words: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "reason", b"reason", "ring", b"ring", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RouteCandidate: _TypeAlias = RouteCandidate  # noqa: Y015
+
+@_typing.final
 class ListInteractionsRequest(_message.Message):
     """Which interactions."""
 

@@ -80,6 +80,11 @@ class AdminServiceStub:
                 request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsRequest.SerializeToString,
                 response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsResponse.FromString,
                 _registered_method=True)
+        self.ExplainRoute = channel.unary_unary(
+                '/trunkline.admin.v1.AdminService/ExplainRoute',
+                request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteRequest.SerializeToString,
+                response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteResponse.FromString,
+                _registered_method=True)
         self.ListInteractions = channel.unary_unary(
                 '/trunkline.admin.v1.AdminService/ListInteractions',
                 request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ListInteractionsRequest.SerializeToString,
@@ -169,6 +174,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainRoute(self, request, context):
+        """Explains who would get an interaction now, and why nobody else would.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListInteractions(self, request, context):
         """Who waits, queue by queue in the order of service.
         """
@@ -245,6 +257,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.AddHosts,
                     request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsRequest.FromString,
                     response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsResponse.SerializeToString,
+            ),
+            'ExplainRoute': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainRoute,
+                    request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteRequest.FromString,
+                    response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteResponse.SerializeToString,
             ),
             'ListInteractions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListInteractions,
@@ -511,6 +528,33 @@ class AdminService:
             '/trunkline.admin.v1.AdminService/AddHosts',
             trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsRequest.SerializeToString,
             trunkline_dot_admin_dot_v1_dot_admin__pb2.AddHostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainRoute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.admin.v1.AdminService/ExplainRoute',
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteRequest.SerializeToString,
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,8 @@ class AdminServiceStub:
     """Empties a process and starts it anew, with the release that is installed now."""
     AddHosts: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddHostsRequest, _admin_pb2.AddHostsResponse]
     """Starts more hosts, which get their share of the shards."""
+    ExplainRoute: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ExplainRouteRequest, _admin_pb2.ExplainRouteResponse]
+    """Explains who would get an interaction now, and why nobody else would."""
     ListInteractions: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListInteractionsRequest, _admin_pb2.ListInteractionsResponse]
     """Who waits, queue by queue in the order of service."""
     ShowInteraction: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ShowInteractionRequest, _admin_pb2.ShowInteractionResponse]
@@ -85,6 +87,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Empties a process and starts it anew, with the release that is installed now."""
     AddHosts: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddHostsRequest, _admin_pb2.AddHostsResponse]  # type: ignore[assignment]
     """Starts more hosts, which get their share of the shards."""
+    ExplainRoute: _aio.UnaryUnaryMultiCallable[_admin_pb2.ExplainRouteRequest, _admin_pb2.ExplainRouteResponse]  # type: ignore[assignment]
+    """Explains who would get an interaction now, and why nobody else would."""
     ListInteractions: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListInteractionsRequest, _admin_pb2.ListInteractionsResponse]  # type: ignore[assignment]
     """Who waits, queue by queue in the order of service."""
     ShowInteraction: _aio.UnaryUnaryMultiCallable[_admin_pb2.ShowInteractionRequest, _admin_pb2.ShowInteractionResponse]  # type: ignore[assignment]
@@ -170,6 +174,14 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.AddHostsResponse, _abc.Awaitable[_admin_pb2.AddHostsResponse]]:
         """Starts more hosts, which get their share of the shards."""
+
+    @_abc_1.abstractmethod
+    def ExplainRoute(
+        self,
+        request: _admin_pb2.ExplainRouteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ExplainRouteResponse, _abc.Awaitable[_admin_pb2.ExplainRouteResponse]]:
+        """Explains who would get an interaction now, and why nobody else would."""
 
     @_abc_1.abstractmethod
     def ListInteractions(
