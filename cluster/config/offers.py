@@ -6,7 +6,7 @@ rejection.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -14,7 +14,6 @@ from actors.values import PresenceState
 from cluster.config.explain import Section, wrong
 
 NoAnswer = Literal["not_responding", "available", "away", "signed_out"]
-BackOff = Annotated[float, Field(ge=0, le=3600)]
 _BECOMES = {
     "not_responding": PresenceState.NOT_RESPONDING,
     "available": PresenceState.AVAILABLE,
@@ -38,12 +37,13 @@ class Offers(Section):
         default=None, description="what becomes of an agent who does not answer; the routing profile's when left out",
         examples=["available"],
     )  # fmt: skip
-    no_answer_backoff_s: BackOff | None = Field(
-        default=None, description="how long an agent who did not answer is not asked again; `reject_backoff_s` when left out",
+    no_answer_backoff_s: float | None = Field(
+        default=None, ge=0, le=3600,
+        description="how long an agent who did not answer is not asked again; `reject_backoff_s` when left out",
         examples=[30],
     )  # fmt: skip
-    busy_backoff_s: BackOff | None = Field(
-        default=None, description="the same for an agent who said that they are busy", examples=[60]
+    busy_backoff_s: float | None = Field(
+        default=None, ge=0, le=3600, description="the same for an agent who said that they are busy", examples=[60]
     )
 
     @model_validator(mode="after")
