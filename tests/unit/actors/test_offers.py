@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ PENDING, ACCEPTED = ReservationState.PENDING, ReservationState.ACCEPTED
 NAMES = ("ann", "bob", "cyd")
 
 
-def centre(*, chats: int = 1, settings: dict[str, object] | None = None, **rules: object) -> Scene:
+def centre(**rules: Any) -> Scene:
     """Three agents, who are available, and a queue with these rules."""
-    agents = {name: agent(name, chats=chats, **(settings or {})) for name in NAMES}
+    agents = {name: agent(name) for name in NAMES}
     scene = Scene(agents, (queue("sales", **rules), queue("support")))
     scene.available(*NAMES)
     return scene
@@ -210,7 +211,7 @@ def test_wrap_up_ends_while_on_the_last_agent() -> None:
         ("none", {}, BACK_OFF_MS),
     ],
 )
-def test_each_answer_has_its_back_off(answer: str, settings: dict[str, object], expected_ms: int) -> None:
+def test_each_answer_has_its_back_off(answer: str, settings: dict[str, Any], expected_ms: int) -> None:
     """Who rejects, is busy or does not answer is not asked again for the time that the queue gives each."""
     rules = {**settings, "no_answer": PresenceState.AVAILABLE}
     scene = Scene({"ann": agent("ann")}, (queue("sales", **rules), queue("support")))
@@ -253,8 +254,8 @@ def test_what_becomes_of_who_does_not_answer(
 
 def test_signed_out_after_offers_in_a_row() -> None:
     """The third offer in a row that rings out signs the agent out; any answer in between begins anew."""
-    settings = {"no_answer": PresenceState.AVAILABLE, "sign_out_after": 3}
-    scene = Scene({"ann": agent("ann", **settings)}, (queue("sales", reject_backoff_ms=0), queue("support")))
+    ann = agent("ann", no_answer=PresenceState.AVAILABLE, sign_out_after=3)
+    scene = Scene({"ann": ann}, (queue("sales", reject_backoff_ms=0), queue("support")))
     scene.available("ann")
     scene.arrive("zoe")
     scene.advance(2 * OFFER_MS)

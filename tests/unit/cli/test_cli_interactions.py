@@ -28,6 +28,12 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
+    def _not_asked(self, request: Any, context: Any) -> Any:
+        raise NotImplementedError("no command of a supervisor asks this")
+
+    Status = ListActors = ShowActor = ApplyConfig = GetConfig = ConfigHistory = _not_asked
+    Drain = Restart = AddHosts = ExplainRoute = _not_asked
+
     def ListInteractions(self, request: pb.ListInteractionsRequest, context: Any) -> pb.ListInteractionsResponse:
         self.asked.append(request)
         one = pb.WaitingInteraction(

@@ -88,7 +88,7 @@ def no_skills(monkeypatch: pytest.MonkeyPatch) -> None:
 def lazy_router(monkeypatch: pytest.MonkeyPatch) -> None:
     """The router stops looking after a while."""
     match, count = matching.Matching.match, iter(range(1_000_000))
-    monkeypatch.setattr(matching.Matching, "match", lambda self: match(self) if next(count) < 20 else [])
+    monkeypatch.setattr(matching.Matching, "match", lambda self, now: match(self, now) if next(count) < 20 else [])
 
 
 def endless_offers(monkeypatch: pytest.MonkeyPatch) -> None:
