@@ -109,7 +109,7 @@ class Centre(Actor):
 
     def _tell_agents(self, before: CentreState, after: CentreState, turn: Turn) -> None:
         queues, agents = addresses("queue", after.plan.queues), addresses("agent", after.agents)
-        turn.send(ROUTER, ConfigureRouter(after.version, queues, agents))
+        turn.send(ROUTER, ConfigureRouter(after.version, queues, agents, after.plan.in_batches, after.plan.reserve))
         for name, config in after.agents.items():
             if before.agents.get(name) != config:
                 turn.send(address("agent", name), ConfigureAgent(after.version, config))

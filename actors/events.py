@@ -9,6 +9,7 @@ from __future__ import annotations
 from actors.actor import Event
 from actors.address import Address
 from actors.messages.centre import Membership
+from actors.routing.capacity import NO_RULES, CapacityRules
 from actors.values import EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
 
 
@@ -88,6 +89,7 @@ class ReservationMoved(Event, frozen=True):
     #: How the agent wrapped up, on `completed` only.
     disposition: str = ""
     note: str = ""
+    labels: tuple[str, ...] = ()
     #: The agent said that they are busy, on `rejected` only.
     busy: bool = False
 
@@ -111,6 +113,8 @@ class AgentConfigured(Event, frozen=True):
     attributes: dict[str, str | int | float | bool] = {}
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    capacity_rules: CapacityRules = NO_RULES
+    hold_back: int = 0
     #: How many offers may ring at once; 0: as many as there is room for.
     max_offers: int = 0
 
@@ -119,7 +123,9 @@ class Proposed(Event, frozen=True):
     """Router: this agent for this interaction, out of `waiting` in its snapshot (I5, I6), and why.
 
     `ring` (from 0, of `rings` open ones) and `score` are where the queue's strategy `choice` ranked the agent among
-    `candidates` free ones, least first; the runner-up would have been proposed without this agent.
+    `candidates` free ones, least first; the runner-up would have been proposed without this agent. `together` says that it
+    was assigned in a batch, by what was best for all of it (`BatchAssigned`).
+    `head_start_ms`: what only few can serve goes before what came up to this much earlier; -1 without the reserve policy.
     """
 
     router: Address
@@ -137,6 +143,25 @@ class Proposed(Event, frozen=True):
     runner_up: Address = Address("")
     runner_up_ring: int = 0
     runner_up_score: tuple[float, ...] = ()
+    together: bool = False
+    head_start_ms: int = -1
+
+
+class BatchAssigned(Event, frozen=True):
+    """Router: several interactions and several agents were free together, and how they were assigned.
+
+    `method` is `optimal`, and the `served` of its interactions are proposed in the same turn; or, because there were too many
+    or they have no order of their own, `greedy`: then one by one, and `served` is 0. `waiting` and `slots` are how many
+    interactions could be served at most, and by how much room. `score` is the sum that was the greatest: the rings that
+    had to be gone outwards, or where queues rank agents differently the places in their orders, each counted below 0.
+    """
+
+    router: Address
+    method: str
+    waiting: int
+    slots: int
+    served: int = 0
+    score: int = 0
 
 
 class TimerTookEffect(Event, frozen=True):

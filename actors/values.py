@@ -63,7 +63,8 @@ class Requirement(Value, frozen=True):
 
     `where` is an expression that must be true of the agent (`actors.routing.expression`). `queues` says whose agents
     are meant, where they are not those of the queue that the interaction waits in. `delay_ms` lets agents in whose
-    routing profile delays the queue by no more than that.
+    routing profile delays the queue by no more than that. `labels` say what kind of work it is, the same in every ring:
+    agents take only so many at once of a label (`actors.routing.capacity`).
     """
 
     skills: tuple[SkillLevel, ...] = ()
@@ -71,6 +72,7 @@ class Requirement(Value, frozen=True):
     where: str = ""
     queues: tuple[Address, ...] = ()
     delay_ms: int = 0
+    labels: tuple[str, ...] = ()
 
     def also(self, skills: tuple[SkillLevel, ...], where: str = "") -> Requirement:
         """This and more: where the two name the same skill, the higher level; both expressions must hold."""

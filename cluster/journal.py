@@ -41,6 +41,9 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
     sent: dict[str, int]
     #: Sender stream -> high-water mark after this commit (I11).
     received: dict[str, int]
+    #: What actors were told from outside the shard, in the order of the turns; None where inputs are not kept. Kept by
+    #: the shard of the router, so that its decisions can be made again (`cluster.shard.replay`).
+    inputs: list[tuple[Address, msgspec.Raw]] | None = None
 
 
 FORMAT = 1

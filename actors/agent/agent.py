@@ -49,7 +49,8 @@ class Agent(Reserving):
         total = 0 if setting.retired else in_force.capacity_total
         configured = AgentConfigured(
             turn.address, setting.version, in_force.skills, in_force.queues, in_force.capacity, total,
-            in_force.attributes, in_force.groups, in_force.memberships, in_force.max_offers,
+            in_force.attributes, in_force.groups, in_force.memberships, in_force.capacity_rules, in_force.hold_back,
+            in_force.max_offers,
         )  # fmt: skip
         turn.emit(configured)
         self._tell_profile(in_force, turn)
@@ -66,7 +67,8 @@ class Agent(Reserving):
 
     def _tell_profile(self, config: AgentConfig, turn: Turn) -> None:
         profile = AgentProfile(
-            turn.address, config.skills, config.queues, config.attributes, config.groups, config.memberships
+            turn.address, config.skills, config.queues, config.attributes, config.groups, config.memberships, config.limits,
+            config.hold_back,
         )  # fmt: skip
         turn.send(ROUTER, profile)
 

@@ -67,5 +67,8 @@ class Reservation(Record, frozen=True):
     is_accepting: bool = False
     #: When the conversation began; 0 until it does.
     accepted_at: int = 0
+    labels: tuple[str, ...] = ()
+    #: How often something that may interrupt it rang while it was held.
+    interrupted: int = 0
     #: What becomes of an agent who does not answer, where the queue says it.
     no_answer: PresenceState | None = None

@@ -14,7 +14,7 @@ The queue and the session are heard in any order: whoever is heard first, the ot
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 from typing import cast
 
 from msgspec.structs import replace
@@ -37,6 +37,7 @@ from actors.messages.link import DeskOffer, DeskOfferEnded, DeskReservation, Des
 from actors.messages.queue import Accept, Released
 from actors.messages.router import ROUTER, AgentStatus
 from actors.messages.session import AgentGone
+from actors.routing.capacity import Held, room, room_for, spare, used
 from actors.routing.strategy import faded
 from actors.values import PRESENCE, RESERVATION, Form, PresenceState, ReservationState
 
@@ -55,8 +56,7 @@ class Reserving(Actor):
     _told: AgentStatus | None
 
     def rebuild(self) -> None:
-        records = [record for record in self.records.values() if isinstance(record, Reservation)]
-        self._open = {held.reservation: held for held in sorted(records, key=lambda held: (held.started_at, held.reservation))}
+        self._open = in_order(record for record in self.records.values() if isinstance(record, Reservation))
         self._told = None
 
     @property
@@ -86,14 +86,35 @@ class Reserving(Actor):
         setting, presence, load = self.setting, self.presence, len(self._open)
         if setting is None or setting.retired or not presence.is_routable:
             return AgentStatus(self.address, {}, load, presence.idle_since)
-        busy_permille = 1000 * load // max(setting.config.capacity_total, 1)
-        spare = setting.config.capacity_total - load
-        used = Counter(held.channel for held in self._open.values())
-        if setting.config.max_offers:
-            spare = min(spare, setting.config.max_offers - self.ringing)
-        free = {channel: min(most - used[channel], spare) for channel, most in setting.config.capacity.items()}
-        room = {channel: count for channel, count in free.items() if count > 0}
-        return AgentStatus(self.address, room, load, presence.idle_since, max(spare, 0), busy_permille, self.form)
+        limits, held = setting.config.limits, self._held
+        left, rooms = spare(limits, held), room(limits, held)
+        if most := setting.config.max_offers:
+            left = min(left, most - self.ringing)
+            rooms = {channel: min(count, left) for channel, count in rooms.items()} if left > 0 else {}
+        busy_permille = 1000 * used(limits, held) // max(limits.units, 1)
+        told = None if limits.is_plain else held
+        return AgentStatus(self.address, rooms, load, presence.idle_since, left, busy_permille, self.form, told)
+
+    @property
+    def _held(self) -> Held:
+        """What takes room now."""
+        channels: dict[str, int] = {}
+        labels: dict[str, int] = {}
+        interrupted: dict[str, int] = {}
+        for held in self._open.values():
+            channel = held.channel
+            channels[channel] = channels.get(channel, 0) + 1
+            for label in set(held.labels) if held.labels else ():
+                labels[label] = labels.get(label, 0) + 1
+            if held.interrupted > interrupted.get(channel, 0):
+                interrupted[channel] = held.interrupted
+        return Held(channels, labels, interrupted)
+
+    def _has_room(self, setting: AgentSetting, wanted: Reserve) -> bool:
+        """Whether one more fits now, presence included."""
+        if not self.status.room.get(wanted.channel):
+            return False
+        return not wanted.labels or room_for(setting.config.limits, self._held, wanted.channel, wanted.labels) > 0
 
     # Being asked.
 
@@ -104,7 +125,7 @@ class Reserving(Actor):
             return
         setting = self.setting
         self._told = None  # The router waits for word after each of its proposals, changed or not.
-        if setting is None or not self.status.room.get(message.channel):
+        if setting is None or not self._has_room(setting, message):
             outcome = ReservationState.RESCINDED
             turn.send(message.queue, Released(message.reservation, message.interaction, turn.address, outcome))
             self._tell_router(turn)
@@ -112,8 +133,9 @@ class Reserving(Actor):
         held = Reservation(
             message.reservation, message.interaction, message.queue, message.session, message.channel, message.customer,
             message.subject, message.waited_ms, message.wrap_up_ms, turn.now, turn.now + message.offer_timeout_ms,
-            is_accepting=setting.config.auto_accept, no_answer=message.no_answer,
+            is_accepting=setting.config.auto_accept, labels=message.labels, no_answer=message.no_answer,
         )  # fmt: skip
+        self._interrupt(held, setting, turn)
         self._keep(held, turn)
         self._journal(held, None, turn)
         form = self.form
@@ -236,9 +258,20 @@ class Reserving(Actor):
 
     # Steps that several messages take.
 
+    def _interrupt(self, newcomer: Reservation, setting: AgentSetting, turn: Turn) -> None:
+        """Count on each interaction that this one rings over it, so that none waits for one call after the other."""
+        rules = setting.config.capacity_rules
+        for held in list(self._open.values()):
+            if rules.may_interrupt(newcomer.channel, held.channel):
+                self._keep(replace(held, interrupted=held.interrupted + 1), turn)
+
     def _keep(self, held: Reservation, turn: Turn) -> None:
         turn.put(RESERVATION_PREFIX + held.reservation, held)
+        is_new = held.reservation not in self._open
         self._open[held.reservation] = held
+        if is_new:
+            # As after a reload: else an agent who leaves would end two of the same instant in another order than the replay.
+            self._open = in_order(self._open.values())
 
     def _move(
         self,
@@ -287,7 +320,7 @@ class Reserving(Actor):
         deadline_at = held.ends_at if before is None else 0
         moved = ReservationMoved(
             turn.address, held.reservation, held.interaction, held.queue, held.channel, before, held.state, deadline_at,
-            disposition, note, busy,
+            disposition, note, held.labels, busy,
         )  # fmt: skip
         turn.emit(moved)
 
@@ -367,6 +400,11 @@ class Reserving(Actor):
         if status != self._told:
             turn.send(ROUTER, status)
             self._told = status
+
+
+def in_order(reservations: Iterable[Reservation]) -> dict[str, Reservation]:
+    """By reservation, oldest first; of the same instant by id."""
+    return {held.reservation: held for held in sorted(reservations, key=lambda held: (held.started_at, held.reservation))}
 
 
 def desk_reservation(held: Reservation) -> DeskReservation:

@@ -53,6 +53,7 @@ class Reserve(Message, frozen=True):
     waited_ms: int
     offer_timeout_ms: int
     wrap_up_ms: int
+    labels: tuple[str, ...] = ()
     #: What becomes of an agent who does not answer; None: what the agent's own configuration says.
     no_answer: PresenceState | None = None
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address
+from actors.routing.capacity import NO_RULES, Capacity, CapacityRules
 from actors.values import PresenceState, Requirement, SkillLevel, Value, skill_levels
 
 
@@ -36,7 +37,7 @@ class Relaxation(Value, frozen=True):
         where = inner.where if self.where is None else self.where
         return Requirement(
             skill_levels(levels), inner.agent, "" if self.anybody else where, self.queues or inner.queues,
-            max(self.delay_ms, inner.delay_ms),
+            max(self.delay_ms, inner.delay_ms), inner.labels,
         )  # fmt: skip
 
 
@@ -54,6 +55,15 @@ class Membership(Value, frozen=True):
     level: int = 1
     position: int = 1
     weight: float = 1.0
+
+
+class Announce(Value, frozen=True):
+    """What those waiting are told, and when: after `first_after_ms`, then every `every_ms` (0: never again)."""
+
+    position: bool = True
+    expected_wait: bool = True
+    first_after_ms: int = 10_000
+    every_ms: int = 60_000
 
 
 class QueueConfig(Value, frozen=True):
@@ -81,6 +91,8 @@ class QueueConfig(Value, frozen=True):
     ageing: int = 0
     lifo: bool = False
     reevaluates: bool = False
+    #: None: the position on entry and on return, and nothing else.
+    announce: Announce | None = None
     at_once: int = 1
     every_ms: int = 0
     no_answer_backoff_ms: int | None = None
@@ -89,11 +101,14 @@ class QueueConfig(Value, frozen=True):
 
 
 class AgentConfig(Value, frozen=True):
-    """Who an agent is: skills, queues served, and how many interactions at once by channel and in all.
+    """Who an agent is: skills, queues served, and how much at once.
 
-    `memberships` says how, where a queue is not served like every other. `window_ms` is the time over which their recent
-    interactions and talk count. At most `max_offers` ring at once (0: as many as there is room for). Who lets an offer ring
-    out becomes `no_answer`, and is signed out after `sign_out_after` in a row (0: never).
+    `capacity` holds the most interactions of each channel, `capacity_total` the units over all channels. An interaction
+    takes one unit unless `capacity_rules` say otherwise. `memberships` says how, where a queue is not served like every
+    other. `window_ms` is the time over which their recent interactions and talk count. With the reserve policy the last
+    one free leaves up to `hold_back` of a broader class waiting.
+    At most `max_offers` ring at once (0: as many as there is room for). Who lets an offer ring out becomes `no_answer`, and
+    is signed out after `sign_out_after` in a row (0: never).
     """
 
     name: str
@@ -107,9 +122,22 @@ class AgentConfig(Value, frozen=True):
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     window_ms: int = 3_600_000
+    capacity_rules: CapacityRules = NO_RULES
+    hold_back: int = 0
     max_offers: int = 0
     no_answer: PresenceState = PresenceState.NOT_RESPONDING
     sign_out_after: int = 0
+
+    @property
+    def limits(self) -> Capacity:
+        """All of the agent's capacity in one."""
+        return Capacity(self.capacity, self.capacity_total, self.capacity_rules)
+
+
+class Reserve(Value, frozen=True):
+    """The reserve policy (`actors.routing.reserve`): what only few can serve may go before what came this much earlier."""
+
+    head_start_ms: int
 
 
 class CentrePlan(Value, frozen=True):
@@ -119,6 +147,10 @@ class CentrePlan(Value, frozen=True):
     agents: dict[str, AgentConfig]
     #: JSON for gateways and adapters (entry points, hours, sign-in), opaque to actors.
     edge: str
+    #: Whether the router looks at all who are free together before it assigns any.
+    in_batches: bool = True
+    #: None: first come, first served.
+    reserve: Reserve | None = None
 
 
 class ApplyCentre(Message, frozen=True):

@@ -12,11 +12,15 @@ from actors.values import Value
 
 
 class Frame(Value, frozen=True):
-    """One numbered frame of an adapter, already translated: who is to be told what."""
+    """One numbered frame of an adapter, already translated: who is to be told what.
+
+    `created_at` is when it happened, as the adapter says (ms); 0 if it does not.
+    """
 
     seq: int
     to: Address
     message: Message
+    created_at: int = 0
 
 
 class LinkOpened(Message, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from actors.actor import Message
 from actors.address import GATEWAY_KIND, Address
 from actors.messages.queue import QueueCounters
+from actors.routing.expecting import Expected
 from actors.values import Customer, NoticeKind, PresenceState, ReservationState, TranscriptEntry, Value
 
 
@@ -39,13 +40,15 @@ class ShowSaw(Message, frozen=True):
 
 
 class ShowNotice(Message, frozen=True):
-    """A state of the conversation; `ahead` is how many wait in front (for `queued`)."""
+    """A state of the conversation; `ahead` is how many wait in front and `expected` how much longer (for `queued`)."""
 
     conversation: str
     kind: NoticeKind
     agent_name: str = ""
     queue: str = ""
     ahead: int = 0
+    expected: Expected | None = None
+    ahead_hidden: bool = False
 
 
 class DeskReservation(Value, frozen=True):

@@ -14,6 +14,7 @@ from typing import ClassVar
 from actors.actor import Message
 from actors.address import Address
 from actors.messages.centre import QueueConfig
+from actors.routing.expecting import Expected
 from actors.values import Customer, Requirement, ReservationState, Value, WaitingState
 
 
@@ -54,11 +55,13 @@ class Withdraw(Message, frozen=True):
 
 
 class AskPosition(Message, frozen=True):
-    """A waiting customer came back: answered with `Queued` if this leg still waits here."""
+    """A waiting customer came back, or it is time to tell them: answered with `Queued` if this leg still waits here."""
 
     interaction: str
     leg: int
     session: Address
+    #: It is time to tell; nobody came back.
+    timed: bool = False
 
 
 class Propose(Message, frozen=True):
@@ -145,7 +148,10 @@ class DescribeWaiting(Message, frozen=True):
 
 
 class QueueCounters(Message, frozen=True):
-    """Live figures of one queue; `oldest_at` is 0 when nobody waits, and the totals count from the queue's creation."""
+    """Live figures of one queue; `oldest_at` is 0 when nobody waits, and the totals count from the queue's creation.
+
+    `expected` is the wait of somebody who came now, if everybody is busy; None as long as too little is known.
+    """
 
     queue: str
     waiting: int
@@ -155,6 +161,7 @@ class QueueCounters(Message, frozen=True):
     granted: int
     withdrawn: int
     granted_in_target: int
+    expected: Expected | None = None
 
 
 class ReportQueue(Message, frozen=True):

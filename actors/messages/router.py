@@ -7,16 +7,21 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.messages.centre import Membership
+from actors.messages.centre import Membership, Reserve
+from actors.routing.capacity import NO_CAPACITY, Capacity, Held
 from actors.values import Form, Requirement, SkillLevel, Value
 
 ROUTER = address("router", "main")
 
 
 class ConfigureRouter(Message, frozen=True):
+    """Whose router it is, and whether it assigns those who are free together in batches."""
+
     version: int
     queues: tuple[Address, ...]
     agents: tuple[Address, ...]
+    in_batches: bool = True
+    reserve: Reserve | None = None
 
 
 class Waiting(Message, frozen=True):
@@ -69,13 +74,16 @@ class AgentProfile(Message, frozen=True):
     attributes: dict[str, str | int | float | bool] = {}
     groups: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    capacity: Capacity = NO_CAPACITY
+    hold_back: int = 0
 
 
 class AgentStatus(Message, frozen=True):
     """What an agent can take now. `room` holds the channels with free capacity; empty when not routable.
 
-    `spare` is the room over all channels together: no mix of channels may take more. `form` is how much they did lately,
-    `busy_permille` how much of what they can hold is taken.
+    `spare` is the units that nothing takes. Where each interaction takes one of them and channels have no rules between
+    them, room after a proposal is room less one; elsewhere it is reckoned from `held` and the profile's capacity. `form`
+    is how much they did lately, `busy_permille` how much of their units is taken.
     """
 
     agent: Address
@@ -85,6 +93,8 @@ class AgentStatus(Message, frozen=True):
     spare: int = 0
     busy_permille: int = 0
     form: Form = Form()
+    #: What the agent holds; None where `room` and `spare` say all.
+    held: Held | None = None
 
 
 class Match(Message, frozen=True):

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from actors.actor import Message
 from actors.address import Address
+from actors.routing.expecting import Expected
 from actors.values import Content, Customer, EndReason, InteractionState, Requirement
 
 
@@ -73,9 +74,19 @@ class CustomerLeft(Message, frozen=True):
 
 
 class Queued(Message, frozen=True):
+    """So many wait in front; `expected` is None if it is not known, or not to be told.
+
+    `ask_after_ms` is when to ask again and tell the customer (0: never); `timed` answers such a question.
+    """
+
     interaction: str
     queue: str
     ahead: int
+    expected: Expected | None = None
+    ask_after_ms: int = 0
+    timed: bool = False
+    #: The customer is not to be told how many are in front.
+    ahead_hidden: bool = False
 
 
 class Assigned(Message, frozen=True):

@@ -20,7 +20,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from actors.actor import Actor, Turn, on
+from actors.actor import Turn, on
 from actors.address import Address, name_of
 from actors.events import WaitingMoved
 from actors.messages.agent import Granted, Rescinded, Reserve
@@ -28,8 +28,8 @@ from actors.messages.centre import QueueConfig
 from actors.messages.queue import Accept, Propose, Released
 from actors.messages.router import ROUTER, NotWaiting, Waiting
 from actors.messages.session import Assigned
-from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting, QueueTotals
-from actors.routing import order
+from actors.queue.expecting import Expecting
+from actors.queue.records import PLACE_PREFIX, TOTALS, BackOff, Place, QueueTotals
 from actors.values import WAITING, ReservationState, WaitingState
 
 BACK_OFF = "backoff"
@@ -37,32 +37,21 @@ FURTHER = "further"
 RING = "ring"
 
 
-class Holding(Actor):
+class Holding(Expecting):
     """The holding half of a queue; `actors.queue.queue.Queue` adds configuration, arrivals and reports."""
 
-    kind = "queue"
-    #: Ranks of every place, in the order of service.
-    _order: list[tuple[int, int, str]]
     _offered: int
 
     def rebuild(self) -> None:
+        super().rebuild()
         places = [record for record in self.records.values() if isinstance(record, Place)]
         self._order = sorted(self._rank(place) for place in places)
         self._offered = sum(place.state is WaitingState.RESERVED for place in places)
 
     @property
-    def setting(self) -> QueueSetting | None:
-        """The configuration in force; None for a queue that was never configured."""
-        return cast("QueueSetting | None", self.records.get(SETTING))
-
-    @property
     def totals(self) -> QueueTotals:
         """What was counted since the queue was created."""
         return cast("QueueTotals", self.records.get(TOTALS)) or QueueTotals()
-
-    def place(self, interaction: str) -> Place | None:
-        """The place of an interaction that is waiting or reserved."""
-        return cast("Place | None", self.records.get(PLACE_PREFIX + interaction))
 
     # The router's and the agents' side.
 
@@ -91,7 +80,8 @@ class Holding(Actor):
             self._announce(held, turn)
         reserve = Reserve(
             held.reservation, place.interaction, turn.address, place.session, place.channel, place.customer, place.subject,
-            turn.now - place.entered_at, setting.config.offer_timeout_ms, setting.config.wrap_up_ms, setting.config.no_answer,
+            turn.now - place.entered_at, setting.config.offer_timeout_ms, setting.config.wrap_up_ms,
+            place.requirement.labels, setting.config.no_answer,
         )  # fmt: skip
         turn.send(message.agent, reserve)
 
@@ -156,10 +146,6 @@ class Holding(Actor):
 
     # Steps that several messages take.
 
-    def _rank(self, place: Place) -> order.Place:
-        config = self.setting.config if self.setting is not None else QueueConfig("")
-        return order.place(place.priority, config.ageing, config.lifo, place.enqueued_at, place.interaction)
-
     def _held(self, interaction: str, reservation: str) -> Place | None:
         """The place, if it is held under exactly this reservation."""
         place = self.place(interaction)
@@ -180,6 +166,7 @@ class Holding(Actor):
         """Record a declared move and journal it."""
         state_before = before.state if before is not None else None
         WAITING.check(state_before, place.state)
+        place = self._learning(place, before is None, turn)
         turn.put(PLACE_PREFIX + place.interaction, place)
         rings_on = before is not None and place.state is WaitingState.RESERVED and place.attempt == before.attempt
         agent, reservation = (Address(""), "") if rings_on else (place.agent, place.reservation)

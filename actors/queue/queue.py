@@ -30,7 +30,7 @@ from actors.messages.queue import (
     Withdraw,
 )
 from actors.messages.router import ROUTER, NotWaiting
-from actors.messages.session import NotQueued, Queued, Withdrawn
+from actors.messages.session import NotQueued, Withdrawn
 from actors.queue.holding import BACK_OFF, FURTHER, RING, Holding
 from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting
 from actors.queue.relaxing import asked_anew, first_ring, opened, steps_of
@@ -59,6 +59,7 @@ class Queue(Holding):
             turn.emit(QueueConfigured(turn.address, message.version, config.ageing, config.lifo, config.at_once))
         if (before.ageing, before.lifo) != (config.ageing, config.lifo):
             self._order = sorted(self._rank(place) for place in self._places())
+            self._sort_kinds()
         asks_anew = config.reevaluates and rules_of(before) != rules_of(config)
         if asks_anew or order_of(before) != order_of(config):
             for place in self._places():
@@ -102,7 +103,7 @@ class Queue(Holding):
         """Answer with the position, if this leg still is here."""
         place = self.place(message.interaction)
         if place is not None and place.leg == message.leg:
-            self._tell_position(place, turn)
+            self._tell_position(place, turn, message.timed)
 
     @on(Withdraw)
     def withdraw(self, message: Withdraw, turn: Turn) -> None:
@@ -119,6 +120,8 @@ class Queue(Holding):
             moved = replace(place, priority=message.priority)
             del self._order[bisect_left(self._order, self._rank(place))]
             insort(self._order, self._rank(moved))
+            turn.put(PLACE_PREFIX + place.interaction, moved)
+            self._sort_kinds()
             self._ask(place, moved, turn)
 
     # Reports and timers.
@@ -136,7 +139,7 @@ class Queue(Holding):
         totals = self.totals
         counters = QueueCounters(
             name_of(turn.address), len(self._order) - self._offered, self._offered, self._oldest_at(),
-            totals.entered, totals.granted, totals.withdrawn, totals.granted_in_target,
+            totals.entered, totals.granted, totals.withdrawn, totals.granted_in_target, self.expected_of_next(turn.now),
         )  # fmt: skip
         turn.reply(counters)
 
@@ -216,10 +219,6 @@ class Queue(Holding):
         if place.wants:
             turn.send(ROUTER, NotWaiting(place.interaction, turn.address, leg=place.leg))
         turn.send(place.session, Withdrawn(place.interaction, name_of(turn.address)))
-
-    def _tell_position(self, place: Place, turn: Turn) -> None:
-        ahead = bisect_left(self._order, self._rank(place))
-        turn.send(place.session, Queued(place.interaction, name_of(turn.address), ahead))
 
     def _time_ring(self, place: Place, turn: Turn) -> None:
         if place.steps:

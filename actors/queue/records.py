@@ -7,11 +7,14 @@ from msgspec.structs import replace
 from actors.actor import Record
 from actors.address import Address
 from actors.messages.centre import QueueConfig
+from actors.routing.expecting import Experience, Foreseen
 from actors.values import Customer, Requirement, Value, WaitingState, reservation_id
 
 SETTING = "cfg"
 TOTALS = "counts"
 PLACE_PREFIX = "w/"
+#: One record for each kind of interaction, and one, without a kind, for all of them together.
+EXPERIENCE_PREFIX = "expect/"
 
 
 class QueueSetting(Record, frozen=True):
@@ -27,6 +30,21 @@ class BackOff(Value, frozen=True):
 
     agent: Address
     until: int
+
+
+class Foresight(Value, frozen=True):
+    """What one wait is to teach: who was in front when it began, and what was said since."""
+
+    #: Interactions of one kind wait for the same people.
+    kind: str
+    #: In front when it began: of the same kind, and all.
+    own: int
+    ahead: int
+    #: From when on it is sure that nobody was free: on entry if others wait too, else a moment later.
+    since_at: int
+    #: Held for an agent before that: there is nothing to learn, unless they do not take it.
+    at_once: bool = False
+    said: tuple[Foreseen, ...] = ()
 
 
 class Step(Value, frozen=True):
@@ -72,6 +90,7 @@ class Place(Record, frozen=True):
     asked: Requirement | None = None
     outer: tuple[Requirement, ...] = ()
     steps: tuple[Step, ...] = ()
+    foresight: Foresight | None = None
     earlier: tuple[Offer, ...] = ()
     #: How many agents may be asked at once by now, counted from when the first was.
     asks: int = 1
@@ -124,3 +143,9 @@ class QueueTotals(Record, frozen=True):
     granted: int = 0
     withdrawn: int = 0
     granted_in_target: int = 0
+
+
+class QueueExperience(Record, frozen=True):
+    """What departures of one kind taught about waits."""
+
+    experience: Experience

@@ -26,7 +26,8 @@ def explained(matching: Matching, waiting: Waiting, now: int) -> RouteExplained:
         now: Instant (ms since the epoch).
     """
     pool = Pool(pool_key(waiting))
-    verdicts = [_verdict(agent, pool, waiting, now) for agent in matching.agents.values()]
+    reserving = matching.reserve is not None
+    verdicts = [_verdict(agent, pool, waiting, now, reserving) for agent in matching.agents.values()]
     ranked = sorted((verdict for verdict in verdicts if verdict.reason is AgentReason.FREE), key=_rank)
     others = [verdict for verdict in verdicts if verdict.reason is not AgentReason.FREE]
     counts = Counter(verdict.reason.value for verdict in verdicts)
@@ -41,20 +42,21 @@ def _rank(verdict: Verdict) -> tuple[int, tuple[float, ...], str]:
     return (verdict.ring, verdict.score, verdict.agent)
 
 
-def _verdict(agent: Candidate, pool: Pool, waiting: Waiting, now: int) -> Verdict:
+def _verdict(agent: Candidate, pool: Pool, waiting: Waiting, now: int, reserving: bool) -> Verdict:
     name, ring = name_of(agent.address), pool.ring(agent)
     if ring is None:
         reason = _unable(agent, waiting)
         return Verdict(name, reason, words=wording.REASONS[reason])
     membership = membership_of(agent.memberships, waiting.queue, waiting.channel) or agent.membership(pool)
-    score = tuple(map(float, ranked_by(waiting.choice)(agent.standing(membership))))
+    key = ranked_by(waiting.choice)(agent.standing(membership))
+    score = tuple(map(float, (agent.breadth, *key) if reserving else key))
     if agent.address in waiting.not_agents:
         reason = AgentReason.BACKED_OFF
-    elif agent.has_room(waiting.channel):
+    elif agent.has_room(waiting.channel, waiting.requirement.labels):
         reason = AgentReason.FREE
     else:
         reason = AgentReason.BUSY if agent.room or agent.load or agent.claims else AgentReason.UNAVAILABLE
-    standing = wording.standing(waiting.choice, score, now) if reason is not AgentReason.UNAVAILABLE else ""
+    standing = wording.standing(waiting.choice, score, now, reserving) if reason is not AgentReason.UNAVAILABLE else ""
     words = wording.REASONS[reason]
     return Verdict(name, reason, ring, score, f"{words}: {standing}" if standing else words)
 

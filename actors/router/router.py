@@ -11,8 +11,9 @@ from typing import cast
 
 from actors.actor import Actor, Message, Record, Turn, on
 from actors.address import Address
-from actors.events import Proposed
+from actors.events import BatchAssigned, Proposed
 from actors.messages.agent import ReportAgent
+from actors.messages.centre import Reserve
 from actors.messages.queue import Propose, ReportQueue
 from actors.messages.router import (
     AgentProfile,
@@ -38,6 +39,8 @@ class RouterMembers(Record, frozen=True):
     version: int
     queues: tuple[Address, ...]
     agents: tuple[Address, ...]
+    in_batches: bool = True
+    reserve: Reserve | None = None
 
 
 class Router(Actor):
@@ -51,7 +54,8 @@ class Router(Actor):
     _is_blank: bool
 
     def rebuild(self) -> None:
-        self.matching = Matching()
+        self.matching = Matching(self.members.in_batches)
+        self.matching.reserve = self.members.reserve
         self._agents = frozenset(self.members.agents)
         self._is_blank = True
 
@@ -75,10 +79,14 @@ class Router(Actor):
         if message.version <= before.version:
             return
         queues = tuple(sorted({*before.queues, *message.queues}))
-        turn.put(MEMBERS, RouterMembers(message.version, queues, message.agents))
+        members = RouterMembers(message.version, queues, message.agents, message.in_batches, message.reserve)
+        turn.put(MEMBERS, members)
+        self.matching.in_batches = message.in_batches
         self._agents = frozenset(message.agents)
         for agent in set(before.agents).difference(message.agents):
             self.matching.forget_agent(agent)
+        if self.matching.follow(message.reserve):
+            turn.when_quiet(MATCH)
         self._ask(set(queues).difference(before.queues), set(message.agents).difference(before.agents), turn)
 
     @on(Waiting)
@@ -105,21 +113,25 @@ class Router(Actor):
         """An agent can take more, or less."""
         if message.agent in self._agents:
             self.matching.status(message)
-            if message.room:
+            if message.room or self.matching.reserve is not None:  # Somebody may be held back until this one is done.
                 turn.when_quiet(MATCH)
 
     @on(Match)
     def match(self, message: Match, turn: Turn) -> None:
         """Propose every pair that can meet."""
         left = len(self.matching.waiting)
-        for match in self.matching.match(turn.now):
+        head_start_ms = -1 if self.matching.reserve is None else self.matching.reserve.head_start_ms
+        matches = self.matching.match(turn.now)
+        for batch in self.matching.assigned:
+            turn.emit(BatchAssigned(turn.address, batch.method, batch.waiting, batch.slots, batch.served, batch.score))
+        for match in matches:
             waiting, (ring, *score, _) = match.waiting, match.rank
             second, *second_score, runner_up = match.runner_up or (0, Address(""))
             turn.send(waiting.queue, Propose(waiting.interaction, match.agent, waiting.leg))
             proposed = Proposed(
                 turn.address, waiting.interaction, match.agent, waiting.queue, waiting.priority, waiting.enqueued_at, left,
                 waiting.choice, len(waiting.rings), match.candidates, ring, tuple(map(float, score)),
-                runner_up, second, tuple(map(float, second_score)),
+                runner_up, second, tuple(map(float, second_score)), match.together, head_start_ms,
             )  # fmt: skip
             turn.emit(proposed)
             left -= 1

@@ -13,16 +13,17 @@ from actors.routing.strategy import LONGEST_IDLE, SCORE
 from actors.values import Requirement
 
 
-def standing(choice: str, score: Sequence[float], now: int) -> str:
+def standing(choice: str, score: Sequence[float], now: int, reserving: bool = False) -> str:
     """Where a strategy saw one agent, such as `idle for 31 s`; empty when nothing was kept.
 
     Args:
         choice: The queue's strategy; empty is the longest idle.
         score: The strategy's key of the agent.
         now: When it was decided (ms since the epoch).
+        reserving: By the reserve policy, whose part of the key comes first.
     """
-    if not score:
-        return ""
+    if reserving or not score:
+        return f"serves {score[0]:g} kinds of work, {standing(choice, score[1:], now)}" if score else ""
     if choice.startswith(SCORE):
         return f"score {-score[0]:g}"
     match choice or LONGEST_IDLE:
@@ -49,7 +50,7 @@ def standing(choice: str, score: Sequence[float], now: int) -> str:
 
 def why(
     choice: str, rings: int, candidates: int, ring: int, score: Sequence[float], next_best: str, next_ring: int,
-    next_score: Sequence[float], now: int,
+    next_score: Sequence[float], now: int, reserving: bool = False,
 ) -> str:  # fmt: skip
     """Why one agent was chosen, in a sentence; empty when the decision kept no figures.
 
@@ -58,11 +59,13 @@ def why(
         candidates: How many agents were free.
         ring: The chosen agent's ring, from 0.
         next_best: The runner-up's name; empty when there was none.
+        reserving: By the reserve policy: the most specialised of the free agents goes first.
     """
     if not candidates:
         return ""
     name = "highest score" if choice.startswith(SCORE) else (choice or LONGEST_IDLE).replace("_", " ")
-    found = standing(choice, score, now)
+    name = f"most specialised, then {name}" if reserving else name
+    found = standing(choice, score, now, reserving)
     parts = [f"{name} of {candidates} free" + (f" ({found})" if found else "")]
     if rings > 1:
         parts.append(f"in ring {ring + 1} of {rings}")
@@ -71,7 +74,7 @@ def why(
     elif next_ring > ring:
         parts.append(f"{next_best} came next, in ring {next_ring + 1}, asked only when nobody nearer is free")
     else:
-        follows = standing(choice, next_score, now)
+        follows = standing(choice, next_score, now, reserving)
         parts.append(f"{next_best} came next" + (f" ({follows})" if follows and follows != "by lot" else ""))
     return "; ".join(parts)
 

@@ -29,14 +29,15 @@ from actors.messages.session import (
     ReturnToQueue,
     TransferTo,
 )
-from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN, Conversation
+from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN
 from actors.session.records import STATE, Serving, SessionState
+from actors.session.waiting import Awaiting
 from actors.values import INTERACTION, InteractionState, NoticeKind, Requirement, leg_of
 
 MAX_PRIORITY = 1000
 
 
-class Legs(Conversation):
+class Legs(Awaiting):
     """The moving part of a session; `actors.session.session.Session` adds how it begins, connects and ends."""
 
     # The agent's side.
@@ -174,6 +175,8 @@ class Legs(Conversation):
     ) -> None:
         """Record a declared move and journal it with who serves, or served until now, and the supervisor who wanted it."""
         INTERACTION.check(before, state.state)
+        if before is InteractionState.QUEUED:
+            self.stop_telling(state, turn)
         turn.put(STATE, state)
         serving = state.serving or served
         agent, reservation = (serving.agent, serving.reservation) if serving is not None else ("", "")
@@ -211,7 +214,7 @@ class Legs(Conversation):
 
 
 def anybody(state: SessionState) -> Requirement:
-    """The skills that the customer needs, without a wish for one agent: whoever was meant did not serve."""
+    """What the customer needs, without a wish for one agent: whoever was meant did not serve."""
     return replace(state.requirement, agent="")
 
 

@@ -21,6 +21,15 @@ class Serving(Value, frozen=True):
     desk: str
 
 
+class Told(Value, frozen=True):
+    """What a waiting customer was last told: on which leg, how many are in front, and the rounded wait in minutes."""
+
+    leg: int
+    ahead: int
+    least_min: int = 0
+    most_min: int = 0
+
+
 class SessionState(Record, frozen=True):
     """Where the conversation stands. Not written for each message: a busy chat writes only its lines."""
 
@@ -48,6 +57,8 @@ class SessionState(Record, frozen=True):
     reason: EndReason | None = None
     #: The newest connection of the customer's device; older ones that come late are not shown anything.
     visit: int = 0
+    #: The queue tells those waiting at declared times, and this is what it told last.
+    told: Told | None = None
 
 
 class Marks(Record, frozen=True):

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from actors.actor import Fired, Turn, on
 from actors.address import address
 from actors.messages.agent import ServiceEnded
-from actors.messages.link import ShowEntries, ShowNotice, ShowSaw, link_address
+from actors.messages.link import ShowEntries, ShowSaw, link_address
 from actors.messages.queue import AskPosition, Withdraw
 from actors.messages.session import (
     AgentEnds,
@@ -25,13 +25,13 @@ from actors.messages.session import (
     CustomerResumed,
     DeskMoved,
     NotQueued,
-    Queued,
     ShowConversation,
     Withdrawn,
 )
 from actors.session.conversation import NOT_SERVING, UNKNOWN
 from actors.session.legs import Legs, anybody
 from actors.session.records import STATE, Serving, SessionState
+from actors.session.waiting import ANNOUNCE
 from actors.values import EndReason, InteractionState, NoticeKind, leg_of
 
 RETENTION = "retention"
@@ -59,14 +59,6 @@ class Session(Legs):
             return
         self._move(None, state, turn)
         self._enqueue(state, message.requirement, turn)
-
-    @on(Queued)
-    def queued(self, message: Queued, turn: Turn) -> None:
-        """Tell the customer how many are in front."""
-        state = self.state
-        if state is not None and state.state is InteractionState.QUEUED and state.queue == message.queue:
-            notice = ShowNotice(state.conversation, NoticeKind.QUEUED, "", state.queue, message.ahead)
-            turn.send(link_address(state.link), notice)
 
     @on(NotQueued)
     def not_queued(self, message: NotQueued, turn: Turn) -> None:
@@ -178,8 +170,10 @@ class Session(Legs):
 
     @on(Fired)
     def fired(self, message: Fired, turn: Turn) -> None:
-        """The retention time is over: forget the conversation."""
-        if message.name == RETENTION and self.state is not None and self.state.state is InteractionState.ENDED:
+        """The retention time is over: forget the conversation. Or it is time to tell where it stands."""
+        if message.name == ANNOUNCE:
+            self.ask_again(turn)
+        elif message.name == RETENTION and self.state is not None and self.state.state is InteractionState.ENDED:
             turn.end()
 
     # Steps that several messages take.

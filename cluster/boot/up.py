@@ -93,7 +93,7 @@ def spec_of(layout: Layout, store_url: str) -> ClusterSpec:
             passivate_after_ms=int(hosts.passivate_after_s * 1000),
         ),
         supervisor=SupervisorOptions(hosts=hosts.count, spares=hosts.spares, lease_s=hosts.lease_s),
-        admission=AdmissionOptions(target_ms=settings.admission.target_ms, patience_s=settings.admission.patience_s),
+        admission=AdmissionOptions(**settings.admission.model_dump()),
         log_level=settings.log_level,
         host_cpus=hosts.cpus,
         archive=_archive_of(layout),

@@ -130,11 +130,13 @@ class Board:
     def queue(self, name: str) -> dict[str, object]:
         """One queue."""
         now = self.now
+        expected = now.of(metrics.QUEUE_EXPECTED_WAIT.name, queue=name, bound="expected")
         granted, left = now.total(metrics.QUEUE_GRANTED, queue=name), now.total(metrics.QUEUE_WITHDRAWN, queue=name)
         return {
             "waiting": int(now.total(metrics.QUEUE_WAITING, queue=name)),
             "offered": int(now.total(metrics.QUEUE_OFFERED, queue=name)),
             "longest_wait_s": round(now.total(metrics.QUEUE_LONGEST_WAIT, queue=name), 1),
+            "expected_wait_s": next((round(wait_s, 1) for _, wait_s in expected), None),
             "entered_per_s": round(self.rate(metrics.QUEUE_ENTERED.name, queue=name), 2),
             "granted_per_s": round(self.rate(metrics.QUEUE_GRANTED.name, queue=name), 2),
             "granted": int(granted),

@@ -163,12 +163,14 @@ def _words(told: Told, texts: Mapping[int, str]) -> str:
 
 
 def _proposed(event: Proposed, at: int) -> str:
+    proposes = f"proposes {name_of(event.agent)}, out of {event.waiting} waiting"
+    if event.together:
+        return f"{proposes}: the best for all who waited and were free together"
     runner_up = name_of(event.runner_up) if event.runner_up else ""
     reason = wording.why(
         event.choice, event.rings, event.candidates, event.ring, event.score, runner_up,
-        event.runner_up_ring, event.runner_up_score, at,
+        event.runner_up_ring, event.runner_up_score, at, event.head_start_ms >= 0,
     )  # fmt: skip
-    proposes = f"proposes {name_of(event.agent)}, out of {event.waiting} waiting"
     return f"{proposes}: {reason}" if reason else proposes
 
 
@@ -218,7 +220,8 @@ def _waiting(event: WaitingMoved) -> str:
 
 def _needs(requirement: Requirement) -> str:
     needs = wording.asked(requirement)
-    return f", needs {needs}" if needs != "nothing" else ""
+    labels = f", labelled {', '.join(requirement.labels)}" if requirement.labels else ""
+    return labels + (f", needs {needs}" if needs != "nothing" else "")
 
 
 def _reservation(event: ReservationMoved, at: int) -> str:

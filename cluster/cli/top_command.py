@@ -31,6 +31,7 @@ LEFT_OUT = frozenset({"up", "turns_per_s"})
 #: What is longer in the document than eighty columns have room for.
 HEADINGS = {
     "longest_wait_s": "longest s",
+    "expected_wait_s": "expect s",
     "entered_per_s": "in/s",
     "granted_per_s": "out/s",
     "withdrawn": "left",

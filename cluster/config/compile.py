@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from actors.address import address
-from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
+from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfig
+from actors.routing.capacity import CapacityRules
 from actors.routing.strategy import LONGEST_IDLE
 from actors.values import skill_levels
 from cluster.config.edge import Choice, EdgeAgent, EdgeCentre, EdgeQueue, EntryPoint
@@ -18,7 +19,8 @@ from cluster.config.names import Names, milliseconds
 from cluster.config.offers import presence_of
 from cluster.config.passwords import hash_plain
 from cluster.config.routing import memberships, relaxations
-from cluster.config.schema import Agent, Centre, Channel, Queue, numbered
+from cluster.config.schema import Agent, Centre, Channel, Queue, RoutingProfile, numbered
+from cluster.config.schema import Announce as AnnounceSpec
 from cluster.config.schema import EntryPoint as EntryPointSpec
 
 
@@ -31,7 +33,8 @@ def compile_centre(centre: Centre, hasher: Callable[[str], str] = hash_plain) ->
     """
     queues = {queue_id: queue_config(queue_id, centre) for queue_id in centre.queues}
     agents = {agent_id: agent_config(name, agent, centre) for agent_id, name, agent in people(centre)}
-    return CentrePlan(queues=queues, agents=agents, edge=_edge(centre, hasher).to_json())
+    edge, in_batches = _edge(centre, hasher).to_json(), centre.routing.batch == "optimal"
+    return CentrePlan(queues=queues, agents=agents, edge=edge, in_batches=in_batches, reserve=centre.routing.reserve())
 
 
 def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:
@@ -64,11 +67,21 @@ def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
         ageing=queue.order.ageing_per_hour,
         lifo=queue.order.newest_first,
         reevaluates=queue.on_change == "ask_anew",
+        announce=_announce(queue.announce) if queue.announce is not None else None,
         at_once=offers.at_once,
         every_ms=milliseconds(offers.every_s),
         no_answer_backoff_ms=None if offers.no_answer_backoff_s is None else milliseconds(offers.no_answer_backoff_s),
         busy_backoff_ms=None if offers.busy_backoff_s is None else milliseconds(offers.busy_backoff_s),
         no_answer=None if offers.no_answer is None else presence_of(offers.no_answer),
+    )
+
+
+def _announce(announce: AnnounceSpec) -> Announce:
+    return Announce(
+        position=announce.position,
+        expected_wait=announce.expected_wait,
+        first_after_ms=milliseconds(announce.first_after_s),
+        every_ms=milliseconds(announce.every_s),
     )
 
 
@@ -80,16 +93,30 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         skills=skill_levels(agent.skills),
         queues=tuple(address("queue", queue) for queue in profile.queues),
         capacity=dict(profile.capacity),
-        capacity_total=profile.capacity_total or max(1, *profile.capacity.values()),
+        capacity_total=profile.units_in_all,
+        hold_back=profile.hold_back,
         auto_accept=profile.auto_accept,
         desk_grace_ms=milliseconds(profile.desk_grace_s),
         attributes=agent.attributes,
         groups=tuple(agent.groups),
         memberships=memberships(profile.serves),
         window_ms=milliseconds(profile.recent_s),
+        capacity_rules=_rules(profile),
         max_offers=profile.offers.at_once or 0,
         no_answer=presence_of(profile.offers.no_answer),
         sign_out_after=profile.offers.sign_out_after or 0,
+    )
+
+
+def _rules(profile: RoutingProfile) -> CapacityRules:
+    """How channels share an agent; none at all where the profile declares nothing beyond a maximum each and a total."""
+    interrupts = {channel: tuple(sorted(others)) for channel, others in sorted(profile.interrupts.items()) if others}
+    return CapacityRules(
+        costs={channel: cost for channel, cost in sorted(profile.costs.items()) if cost != 1},
+        exclusive=tuple(sorted(profile.exclusive)),
+        interrupts=interrupts,
+        interruptions=profile.interruptions if interrupts else 0,
+        labels=dict(sorted(profile.labels.items())),
     )
 
 
@@ -141,6 +168,7 @@ def _entry(entry: EntryPointSpec, channel: Channel, queue: Queue) -> EntryPoint:
         skills=entry.skills,
         retention_s=channel.retention_s if entry.retention_s is None else entry.retention_s,
         hours=entry.hours or queue.hours,
+        labels=entry.labels,
     )
 
 

@@ -26,6 +26,7 @@ class EntryPoint(EdgeModel):
     skills: dict[str, int] = {}
     retention_s: float = 600
     hours: str = ALWAYS
+    labels: list[str] = []
 
 
 class EdgeQueue(EdgeModel):

@@ -128,8 +128,14 @@ class Admission(Section):
     )
     patience_s: Seconds = Field(
         default=10,
-        description="a host that is behind for this long is overloaded; a shorter burst is taken whole, however large",
+        description="how long a host may be behind while as many arrivals as usual are let in; after that they are limited too",
         examples=[10],
+    )
+    burst_s: Seconds = Field(
+        default=1,
+        description="who comes before a host is behind for so long is part of a burst, which is taken whole, however large; "
+        "later, arrivals beyond what is usual are limited to what is served",
+        examples=[1],
     )
 
 
@@ -335,7 +341,9 @@ class LayoutModel(Section):
     )
     hosts: Hosts = Field(default=Hosts(), description="host processes", examples=["{count: 2, spares: 1}"])
     admission: Admission = Field(
-        default=Admission(), description="when new arrivals are refused", examples=["{target_ms: 250, patience_s: 10}"]
+        default=Admission(),
+        description="when new arrivals are refused",
+        examples=["{target_ms: 250, burst_s: 1}"],
     )
     pinned_kinds: list[str] = Field(
         default=[],

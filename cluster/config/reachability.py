@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from actors.address import Address, address
 from actors.messages.centre import AgentConfig, Membership, QueueConfig
 from actors.queue.relaxing import first_ring, steps_of
+from actors.routing.capacity import NOTHING, Capacity, room_for
 from actors.routing.eligibility import ring_of
 from actors.routing.expression import Qualities, compiled
 from actors.routing.strategy import SCORE
@@ -27,7 +28,7 @@ class _Server:
 
     qualities: Qualities
     memberships: dict[Address, tuple[Membership, ...]]
-    channels: frozenset[str]
+    limits: Capacity
 
 
 def unreachable(document: Document, centre: Centre) -> list[Problem]:
@@ -38,7 +39,7 @@ def unreachable(document: Document, centre: Centre) -> list[Problem]:
     for channel, spec in centre.channels.items():
         for entry_id, entry in spec.entry_points.items():
             config = queue_config(entry.queue, centre)
-            asked = Requirement(skill_levels(entry.skills))
+            asked = Requirement(skill_levels(entry.skills), labels=tuple(sorted(entry.labels)))
             at: Path = ("channels", channel, "entry_points", entry_id)
             found += _door(document, at, channel, entry.queue, asked, config, servers)
             for number, helps in _steps(channel, entry.queue, asked, centre, servers):
@@ -54,8 +55,7 @@ def unreachable(document: Document, centre: Centre) -> list[Problem]:
 def _server(agent_id: str, config: AgentConfig) -> _Server:
     skills = {skill.skill: skill.level for skill in config.skills}
     memberships = {queue: tuple(one for one in config.memberships if one.queue == queue) for queue in config.queues}
-    channels = frozenset(channel for channel, most in config.capacity.items() if most > 0)
-    return _Server(Qualities(agent_id, skills, config.attributes, frozenset(config.groups)), memberships, channels)
+    return _Server(Qualities(agent_id, skills, config.attributes, frozenset(config.groups)), memberships, config.limits)
 
 
 def _door(
@@ -68,6 +68,7 @@ def _door(
     reached = [number for number in served if number is not None]
     wanted = [f"{skill.skill} {skill.level}" for skill in inner.skills] + ([inner.where] if inner.where else [])
     needed = f" with {', '.join(wanted)}" if wanted else ""
+    needed += f", labelled {', '.join(inner.labels)}" if inner.labels else ""
     if not reached:
         problem = f"no agent can serve this: queue `{queue}` over `{channel}`{needed}"
         advice = "give an agent these skills, or a routing profile with this queue and channel"
@@ -79,7 +80,7 @@ def _door(
 
 
 def _served_from(channel: str, queue: str, rings: tuple[Requirement, ...], server: _Server) -> int | None:
-    if channel not in server.channels:
+    if not room_for(server.limits, NOTHING, channel, rings[0].labels):
         return None
     return ring_of(server.qualities, server.memberships, address("queue", queue), channel, rings)
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from actors.routing.expression import compiled
 from actors.routing.strategy import SCORE
+from cluster.config.capacity import capacity_warnings
 from cluster.config.document import Document
 from cluster.config.hours import ALWAYS
 from cluster.config.problems import Path, Problem, did_you_mean, listed
 from cluster.config.reachability import unreachable
-from cluster.config.schema import Centre, Queue, numbered
+from cluster.config.schema import Centre, Queue, RoutingProfile, numbered
 
 
 def reference_errors(document: Document, centre: Centre) -> list[Problem]:
@@ -33,9 +34,7 @@ def reference_errors(document: Document, centre: Centre) -> list[Problem]:
             checks.known("queue", at, name, profile.queues, f"routing_profiles.{profile_id}.queues", key=True)
             for channel in serving.channels:
                 checks.known("channel", (*at, "channels", channel), channel, centre.channels, "channels", key=True)
-        for channel in profile.capacity:
-            at = ("routing_profiles", profile_id, "capacity", channel)
-            checks.known("channel", at, channel, centre.channels, "channels", key=True)
+        checks.capacity(("routing_profiles", profile_id), profile)
     for agent_id, agent in centre.agents.items():
         checks.skills(("agents", agent_id, "skills"), agent.skills)
         profile_at = ("agents", agent_id, "routing_profile")
@@ -63,6 +62,17 @@ class _Checks:
             joint = " Or" if advice.endswith("?") else "; or"
             advice = f"{advice}{joint} add `{name}` under `{section}`"
             self.problems.append(self._document.problem(path, f"there is no {what} `{name}`", advice, key=key))
+
+    def capacity(self, path: Path, profile: RoutingProfile) -> None:
+        channels = self._centre.channels
+        for field, names in (("capacity", profile.capacity), ("costs", profile.costs), ("interrupts", profile.interrupts)):
+            for channel in names:
+                self.known("channel", (*path, field, channel), channel, channels, "channels", key=True)
+        for position, channel in enumerate(profile.exclusive):
+            self.known("channel", (*path, "exclusive", position), channel, channels, "channels")
+        for newcomer, others in profile.interrupts.items():
+            for position, channel in enumerate(others):
+                self.known("channel", (*path, "interrupts", newcomer, position), channel, channels, "channels")
 
     def skills(self, path: Path, skills: Iterable[str]) -> None:
         for skill in skills:
@@ -104,8 +114,23 @@ def _shared_ids(document: Document, centre: Centre) -> list[Problem]:
 
 def centre_warnings(document: Document, centre: Centre) -> list[Problem]:
     """What is allowed but hardly meant; only for a configuration without errors."""
-    found = [*_plain_passwords(document, centre), *unreachable(document, centre)]
+    found = [
+        *_plain_passwords(document, centre),
+        *capacity_warnings(document, centre),
+        *_idle_hold_backs(document, centre),
+        *unreachable(document, centre),
+    ]
     return [replace(problem, severity="warning") for problem in found]
+
+
+def _idle_hold_backs(document: Document, centre: Centre) -> list[Problem]:
+    if centre.routing.policy == "reserve":
+        return []
+    problem, advice = "does nothing by `routing.policy: fcfs`", "add `routing: {policy: reserve}`, or delete it"
+    profiles = [profile_id for profile_id, profile in centre.routing_profiles.items() if profile.hold_back]
+    return [
+        document.problem(("routing_profiles", profile_id, "hold_back"), problem, advice, key=True) for profile_id in profiles
+    ]
 
 
 def _plain_passwords(document: Document, centre: Centre) -> list[Problem]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from actors.address import address
-from actors.messages.centre import Membership, Relaxation
+from actors.messages.centre import Membership, Relaxation, Reserve
 from actors.routing.expression import ExpressionError, compiled
 from actors.routing.strategy import LONGEST_IDLE, SCORE, STRATEGIES
 from actors.values import SkillLevel
@@ -81,6 +81,37 @@ class Order(Section):
     newest_first: bool = Field(default=False, description="among equal priorities the newest goes first", examples=["false"])
 
 
+class ChannelServing(Section):
+    """Priority and delay of a queue over one channel."""
+
+    priority: int | None = Field(default=None, ge=1, le=99, description="the queue's when left out", examples=[1])
+    delay_s: float | None = Field(default=None, ge=0, le=86_400, description="the queue's when left out", examples=[60])
+
+
+class Routing(Section):
+    """How the centre's router matches, over all queues."""
+
+    batch: Literal["optimal", "greedy"] = Field(
+        default="optimal",
+        description="what is done where several interactions and several agents are free together: `optimal` looks at all of"
+        " them before anybody is assigned, `greedy` assigns one after the other",
+        examples=["greedy"],
+    )
+    policy: Literal["fcfs", "reserve"] = Field(
+        default="fcfs",
+        description="fcfs: first come, first served; reserve: specialists and what only few can serve go first",
+        examples=["reserve"],
+    )
+    head_start_s: Seconds = Field(
+        default=600, description="with `reserve`, how much later may come what goes before, because fewer can serve it",
+        examples=[600],
+    )  # fmt: skip
+
+    def reserve(self) -> Reserve | None:
+        """What the router is told."""
+        return Reserve(milliseconds(self.head_start_s)) if self.policy == "reserve" else None
+
+
 class Serving(Section):
     """How the agents of a routing profile serve one queue, where it is not like every other."""
 
@@ -96,13 +127,6 @@ class Serving(Section):
     channels: dict[Id, ChannelServing] = Field(
         default={}, description="priority and delay over single channels", examples=["{webchat: {delay_s: 60}}"]
     )
-
-
-class ChannelServing(Section):
-    """Priority and delay of a queue over one channel."""
-
-    priority: int | None = Field(default=None, ge=1, le=99, description="the queue's when left out", examples=[1])
-    delay_s: float | None = Field(default=None, ge=0, le=86_400, description="the queue's when left out", examples=[60])
 
 
 OnChange = Literal["keep", "ask_anew"]

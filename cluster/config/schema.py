@@ -15,7 +15,7 @@ from cluster.config.explain import Section, wrong
 from cluster.config.hours import ALWAYS, Hours, check_timezone
 from cluster.config.names import DisplayName, Id, Seconds, Skills
 from cluster.config.offers import AgentOffers, Offers
-from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Serving, Step
+from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Routing, Serving, Step
 
 #: The channel entry point that is meant when an adapter names none.
 DEFAULT_ENTRY_POINT = "default"
@@ -29,6 +29,19 @@ class ServiceLevel(Section):
 
     percent: float = Field(default=80, gt=0, le=100, description="share of interactions, in percent", examples=[80])
     seconds: Seconds = Field(default=20, description="the wait that counts as in time", examples=[20])
+
+
+class Announce(Section):
+    """What those who wait are told, and when. Told again only what has changed."""
+
+    position: bool = Field(default=True, description="how many are in front", examples=["true"])
+    expected_wait: bool = Field(
+        default=True,
+        description="between what and what the wait is with 90 percent, as soon as enough is known",
+        examples=["true"],
+    )
+    first_after_s: float = Field(default=10, ge=0, le=3600, description="when first, counted from the arrival", examples=[10])
+    every_s: float = Field(default=60, ge=5, le=3600, description="how often from then on", examples=[60])
 
 
 class Queue(Section):
@@ -65,6 +78,11 @@ class Queue(Section):
     service_level: ServiceLevel = Field(
         default=ServiceLevel(), description="the target wait", examples=["{percent: 80, seconds: 20}"]
     )
+    announce: Announce | None = Field(
+        default=None,
+        description="what those who wait are told, and when; their position once, on arrival, when left out",
+        examples=["{first_after_s: 10, every_s: 60}"],
+    )
     hours: Id = Field(
         default=ALWAYS, description="when the queue takes new arrivals: a name under `hours`, or always", examples=["always"]
     )
@@ -80,6 +98,11 @@ class RoutingProfile(Section):
     recent_s: Seconds = Field(
         default=3600, description="the time over which recent interactions and talk count", examples=[3600]
     )
+    hold_back: int = Field(
+        default=0, ge=0, le=1000, examples=[2],
+        description="with `routing.policy: reserve`: who is the last one free for what only few can serve leaves up to so many"
+        " others to more specialised agents who are at work",
+    )  # fmt: skip
     capacity: dict[Id, Annotated[int, Field(ge=0, le=100, examples=[3])]] = Field(
         min_length=1, description="interactions at once, by channel", examples=["{webchat: 3}"]
     )
@@ -90,6 +113,32 @@ class RoutingProfile(Section):
         description="interactions at once over all channels; the largest channel's when left out",
         examples=[3],
     )
+    units: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="what an agent has to share out where channels have `costs`, instead of `capacity_total`; "
+        "what the dearest channel takes at its most when left out",
+        examples=[100],
+    )
+    costs: dict[Id, Annotated[int, Field(ge=0, le=10_000, examples=[20])]] = Field(
+        default={}, description="units that one interaction takes, by channel; 1 when left out", examples=["{voice: 100}"]
+    )
+    exclusive: list[Id] = Field(
+        default=[], description="channels that are never mixed with others, unless they interrupt them", examples=["[voice]"]
+    )
+    interrupts: dict[Id, list[Id]] = Field(
+        default={},
+        description="channels whose interactions are offered over those of other channels, whatever units these take; "
+        "while they last, nothing new of the interrupted channels is offered",
+        examples=["{voice: [webchat]}"],
+    )
+    interruptions: int = Field(
+        default=3, ge=0, le=100, description="how often one interaction may be interrupted; 0 means without limit", examples=[3]
+    )
+    labels: dict[Id, Annotated[int, Field(ge=0, le=100, examples=[1])]] = Field(
+        default={}, description="interactions at once that carry a label of their entry point", examples=["{complex: 1}"]
+    )
     auto_accept: bool = Field(default=False, description="offers are accepted without asking the agent", examples=["false"])
     offers: AgentOffers = Field(
         default=AgentOffers(), description="offers to these agents, and those that nobody answers", examples=["{at_once: 1}"]
@@ -98,13 +147,40 @@ class RoutingProfile(Section):
         default=30, description="how long a lost desk may take to come back before the agent is signed out", examples=[30]
     )
 
-    @field_validator("queues")
+    @field_validator("queues", "exclusive")
     @classmethod
     def _no_repeats(cls, value: list[str]) -> list[str]:
-        for position, queue in enumerate(value):
-            if queue in value[:position]:
-                raise wrong(f"`{queue}` is listed twice", "delete one of them")
+        return not_repeated(value)
+
+    @field_validator("interrupts")
+    @classmethod
+    def _others_only(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        for channel, others in value.items():
+            if channel in not_repeated(others):
+                raise wrong(f"`{channel}` cannot interrupt itself", "allow more of it at once under `capacity`, or delete it")
         return value
+
+    @model_validator(mode="after")
+    def _one_total(self) -> RoutingProfile:
+        if self.units is not None and self.capacity_total is not None:
+            raise wrong(
+                "has both `units` and `capacity_total`", "keep `units` where channels have `costs`, else `capacity_total`"
+            )
+        return self
+
+    @property
+    def units_in_all(self) -> int:
+        """What an agent has to share out over all channels."""
+        dearest = max((self.costs.get(channel, 1) * most for channel, most in self.capacity.items()), default=0)
+        return self.units or self.capacity_total or max(1, dearest)
+
+
+def not_repeated(names: list[str]) -> list[str]:
+    """The names, each of which may stand there once only."""
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise wrong(f"`{name}` is listed twice", "delete one of them")
+    return names
 
 
 class Agent(Section):
@@ -158,12 +234,22 @@ class EntryPoint(Section):
         description="skills needed beside those of the queue; they stay with the customer over transfers",
         examples=["{english: 1}"],
     )
+    labels: list[Id] = Field(
+        default=[],
+        description="what kind of work this is: agents take only so many at once of a label, as their routing profile says",
+        examples=["[complex]"],
+    )
     hours: Id | None = Field(default=None, description="a name under `hours`; the queue's when left out", examples=["always"])
     retention_s: Seconds | None = Field(
         default=None,
         description="how long a conversation is kept for a customer who went away; the channel's when left out",
         examples=[600],
     )
+
+    @field_validator("labels")
+    @classmethod
+    def _no_repeats(cls, value: list[str]) -> list[str]:
+        return not_repeated(value)
 
 
 class Channel(Section):
@@ -195,6 +281,7 @@ class Centre(Section):
     channels: dict[Id, Channel] = Field(
         min_length=1, description="channels by name", examples=["{webchat: {entry_points: {default: {queue: general}}}}"]
     )
+    routing: Routing = Field(default=Routing(), description="how the router matches", examples=["{policy: reserve}"])
     dispositions: dict[Id, DisplayName] = Field(
         default={}, description="outcomes that an agent chooses from in wrap-up", examples=["{resolved: Resolved}"]
     )

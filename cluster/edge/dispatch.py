@@ -12,13 +12,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 
-import msgspec
-
 from actors.actor import Refusal
-from actors.address import Placement, ShardId
-from actors.messages.gateway import TurnedAway
+from actors.address import Address, Placement, ShardId
 from cluster.admission import Admission, AdmissionOptions
-from cluster.codec import encode, raw
+from cluster.codec import encode
 from cluster.errors import PeerGone
 from cluster.host.routes import Routes
 from cluster.pump import Pump
@@ -35,7 +32,8 @@ from cluster.wire import (
 )
 
 LANE_LIMIT = 2_000
-#: Frames in a call to an overloaded host: short calls show soon what the rate of arrivals does.
+#: Frames in a call to an overloaded host: short calls show soon what the rate of arrivals does. Not while it works off a
+#: burst, which large batches do best.
 OVERLOADED_LIMIT = 512
 ACK_DELAY_S = 0.1
 
@@ -45,12 +43,12 @@ Settled = Callable[[str, list[tuple[int, Refusal | None]]], None]
 class Lane:
     """Unsettled frames of one shard, oldest first; the first `sent` of them are under way to `host`."""
 
-    __slots__ = ("came", "host", "parcels", "sent")
+    __slots__ = ("came_at_s", "host", "parcels", "sent")
 
     def __init__(self) -> None:
         self.parcels: deque[Parcel] = deque()
-        #: When each of them came, in the loop's time, and whether it begins something.
-        self.came: deque[tuple[float, bool]] = deque()
+        #: When each of them came, in the loop's time.
+        self.came_at_s: deque[float] = deque()
         self.sent = 0
         self.host: str | None = None
 
@@ -90,14 +88,19 @@ class Dispatch:
         """Frames that are not settled yet."""
         return sum(len(lane.parcels) for lane in self._lanes.values())
 
-    def send(self, parcel: Parcel, *, begins: bool = False) -> None:
-        """Queue one frame for its shard; one that begins something may be refused when its turn to leave comes."""
+    def refusal_ms(self, to: Address, waited_s: float) -> int:
+        """Whether an arrival for this actor is let in: 0, or when (ms) to come again. See `Admission.refusal_ms`."""
+        host = self.routes.host_of(self._placement.shard_of(to))
+        return 0 if host is None else self.admission.refusal_ms(host, waited_s)
+
+    def send(self, parcel: Parcel) -> None:
+        """Queue one frame for its shard."""
         shard = self._placement.shard_of(parcel.to)
         lane = self._lanes.get(shard)
         if lane is None:
             lane = self._lanes[shard] = Lane()
         lane.parcels.append(parcel)
-        lane.came.append((self._loop.time(), begins))
+        lane.came_at_s.append(self._loop.time())
         if not lane.sent:
             self._route(shard)
 
@@ -174,7 +177,7 @@ class Dispatch:
         if parcels:
             # The wait for the call before counts too: it shows a gateway that is itself behind.
             delay_ms = max((self._loop.time() - self._oldest_at_s(parcels)) * 1000, receipt.behind_ms)
-            self.admission.observe(host, delay_ms, self._arrivals(parcels))
+            self.admission.observe(host, delay_ms)
         settled = [self._conclude(shard, host, sent, receipt.shards.get(shard)) for shard, sent in parcels.items()]
         if receipt.strangers or not all(settled):
             raise PeerGone(f"{host} could not take every shard's frames now")
@@ -183,7 +186,7 @@ class Dispatch:
     def _take_parcels(self, host: str) -> dict[ShardId, list[Parcel]]:
         """What is ready for the host's shards; from here on it is under way."""
         parcels: dict[ShardId, list[Parcel]] = {}
-        room = OVERLOADED_LIMIT if self.admission.is_overloaded(host) else None
+        room = OVERLOADED_LIMIT if self.admission.is_limited(host) else None
         ready = self._ready.pop(host, {})
         for shard in list(ready):
             if room == 0:
@@ -193,38 +196,17 @@ class Dispatch:
             lane = self._lanes.get(shard)
             if lane is None or lane.sent or self.routes.host_of(shard) != host:
                 continue
-            if room is None:
-                taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT))
-            else:
-                taken = list(islice(lane.parcels, room))
-                parcels[shard] = self._admitted(host, lane, taken)
+            taken = parcels[shard] = list(islice(lane.parcels, LANE_LIMIT if room is None else room))
+            if room is not None:
                 room -= len(taken)
             lane.sent = len(taken)
             lane.host = host
         return parcels
 
-    def _admitted(self, host: str, lane: Lane, taken: list[Parcel]) -> list[Parcel]:
-        """What is sent of these to an overloaded host: in place of each arrival that is not let in, its refusal.
-
-        Judged as it leaves and not as it came: then what piled up before the host was known to be overloaded is out of
-        the way at once. A frame that is sent again may be judged otherwise: its shard gives its first answer.
-        """
-        sent: list[Parcel] = []
-        for parcel, (_, begins) in zip(taken, lane.came, strict=False):
-            retry_after_ms = self.admission.refusal_ms(host) if begins else 0
-            refusal = msgspec.structs.replace(parcel, body=raw(TurnedAway(retry_after_ms))) if retry_after_ms else None
-            sent.append(refusal or parcel)
-        return sent
-
     def _oldest_at_s(self, shards: Iterable[ShardId]) -> float:
         """When the oldest unsettled frame of these shards came."""
-        came_at_s = [lane.came[0][0] for shard in shards if (lane := self._lanes.get(shard)) is not None and lane.came]
-        return min(came_at_s, default=self._loop.time())
-
-    def _arrivals(self, shards: Iterable[ShardId]) -> int:
-        """How many of the frames under way to these shards begin something."""
-        lanes = [lane for shard in shards if (lane := self._lanes.get(shard)) is not None]
-        return sum(begins for lane in lanes for _, begins in islice(lane.came, lane.sent))
+        lanes = (self._lanes.get(shard) for shard in shards)
+        return min((lane.came_at_s[0] for lane in lanes if lane is not None and lane.came_at_s), default=self._loop.time())
 
     def _take_acks(self, host: str) -> list[CommandAck]:
         """Acknowledgements that the host's shards have not been told of."""
@@ -252,7 +234,7 @@ class Dispatch:
         last = {parcel.stream: parcel.seq for parcel in sent}
         while lane.parcels and lane.parcels[0].seq <= last.get(lane.parcels[0].stream, -1):
             lane.parcels.popleft()
-            lane.came.popleft()
+            lane.came_at_s.popleft()
         if lane.host == host:
             lane.sent = 0
             lane.host = None

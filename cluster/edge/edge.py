@@ -9,38 +9,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
-from typing import Protocol
 
 import structlog
 
 from actors.actor import Message, Refusal, Turn
-from actors.address import Address, Placement, ShardId, address
-from actors.gateway import ADAPTER, Gateway
+from actors.address import Address, Placement, address
+from actors.gateway import Gateway
 from actors.messages.centre import CentreVersion, ReadCentre
 from actors.messages.gateway import (
     Command,
-    CommandsAcknowledged,
     CommandsArrived,
-    ForwardAcknowledgement,
-    Frame,
-    FrameRefused,
-    FramesArrived,
     FrameSettled,
     FramesSettled,
-    LinkClosed,
     LinkOpened,
-    RouteFrames,
-    SendCommands,
-    SettleFrames,
 )
 from cluster.admission import AdmissionOptions
 from cluster.clock import Clock
 from cluster.codec import Codec, encode, raw
 from cluster.config.edge import EdgeCentre
 from cluster.edge.dispatch import Dispatch
+from cluster.edge.link import Link, LinkStream
 from cluster.edge.scrape import Scrape
-from cluster.errors import Overloaded, PeerGone, ProtocolViolation, Refused, Unavailable
+from cluster.errors import Overloaded, PeerGone, Refused, Unavailable
 from cluster.host.routes import EMPTY_TABLE
 from cluster.telemetry import metrics
 from cluster.telemetry.exposition import exposed
@@ -69,89 +59,6 @@ ASK_AGAIN_MS = 2_000
 #: Longer than any adapter takes to come back from a break.
 FORGET_AFTER_S = 600.0
 CENTRE = Address("centre/main")
-
-
-class LinkStream(Protocol):
-    """The open stream beneath a link, as the server implements it. Calls never block and never raise."""
-
-    def send_commands(self, commands: Sequence[Command]) -> None: ...
-
-    def send_settled(self, acknowledged: int, refused: Sequence[FrameSettled]) -> None:
-        """Every frame up to `acknowledged` is settled; those in `refused` had no effect."""
-        ...
-
-    def close(self, code: str, detail: str) -> None: ...
-
-
-class Link:
-    """One open link: the gateway actor above a stream."""
-
-    def __init__(self, edge: Edge, name: str, incarnation: str, actor: Gateway, stream: LinkStream) -> None:
-        self.name = name
-        self._edge = edge
-        self._actor = actor
-        self._stream = stream
-        self._source = link_stream(name, incarnation)
-
-    @property
-    def acknowledged(self) -> int:
-        """Every frame up to here is settled: the adapter resends only what follows."""
-        return self._actor.acknowledged
-
-    def receive(self, frames: Sequence[Frame]) -> None:
-        """Take frames in ascending order.
-
-        Raises:
-            ProtocolViolation: a number was skipped, or more is unacknowledged than the window allows.
-        """
-        self._tell(FramesArrived(tuple(frames)))
-
-    def acknowledge(self, source: str, number: int) -> None:
-        """The adapter handled every command of `source` up to `number`."""
-        self._tell(CommandsAcknowledged(source, number))
-
-    def refuse(self, seq: int, refusal: Refusal) -> None:
-        """The frame with this number can be given to nobody: settle it, refused, in its turn.
-
-        Raises:
-            ProtocolViolation: a number was skipped.
-        """
-        self._tell(FrameRefused(seq, refusal))
-
-    def close(self, reason: str) -> None:
-        """The stream is gone."""
-        if self._edge.holds(self):
-            self._tell(LinkClosed(reason))
-            self._edge.forget(self)
-
-    def _tell(self, message: Message) -> None:
-        turn = Turn(self._edge.now_ms(), self._actor.address, self._actor.records)
-        self._actor.receive(message, turn)
-        if turn.refusal is not None:
-            raise ProtocolViolation(turn.refusal.detail)
-        for sent in turn.sent:
-            if sent.to == ADAPTER:
-                self._to_adapter(sent.message)
-            else:
-                self._to_edge(sent.message)
-
-    def _to_adapter(self, message: Message) -> None:
-        match message:
-            case SettleFrames(acknowledged, refused):
-                self._stream.send_settled(acknowledged, refused)
-            case SendCommands(commands):
-                self._stream.send_commands(commands)
-
-    def _to_edge(self, message: Message) -> None:
-        match message:
-            case RouteFrames(frames):
-                dispatch = self._edge.dispatch
-                dispatch.floors[self._source] = self._actor.heard
-                for frame in frames:
-                    parcel = Parcel(self._source, frame.seq, frame.to, raw(frame.message))
-                    dispatch.send(parcel, begins=frame.message.begins)
-            case ForwardAcknowledgement(source, number):
-                self._edge.dispatch.acknowledge(ShardId(source), self.name, number)
 
 
 class Edge:
@@ -214,11 +121,15 @@ class Edge:
 
     # -- links --------------------------------------------------------------------------------------------------------
 
-    def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream) -> Link:
-        """A stream for this link was accepted; an older stream of the same link is closed."""
+    def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream, sent: int = 0) -> Link:
+        """A stream for this link was accepted; an older stream of the same link is closed.
+
+        Args:
+            sent: The last frame that may have been sent on an earlier stream of this incarnation, to whatever gateway.
+        """
         older = self._links.pop(name, None)
         if older is not None:
-            older._stream.close("ABORTED", f"a newer stream of link {name!r} took over")
+            older.stream.close("ABORTED", f"a newer stream of link {name!r} took over")
         actor = self._actors.get(name)
         if actor is None:
             actor = self._actors[name] = Gateway(address("gateway", name))
@@ -226,10 +137,10 @@ class Edge:
             self._forget_stream(link_stream(name, actor.incarnation))
         self._left_at_s.pop(name, None)
         self._streams[link_stream(name, incarnation)] = actor
-        link = Link(self, name, incarnation, actor, stream)
+        link = Link(self, name, incarnation, actor, stream, max(sent, resume_after))
         self._links[name] = link
         self._generations[name] = self._next_generation()
-        link._tell(LinkOpened(incarnation, resume_after, window))
+        link.tell(LinkOpened(incarnation, resume_after, window))
         self._tell_hosts()
         return link
 
@@ -286,7 +197,7 @@ class Edge:
         for name, commands in by_link.items():
             link = self._links.get(name)
             if link is not None:
-                link._tell(CommandsArrived(tuple(commands)))
+                link.tell(CommandsArrived(tuple(commands)))
         return encode(PushReceipt(list(unknown)))
 
     async def table(self, payload: bytes) -> bytes:
@@ -365,7 +276,7 @@ class Edge:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for link in list(self._links.values()):
-            link._stream.close("UNAVAILABLE", "this gateway is stopping; reconnect to another")
+            link.stream.close("UNAVAILABLE", "this gateway is stopping; reconnect to another")
         await self.dispatch.stop()
 
     # -- within ---------------------------------------------------------------------------------------------------------
@@ -399,8 +310,8 @@ class Edge:
             return
         message = FramesSettled(tuple(FrameSettled(seq, refusal) for seq, refusal in settled))
         link = self._links.get(actor.address.partition("/")[2])
-        if link is not None and link._actor is actor:
-            link._tell(message)
+        if link is not None and link.actor is actor:
+            link.tell(message)
         else:
             actor.receive(message, Turn(self.now_ms(), actor.address, actor.records))
 

@@ -105,7 +105,12 @@ def queue_samples(known: QueueCounters, now_ms: int) -> list[Sample]:
     """One queue's figures."""
     queue = known.queue
     longest_ms = max(0, now_ms - known.oldest_at) if known.oldest_at else 0
+    expected = known.expected
+    bounds = (
+        {"low": expected.low_ms, "expected": expected.expected_ms, "high": expected.high_ms} if expected is not None else {}
+    )
     return [
+        *(sample(metrics.QUEUE_EXPECTED_WAIT, bound_ms / 1000, queue, bound) for bound, bound_ms in bounds.items()),
         sample(metrics.QUEUE_WAITING, known.waiting, queue),
         sample(metrics.QUEUE_OFFERED, known.offered, queue),
         sample(metrics.QUEUE_LONGEST_WAIT, longest_ms / 1000, queue),

@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 #: A host takes adapters' frames up to this many times its `max_pending`.
 OVERFLOW = 4
+#: How often a host looks for the oldest message between its shards, in every lane of each of them.
+LOOK_EVERY_S = 0.05
 #: How fast time goes for a shard that is ahead of its host's clock, until the clock has caught up.
 CATCHING_UP = 0.9
 
@@ -109,6 +111,7 @@ class Host:
         self._between_batches = asyncio.Lock()
         self._alarm: asyncio.TimerHandle | None = None
         self._idle_since = clock.now_ms()
+        self._looked_at_s, self._found_behind_ms = float("-inf"), 0
         #: When each shard's time was last set, in the loop's time.
         self._begun_at_s: dict[ShardId, float] = {}
         self.outlets = Outlets(name, self.shards, transport, codec, partial(self._work.set))
@@ -245,12 +248,15 @@ class Host:
 
     def _behind_ms(self) -> int:
         """How long the oldest message between shards has waited: an arrival is not decided before its queue has it."""
-        waits_ms = (
-            self.time_of(shard) - oldest_at
-            for shard in self.shards.values()
-            if (oldest_at := shard.outbox.oldest_at()) is not None
-        )
-        return max(0, max(waits_ms, default=0))
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._looked_at_s > LOOK_EVERY_S:
+            waits_ms = (
+                self.time_of(shard) - oldest_at
+                for shard in self.shards.values()
+                if (oldest_at := shard.outbox.oldest_at()) is not None
+            )
+            self._looked_at_s, self._found_behind_ms = now_s, max(0, max(waits_ms, default=0))
+        return self._found_behind_ms
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from actors.events import AgentConfigured, PresenceMoved, ReservationMoved
 from actors.values import PresenceState, ReservationState
+from cluster.invariants.capacity import Work, objection, ring_over
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 from cluster.invariants.stories import ENDED_HOLDS, PRESENCE_MOVES, RESERVATION_MOVES, Hold, Stories, Story
@@ -45,30 +46,31 @@ class AgentModel:
         self.config: AgentConfigured | None = None
         #: Every configuration so far, for judging across shards, whose journals have no common order.
         self.configs: list[AgentConfigured] = []
-        #: Open reservation -> its channel.
-        self.open: dict[str, str] = {}
+        #: Open reservation -> what it takes room for.
+        self.open: dict[str, Work] = {}
         self.by_channel: dict[str, int] = {}
         #: Offers that wait for an answer.
         self.ringing: set[str] = set()
         self.changed_at = 0
         #: Waiting class -> whether this agent may serve it; the routing model's cache.
         self.eligible: dict[object, bool] = {}
-        #: Channels of proposals that the agent has not heard of yet; the routing model's marks.
-        self.taken: list[str] = []
+        #: Proposals that the agent has not heard of yet; the routing model's marks.
+        self.taken: list[Work] = []
 
-    def room(self, channel: str) -> int:
-        """How many more interactions of this channel fit, proposals under way included."""
+    def has_room(self, channel: str, labels: tuple[str, ...] = ()) -> bool:
+        """Whether one more interaction of this channel, with these labels, fits; proposals under way included."""
         config = self.config
-        if config is None:
-            return 0
-        free = config.capacity.get(channel, 0) - self.by_channel.get(channel, 0)
-        total = config.capacity_total - len(self.open)
-        if config.max_offers:
-            total = min(total, config.max_offers - len(self.ringing))
+        if config is None or self.by_channel.get(channel, 0) >= config.capacity.get(channel, 0):
+            return False
+        works = list(self.open.values())
+        if 0 < config.max_offers <= len(self.ringing) + len(self.taken):
+            return False
         if self.taken:
-            free -= self.taken.count(channel)
-            total -= len(self.taken)
-        return min(free, total)
+            works = [Work(work.channel, work.labels, work.interrupted) for work in works]
+            for work in self.taken:
+                ring_over(config, works, work.channel)
+                works.append(Work(work.channel, work.labels))
+        return not objection(config, works, channel, labels)
 
 
 class Overdue:
@@ -153,7 +155,9 @@ class Agents:
             if story.forgotten:
                 self.stories.forget(story)
         elif event.reservation not in model.open:
-            model.open[event.reservation] = event.channel
+            if before is None:
+                ring_over(model.config, model.open.values(), event.channel)
+            model.open[event.reservation] = Work(event.channel, event.labels)
             model.by_channel[event.channel] = model.by_channel.get(event.channel, 0) + 1
 
     def _begun(self, state: ShardState, event: ReservationMoved, story: Story) -> Hold:
@@ -175,14 +179,9 @@ class Agents:
             if model.complete:
                 self._violated("I4", state, event.reservation, f"was offered to {event.agent}, who was never configured")
         else:
-            channel = event.channel
-            count, allowed = model.by_channel.get(channel, 0) + 1, config.capacity.get(channel, 0)
-            if count > allowed:
-                detail = f"{event.reservation} is number {count} on {channel}, of {allowed} allowed"
-                self._violated("I3", state, event.agent, detail)
-            if len(model.open) >= config.capacity_total:
-                detail = f"{event.reservation} is number {len(model.open) + 1}, of {config.capacity_total} allowed"
-                self._violated("I3", state, event.agent, detail)
+            wrong = objection(config, list(model.open.values()), event.channel, event.labels)
+            if wrong:
+                self._violated("I3", state, event.agent, f"{event.reservation} {wrong}")
             if 0 < config.max_offers <= len(model.ringing):
                 detail = f"{event.reservation} is offer number {len(model.ringing) + 1}, of {config.max_offers} at once"
                 self._violated("I3", state, event.agent, detail)
@@ -206,9 +205,9 @@ class Agents:
                 self._violated("I2", state, event.interaction, detail)
 
     def _closed(self, event: ReservationMoved, model: AgentModel) -> None:
-        channel = model.open.pop(event.reservation, None)
-        if channel is not None:
-            model.by_channel[channel] -= 1
+        work = model.open.pop(event.reservation, None)
+        if work is not None:
+            model.by_channel[work.channel] -= 1
 
     def agent_ended(self, state: ShardState, agent: str) -> None:
         """Runtime: the agent's actor was deleted, so it must have nothing left to do."""

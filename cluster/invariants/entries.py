@@ -16,7 +16,7 @@ _AnyEvent: Any = Union[EVENT_TYPES]  # noqa: UP007  # built from a tuple, which 
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """The same fields as `cluster.journal.JournalEntry`, with the events decoded."""
+    """The same fields as `cluster.journal.JournalEntry`, with the events decoded; inputs are not judged, so not read."""
 
     format: int
     shard: str

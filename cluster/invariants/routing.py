@@ -4,7 +4,8 @@ The waiting set and the agents' room are rebuilt from queue and agent events. On
 router this is exact, because a router matches only when no message waits in its shard: whatever its earlier proposals
 led to has been journalled by then. One turn's proposals stand together in the journal, so each is marked as taken for
 those beside it, and the marks are lifted at the next event: whoever was passed over for a moment and proposed in the same
-turn was not passed over. Across shards (literal mode) journals have no common order, and I5 is not judged.
+turn was not passed over. Across shards (literal mode) journals have no common order, and I5 is not judged. With the reserve
+policy, which each proposal tells of, who may serve a class says whether it may go before another.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from actors.events import AgentConfigured, Proposed, QueueConfigured, WaitingMov
 from actors.routing.expression import Qualities, compiled
 from actors.values import PresenceState, Requirement, WaitingState
 from cluster.invariants.agents import AgentModel, Agents
+from cluster.invariants.capacity import Work
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 
@@ -143,6 +145,8 @@ class Routing:
         self.proposals = 0
         #: Queue -> (ageing, lifo), where it is not by priority and then in order of arrival.
         self.orders: dict[str, tuple[int, bool]] = {}
+        #: Shards whose router last proposed by the reserve policy.
+        self.reserving: set[str] = set()
         #: Interaction that is held -> reservation -> who is being asked under it.
         self.asked: dict[str, dict[str, str]] = {}
         #: Judged at the end: (shard, number, subject, agent, class).
@@ -214,6 +218,10 @@ class Routing:
     def proposed(self, state: ShardState, who: str, event: Proposed) -> None:
         """Router: this agent for this interaction."""
         self.proposals += 1
+        if event.head_start_ms >= 0:
+            self.reserving.add(state.shard)
+        else:
+            self.reserving.discard(state.shard)
         snapshot = self.snapshots.get(state.shard)
         model = self.agents.agents.get(event.agent)
         if snapshot is None or model is None or model.shard != state.shard:
@@ -240,29 +248,57 @@ class Routing:
             wait.taken = True
             snapshot.remove(wait)
             snapshot.marks.append(event.interaction)
-            model.taken.append(channel)
+            model.taken.append(Work(channel, wait.key[2][0].labels))
             snapshot.marked_agents.append(model)
 
     def _judge_order(self, state: ShardState, snapshot: Snapshot, event: Proposed, model: AgentModel, wait: Wait) -> None:
         """Whether this agent should have been given somebody else (I5): judged once the router's turn is over."""
-        channel, mine = wait.key[1], self._score(wait, state.now)
+        mine = self._score(wait, state.now)
+        passed: list[Wait] = []
         for key, line in snapshot.lines.items():
-            # Who is offered already comes after who is not, whatever the agent prefers.
-            if key[3] > wait.key[3] or (key[3] == wait.key[3] and self._prefers(model, wait.key, key)):
-                continue
-            if not self._eligible(model, key):
-                continue
-            # An agent with an incomplete history has room for the channel proposed; of others nothing is known.
-            if key[1] != channel and not (model.complete and model.room(key[1]) > 0):
+            if not self._could_take(event, model, wait.key, key, len(line)):
                 continue
             for place in line:
                 other = snapshot.waits[place[2]]
                 if place >= wait.place if key == wait.key else self._score(other, state.now) >= mine:
                     break
                 if event.agent not in other.not_agents:
-                    detail = f"was passed over: {event.agent} was proposed for {event.interaction}, which comes later"
-                    snapshot.passed.setdefault(place[2], (state.number, detail))
+                    passed.append(other)
                     break
+        if passed and event.head_start_ms >= 0:
+            first = min(passed, key=lambda other: self._score(other, state.now))
+            if self._goes_before(wait, first, event.head_start_ms):
+                return
+        detail = f"was passed over: {event.agent} was proposed for {event.interaction}, which comes later"
+        for other in passed:
+            snapshot.passed.setdefault(other.place[2], (state.number, detail))
+
+    def _could_take(self, event: Proposed, model: AgentModel, given: ClassKey, other: ClassKey, waiting: int) -> bool:
+        """Whether the agent who was given one class could have been given the other, of which so many wait."""
+        # Who is offered already comes after who is not, whatever the agent prefers.
+        if other[3] > given[3] or (other[3] == given[3] and self._prefers(model, given, other)):
+            return False
+        if not self._eligible(model, other):
+            return False
+        # An agent with an incomplete history has room for the channel proposed; of others nothing is known.
+        labels = other[2][0].labels
+        if (other[1] != given[1] or labels) and not (model.complete and model.has_room(other[1], labels)):
+            return False
+        return event.head_start_ms < 0 or not self._may_hold_back(model, waiting)
+
+    @staticmethod
+    def _may_hold_back(model: AgentModel, waiting: int) -> bool:
+        return model.config is not None and waiting <= model.config.hold_back
+
+    def _goes_before(self, wait: Wait, first: Wait, head_start_ms: int) -> bool:
+        """Whether the reserve policy serves a narrower class before whoever was first."""
+        if wait.priority != first.priority or wait.enqueued_at > first.enqueued_at + head_start_ms:
+            return False
+        return self._members(wait.key) < self._members(first.key)
+
+    def _members(self, key: ClassKey) -> frozenset[str]:
+        """Who may serve the class."""
+        return frozenset(agent for agent, model in self.agents.agents.items() if self._eligible(model, key))
 
     def _score(self, wait: Wait, now: int) -> tuple[bool, int, int]:
         """Comparable between queues, least first: offered already, the points that it lacks now, then when it came."""
@@ -320,8 +356,17 @@ class Routing:
             if model.presence is not PresenceState.AVAILABLE or not model.complete:
                 continue
             for snapshot, key in lines:
-                if model.room(key[1]) > 0 and self._eligible(model, key):
+                if not self._eligible(model, key) or not model.has_room(key[1], key[2][0].labels):
+                    continue
+                if not self._waits_for_others(snapshot, key, model):
                     self._judge_unmatched(snapshot, key, model, now)
+
+    def _waits_for_others(self, snapshot: Snapshot, key: ClassKey, model: AgentModel) -> bool:
+        """Whether the agent may hold back from the class, by the reserve policy, because others at work will serve it."""
+        if model.shard not in self.reserving or not self._may_hold_back(model, len(snapshot.lines[key])):
+            return False
+        others = (self.agents.agents[agent] for agent in self._members(key) if agent != model.agent)
+        return any(other.open for other in others)
 
     def _judge_unmatched(self, snapshot: Snapshot, key: ClassKey, model: AgentModel, now: int) -> None:
         for _, _, interaction in snapshot.lines[key]:

@@ -34,6 +34,9 @@ from cluster.wire import shard_stream
 #: The store's field for an actor's version; no actor may use it as a record key.
 VERSION_FIELD = "@v"
 STRIKES = 3
+#: The shard of this actor keeps its inputs in its journal, so that what was decided can be decided again. Others do not: theirs
+#: would be every line of every conversation once more.
+DECIDING = Address("router/main")
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ class Shard:
         self.waiting_inputs = 0
         self.turns = 0
         self._placement = placement
+        self._keeps_inputs = placement.shard_of(DECIDING) == image.shard
         self._actor_types = actor_types
         self._codec = codec
         self._actors: dict[Address, Actor] = {}
@@ -195,8 +199,9 @@ class Shard:
         commit.marks = {stream: None if mark is None else encode(mark) for stream, mark in touched.items()}
         commit.dead_letters = [encode(letter) for letter in self._dead]
         received = {stream: mark.seq for stream, mark in touched.items() if mark is not None}
+        told = self._told if self._keeps_inputs else None
         commit.journal = encode_entry(
-            JournalEntry(FORMAT, self.id, self.epoch, commit.number, self.now, self._events, changes, sent, received)
+            JournalEntry(FORMAT, self.id, self.epoch, commit.number, self.now, self._events, changes, sent, received, told)
         )
         return commit
 
@@ -286,6 +291,8 @@ class Shard:
             self._refused.append(refusal.code)
 
     def _turn(self, to: Address, message: Message, entry: Input | None) -> Refusal | None:
+        if entry is not None and self._keeps_inputs:
+            self._told.append((to, raw(message)))
         actor = self._actors.get(to)
         if actor is None:
             actor_type = self._type_of(to)
@@ -450,6 +457,7 @@ class Shard:
         self._ended: set[Address] = set()
         self._events: list[tuple[Address, msgspec.Raw]] = []
         self._facts: list[Event] = []
+        self._told: list[tuple[Address, msgspec.Raw]] = []
         self._refused: list[str] = []
         self._timers_changed: dict[str, int | None] = {}
         self._ephemeral: list[Ephemeral] = []

@@ -75,6 +75,10 @@ class Timers:
             due.append((address, name, due_at))
         return due
 
+    def stored(self) -> dict[str, int]:
+        """Due times by key, as the store has them after the last commit."""
+        return dict(self._due)
+
     def is_set(self, address: Address, name: str) -> bool:
         """Whether the timer is waiting to fire."""
         return timer_key(address, name) in self._due

@@ -8,12 +8,13 @@ from random import Random
 
 from actors.actor import Message
 from actors.address import Address, address
-from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
+from actors.messages.centre import AgentConfig, Announce, ApplyCentre, CentrePlan, CentreVersion, QueueConfig, ReadCentre
 from actors.values import PresenceState, SkillLevel
 from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
 from cluster.simulator.plant import Plant
+from cluster.simulator.sharing import Sharing, units_for
 
 CENTRE = address("centre", "main")
 PATIENCE_S = 4.0
@@ -26,12 +27,17 @@ NO_ANSWER = (PresenceState.NOT_RESPONDING, PresenceState.NOT_RESPONDING, Presenc
 class Administrator:
     """One person with strong opinions."""
 
-    def __init__(self, plant: Plant, queues: list[str], agents: list[str], random: Random) -> None:
+    def __init__(
+        self, plant: Plant, queues: list[str], agents: list[str], random: Random, sharing: Sharing | None = None
+    ) -> None:
         self.plant = plant
+        self.sharing = sharing or Sharing(0)
         self.queues = queues
         self.agents = agents
         self.random = random
         self.applied = 0
+        #: What queues tell those who wait, and when; nothing by the clock in most runs.
+        self.announce: Announce | None = None
 
     def plan(self, *, complete: bool) -> CentrePlan:
         """A configuration; a complete one has every queue and agent, and somebody for every need."""
@@ -41,9 +47,9 @@ class Administrator:
             if complete or random.random() < 0.85:
                 queues[name] = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
-                    (SkillLevel("loans", 2),) if name == "loans" else (), at_once=random.choice((1, 1, 1, 2, 9)),
-                    every_ms=random.choice((0, 0, 2_500)), no_answer_backoff_ms=random.choice((None, None, 1_000)),
-                    busy_backoff_ms=random.choice((None, 1_000)),
+                    (SkillLevel("loans", 2),) if name == "loans" else (), announce=self.announce,
+                    at_once=random.choice((1, 1, 1, 2, 9)), every_ms=random.choice((0, 0, 2_500)),
+                    no_answer_backoff_ms=random.choice((None, None, 1_000)), busy_backoff_ms=random.choice((None, 1_000)),
                     no_answer=random.choice((None, None, PresenceState.AVAILABLE)),
                 )  # fmt: skip
         served = tuple(address("queue", name) for name in queues)
@@ -62,8 +68,10 @@ class Administrator:
             skills = tuple(SkillLevel(skill, random.randint(1, 10)) for skill in ("zh", "loans") if random.random() < 0.6)
             served = tuple(queue for queue in served if random.random() < 0.8)
         capacity = {"webchat": random.randint(1, 3), "sms": random.randint(1, 2)}
+        rules = self.sharing.rules(("webchat", "sms"))
+        units = units_for(random.randint(1, 3), rules)
         return AgentConfig(
-            name.upper(), skills, served, capacity, random.randint(1, 3), random.random() < 0.1, 4_000,
+            name.upper(), skills, served, capacity, units, random.random() < 0.1, 4_000, capacity_rules=rules,
             max_offers=random.choice((0, 0, 0, 1, 2)), no_answer=random.choice(NO_ANSWER),
             sign_out_after=random.choice((0, 0, 2)),
         )  # fmt: skip

@@ -9,7 +9,8 @@ conversation at a time and need no wrap-up, so the only thing under test is who 
     patience is over ---> session        handling time is over ---> session
 
 Everything that is measured is read from the journal. First come, first served means that later arrivals never change
-what happened to earlier ones, so a run simply ends with its last customer.
+what happened to earlier ones, so a run simply ends with its last customer; with the reserve policy they do, and the last
+customers of a run do not count.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from actors.address import Address, address
 from actors.events import InteractionMoved, ReservationMoved
 from actors.messages.agent import AcceptOffer, SetPresence, SignIn
-from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, QueueConfig
+from actors.messages.centre import AgentConfig, ApplyCentre, CentrePlan, QueueConfig, Reserve
 from actors.messages.session import AgentEnds, Arrive, CustomerLeft
 from actors.values import Customer, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel
 from cluster.catalogue import load_catalogue
@@ -63,23 +64,29 @@ class CentreModel:
         agents: For each agent, the types whose skill they have.
         mean_service_s: The mean handling time, the same for all.
         mean_patience_s: After how long a waiting customer gives up; infinite for never.
+        reserve: The router's reserve policy; None for the default.
+        hold_back: For each agent, how many of a broader class they leave waiting; nobody holds back when empty.
     """
 
     types: tuple[CustomerType, ...]
     agents: tuple[frozenset[str], ...]
     mean_service_s: float
     mean_patience_s: float = math.inf
+    reserve: Reserve | None = None
+    hold_back: tuple[int, ...] = ()
 
     def plan(self) -> CentrePlan:
         """The configuration that agents, queue and router are given."""
         queue = address("queue", QUEUE)
+        hold_back = self.hold_back or (0,) * len(self.agents)
         agents = {
             f"a{number:05}": AgentConfig(
-                f"Agent {number}", tuple(map(SkillLevel, sorted(skills))), (queue,), {CHANNEL: 1}, capacity_total=1
+                f"Agent {number}", tuple(map(SkillLevel, sorted(skills))), (queue,), {CHANNEL: 1}, capacity_total=1,
+                hold_back=hold_back[number - 1],
             )
             for number, skills in enumerate(self.agents, 1)
-        }
-        return CentrePlan({QUEUE: QueueConfig("Main", OFFER_TIMEOUT_MS, wrap_up_ms=0)}, agents, "{}")
+        }  # fmt: skip
+        return CentrePlan({QUEUE: QueueConfig("Main", OFFER_TIMEOUT_MS, wrap_up_ms=0)}, agents, "{}", reserve=self.reserve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +101,9 @@ class Outcomes:
     gaps_s: NDArray[np.float64]
     services_s: NDArray[np.float64]
 
-    def after(self, warm_up: int) -> Outcomes:
-        """Without the first customers, who found an empty centre."""
-        kept = slice(warm_up, None)
+    def after(self, warm_up: int, cool_down: int = 0) -> Outcomes:
+        """Without the first customers, who found an empty centre, and the last ones, whom nobody came after."""
+        kept = slice(warm_up, len(self.kinds) - cool_down)
         return Outcomes(self.kinds[kept], self.waited_s[kept], self.abandoned[kept], self.gaps_s[kept], self.services_s[kept])
 
 

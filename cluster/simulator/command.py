@@ -1,20 +1,39 @@
-"""`trunkline simulate`: the real actors in virtual time, held against theory; whole clusters, held against faults."""
+"""`trunkline simulate`: the real actors in virtual time, held against theory, faults, or another configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from typer.core import TyperGroup
+
+from cluster.whatif.command import recorded_arrivals, simulate_centre
 
 if TYPE_CHECKING:
     from cluster.simulator.comparison import Comparison
 
+
+class SimulateGroup(TyperGroup):
+    """The group of simulations. `simulate CENTRE.yaml …` is `simulate centre CENTRE.yaml …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0].lower().endswith((".yaml", ".yml")):
+            args = ["centre", *args]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
-    name="simulate", no_args_is_help=True, add_completion=False, help="Run the real actors in virtual time, against theory."
+    name="simulate",
+    cls=SimulateGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Run the real actors in virtual time: what if, against theory, under faults.",
 )
+app.command("centre")(simulate_centre)
+app.command("arrivals")(recorded_arrivals)
 
 Replications = Annotated[int, typer.Option(min=2, help="Independent runs; their spread gives the interval.")]
 Customers = Annotated[int, typer.Option(min=1, help="Customers that count in each run, after its warm-up.")]
@@ -80,6 +99,85 @@ def skill_based(
     from cluster.simulator.comparison import Run, compare_n_model
 
     _show(lambda: compare_n_model(Run(replications, customers, seed, processes), load_a, load_b), as_json)
+
+
+@app.command("expected-wait")
+def expected_wait(
+    replications: Annotated[int, typer.Option(min=1, help="Independent runs of each centre.")] = 4,
+    customers: Annotated[int, typer.Option(min=1, help="Customers in each run.")] = 4_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """How often announced waits come true, in three unlike centres. Exit status 1 if not 87 to 93 % of 90 % intervals do."""
+    from cluster.simulator.coverage import CoverageRun, in_words, measure_coverage
+
+    try:
+        found = measure_coverage(CoverageRun(replications, customers, seed, processes))
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else in_words(found))
+    if not found.within:
+        raise typer.Exit(1)
+
+
+@app.command("skill-based")
+def named_model(
+    model: Annotated[str, typer.Option(help="n, team, m, w, tower or ring.")] = "n",
+    policy: Annotated[str, typer.Option(help="default or reserve.")] = "default",
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """A small centre with skills: waits against the product form, or with the reserve policy against its Markov chain.
+
+    Exit status 1 if a figure is outside its interval.
+    """
+    from cluster.simulator.comparison import Run, compare_reserve, compare_skill_based
+
+    compare = {"default": compare_skill_based, "reserve": compare_reserve}.get(policy)
+    if compare is None:
+        raise typer.BadParameter(f"there is no policy {policy}; there are default and reserve")
+    _show(lambda: compare(Run(replications, customers, seed, processes), model), as_json)
+
+
+@app.command("theory")
+def theory(
+    replications: Replications = 40,
+    customers: Customers = 5_000,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+) -> None:
+    """Erlang C and A and all models with skills, one after the other. Exit status 1 if a figure is outside its interval."""
+    from cluster.simulator.comparison import Run, compare_all
+
+    compared = []
+    for comparison in compare_all(Run(replications, customers, seed, processes)):
+        compared.append(comparison)
+        if not as_json:
+            typer.echo(f"{in_words(comparison)}\n")
+    encoded = msgspec.json.format(msgspec.json.encode(compared), indent=2).decode()
+    typer.echo(encoded if as_json else _verdict(compared))
+    if not all(comparison.within for comparison in compared):
+        raise typer.Exit(1)
+
+
+@app.command("quality")
+def quality(
+    model: Annotated[list[str] | None, typer.Option(help="A model to solve; repeat it for several. All when left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How far the default and the reserve policy are from the best possible one, exactly, for small centres with skills."""
+    from cluster.simulator.quality import as_table, measure_quality
+
+    try:
+        found = measure_quality(model)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else as_table(found))
 
 
 @app.command("faults")
@@ -160,6 +258,17 @@ def _show(compare: Callable[[], Comparison], as_json: bool) -> None:
         typer.echo(in_words(comparison))
     if not comparison.within:
         raise typer.Exit(1)
+
+
+def _verdict(compared: list[Comparison]) -> str:
+    figures = [figure for comparison in compared for figure in comparison.figures]
+    within = sum(figure.within for figure in figures)
+    confidence = compared[0].confidence
+    chance = min(1.0, (1 - confidence) * len(figures))
+    return (
+        f"{within} of {len(figures)} figures within their {100 * confidence:g} % intervals; if all are right, one at least is"
+        f" outside with at most {100 * chance:.0f} % of seeds"
+    )
 
 
 def in_words(comparison: Comparison) -> str:

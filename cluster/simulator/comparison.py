@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from typing import Final
@@ -24,12 +24,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from actors.messages.centre import Reserve
 from cluster.simulator.centre import CentreModel, CustomerType, Outcomes, SimulatedCentre
+from cluster.simulator.quality import reserve_mean_waits
+from cluster.simulator.reserving import Reserving
+from cluster.simulator.skills import NAMES, skill_model
 from cluster.simulator.theory import ErlangA, ErlangC, SkillBased, n_model
 
 CONFIDENCE: Final = 0.99
 #: With fewer replications, estimating what controls explain costs more than it gains.
 LEAST_CONTROLLED: Final = 8
+#: A head start without limit: longer than any run.
+ANY_HEAD_START_MS: Final = 10**12
 
 Measure = Callable[[Outcomes], float]
 
@@ -146,10 +152,46 @@ def compare_n_model(run: Run, load_a: float = 1.0, load_b: float = 0.4, mean_ser
     Raises:
         ValueError: the agents cannot keep up with the loads.
     """
-    exact = n_model(load_a, load_b)
-    types = tuple(CustomerType(kind, rate / mean_service_s, True) for kind, rate in exact.arrival_rates.items())
-    model = CentreModel(types, tuple(exact.serves.values()), mean_service_s)
-    expected = exact.mean_waits_s()
+    return compare_product_form(run, "n-model", n_model(load_a, load_b), mean_service_s)
+
+
+def compare_skill_based(run: Run, name: str, mean_service_s: float = 100.0) -> Comparison:
+    """One of the models of `skills`, against the product form; times in mean services.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    return compare_product_form(run, name, skill_model(name), mean_service_s)
+
+
+def compare_product_form(run: Run, name: str, exact: SkillBased, mean_service_s: float) -> Comparison:
+    """The default policy in a centre whose rates are per mean service and whose agents are equally fast.
+
+    Raises:
+        ValueError: some agents are faster than others; customers bring their handling times with them.
+    """
+    model = centre_of(exact, mean_service_s)
+    compared = _compare_waits(run, name, exact, model, exact.mean_waits_s(), exact.mean_wait_s())
+    return _with_floor(compared, exact, mean_service_s)
+
+
+def compare_reserve(run: Run, name: str, mean_service_s: float = 100.0) -> Comparison:
+    """The reserve policy on one of the models of `skills`, against its chain; times in mean services.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    exact = skill_model(name)
+    model = replace(centre_of(exact, mean_service_s), reserve=Reserve(ANY_HEAD_START_MS), hold_back=Reserving(exact).most_held)
+    mean, waits = reserve_mean_waits(exact)
+    return _with_floor(_compare_waits(run, f"{name}, reserve", exact, model, waits, mean), exact, mean_service_s)
+
+
+def _compare_waits(
+    run: Run, name: str, exact: SkillBased, model: CentreModel, expected: Mapping[str, float], expected_mean: float
+) -> Comparison:
+    """Mean waits by type and over all, in mean services."""
+    mean_service_s = model.mean_service_s
     measures: dict[str, tuple[str, float, Measure]] = {
         f"mean_wait_{kind}": (
             "services",
@@ -158,10 +200,29 @@ def compare_n_model(run: Run, load_a: float = 1.0, load_b: float = 0.4, mean_ser
         )
         for number, kind in enumerate(exact.arrival_rates)
     }
-    measures["mean_wait"] = ("services", exact.mean_wait_s(), lambda outcomes: mean_wait_s(outcomes) / mean_service_s)
-    parameters = {"load_a": load_a, "load_b": load_b, "mean_service_s": mean_service_s}
-    compared = _compare("n-model", parameters, model, measures, run, _warm_up(load_a + load_b, 2))
-    return _with_floor(compared, exact, mean_service_s)
+    measures["mean_wait"] = ("services", expected_mean, lambda outcomes: mean_wait_s(outcomes) / mean_service_s)
+    loads = {f"load_{kind}": rate for kind, rate in exact.arrival_rates.items()}
+    return _compare(name, {**loads, "mean_service_s": mean_service_s}, model, measures, run, warm_up_of(exact))
+
+
+def centre_of(exact: SkillBased, mean_service_s: float) -> CentreModel:
+    """The centre to simulate for a model in mean services: each type needs the skill of its name.
+
+    Raises:
+        ValueError: some agents are faster than others; customers bring their handling times with them.
+    """
+    if set(exact.service_rates.values()) != {1.0}:
+        raise ValueError("the simulated centre's agents all work at the same speed")
+    types = tuple(CustomerType(kind, rate / mean_service_s, True) for kind, rate in exact.arrival_rates.items())
+    return CentreModel(types, tuple(exact.serves.values()), mean_service_s)
+
+
+def compare_all(run: Run) -> Iterator[Comparison]:
+    """Every model that has an exact answer, in its published size, one after the other."""
+    yield compare_erlang_c(run)
+    yield compare_erlang_a(run)
+    for name in NAMES:
+        yield compare_skill_based(run, name)
 
 
 def _wait_in_services(outcomes: Outcomes, kind: int, mean_service_s: float) -> float:
@@ -175,9 +236,19 @@ def _with_floor(compared: Comparison, exact: SkillBased, mean_service_s: float) 
     return msgspec.structs.replace(compared, pooled_floor_s=floor * mean_service_s, above_floor=simulated / floor - 1)
 
 
-def _warm_up(load: float, agents: int) -> int:
+def _warm_up(load: float, agents: float) -> int:
     """Customers during ten relaxation times of M/M/n, 1 / (mu (sqrt n - sqrt a)^2) each."""
     return math.ceil(10 * load / (math.sqrt(agents) - math.sqrt(load)) ** 2)
+
+
+def warm_up_of(exact: SkillBased) -> int:
+    """Customers during ten relaxation times of the slowest group of agents, with what only they may serve."""
+    total = sum(exact.arrival_rates.values())
+    slowest = 0.0
+    for group in exact.groups():
+        spread = math.sqrt(exact.speed(group)) - math.sqrt(exact.only(group))
+        slowest = max(slowest, 10 / spread**2)
+    return math.ceil(total * slowest)
 
 
 def _compare(
@@ -215,7 +286,9 @@ def _replicate(model: CentreModel, run: Run, warm_up: int) -> list[Outcomes]:
 
 def replication(model: CentreModel, customers: int, warm_up: int, seed: np.random.SeedSequence) -> Outcomes:
     """One independent run, without its warm-up."""
-    return SimulatedCentre(model, warm_up + customers, np.random.default_rng(seed)).run().after(warm_up)
+    cool_down = warm_up if model.reserve is not None else 0
+    simulated = SimulatedCentre(model, warm_up + customers + cool_down, np.random.default_rng(seed))
+    return simulated.run().after(warm_up, cool_down)
 
 
 def luck(model: CentreModel, outcomes: Outcomes) -> tuple[float, float]:

@@ -89,8 +89,8 @@ class SimCustomer(Browser):
             return
         arrive = Arrive(
             self.conversation, random.choice(("webchat", "webchat", "sms")), adapter.name, self.customer,
-            random.choice(self.world.queues), random.choice((0, 0, 0, 5)), Requirement(skills), random.random() > 0.02,
-            "", self.world.retention_ms,
+            random.choice(self.world.queues), random.choice((0, 0, 0, 5)),
+            Requirement(skills, labels=self.world.sharing.labels()), random.random() > 0.02, "", self.world.retention_ms,
         )  # fmt: skip
         if self.adapter is None:
             self.attach(adapter)

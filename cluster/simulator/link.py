@@ -18,7 +18,7 @@ from cluster.invariants.evidence import Answered, Commanded, Evidence
 from cluster.simulator.clock import BEGIN_AT
 from cluster.simulator.loop import Process
 from cluster.simulator.transport import Network
-from cluster.simulator.wire import Wire
+from cluster.simulator.wire import NumberAlone, Wire
 
 #: Called once with the refusal, or None when the cluster accepted it.
 Told = Callable[[Refusal | None], None]
@@ -34,6 +34,8 @@ class Posted:
 
     frame: Frame
     told: Told | None
+    #: It was refused ahead of its turn.
+    ahead: bool = False
 
 
 class SimLink:
@@ -63,7 +65,7 @@ class SimLink:
         self._evidence = evidence
         self._unsettled: deque[Posted] = deque()
         self._last_seq = 0
-        self._sent = 0
+        self._sent = self._most_sent = 0
         self._handled: dict[str, int] = {}
         self._to_acknowledge: dict[str, int] = {}
         self._is_flushing = False
@@ -95,6 +97,21 @@ class SimLink:
             self._settle(acknowledged, refused)
             self._flush_soon()
 
+    def refused_ahead(self, wire: Wire, refused: Sequence[FrameSettled]) -> None:
+        """Tell at once; only the number is sent again."""
+        if wire is not self.wire:
+            return
+        for one in refused:
+            posted = self._unsettled[one.seq - self.acknowledged - 1] if one.seq > self.acknowledged else None
+            if posted is None or one.refusal is None:
+                continue
+            posted.ahead = True
+            posted.frame = Frame(one.seq, posted.frame.to, NumberAlone())
+            self._evidence.answers.append(Answered(self.name, self.incarnation, one.seq, one.refusal.code, self._now_ms()))
+            told, posted.told = posted.told, None
+            if told is not None:
+                told(one.refusal)
+
     def commanded(self, wire: Wire, commands: Sequence[Command]) -> None:
         if wire is not self.wire:
             return
@@ -124,7 +141,7 @@ class SimLink:
         backoff_s = 0.05
         while True:
             self._gone.clear()
-            self.wire = Wire(self._network, self, random.choice(self._edges), self.acknowledged)
+            self.wire = Wire(self._network, self, random.choice(self._edges), self.acknowledged, self._most_sent)
             wire = self.wire
             timer = self._network.loop.call_later(2.0, self._give_up_opening, wire)
             await self._gone.wait()
@@ -146,8 +163,9 @@ class SimLink:
             posted = self._unsettled.popleft()
             self.acknowledged = posted.frame.seq
             told = refusals.get(posted.frame.seq)
-            code = told.code if told is not None else ""
-            self._evidence.answers.append(Answered(self.name, self.incarnation, posted.frame.seq, code, at))
+            if not posted.ahead:  # Else it has its answer, and nothing that comes in its turn is another.
+                code = told.code if told is not None else ""
+                self._evidence.answers.append(Answered(self.name, self.incarnation, posted.frame.seq, code, at))
             if posted.told is not None:
                 posted.told(told)
 
@@ -165,6 +183,7 @@ class SimLink:
         frames = [posted.frame for posted in list(self._unsettled)[max(0, first) : self.window]]
         if frames:
             self._sent = frames[-1].seq
+            self._most_sent = max(self._most_sent, self._sent)
             wire.send(frames)
         for source, number in self._to_acknowledge.items():
             wire.acknowledge(source, number)

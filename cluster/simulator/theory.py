@@ -8,7 +8,7 @@ and Weiss (2012) and Adan and Weiss (2014) for skill-based first-come-first-serv
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -138,14 +138,23 @@ class SkillBased:
     def __post_init__(self) -> None:
         if len(self.service_rates) > 8:
             raise ValueError(f"{len(self.service_rates)} agents have too many orders to sum over; at most 8")
-        agents = list(self.service_rates)
-        for mask in range(1, 1 << len(agents)):
-            group = frozenset(agent for bit, agent in enumerate(agents) if mask >> bit & 1)
-            if self._only(group) >= self._speed(group) and self._only(group) > 0:
+        for group in self.groups():
+            if self.only(group) >= self.speed(group) and self.only(group) > 0:
                 raise ValueError(f"what only {', '.join(sorted(group))} may serve is more than they can do")
 
-    def _speed(self, group: frozenset[str]) -> float:
+    def groups(self) -> Iterator[frozenset[str]]:
+        """Every group of agents, the whole of them last."""
+        agents = list(self.service_rates)
+        for mask in range(1, 1 << len(agents)):
+            yield frozenset(agent for bit, agent in enumerate(agents) if mask >> bit & 1)
+
+    def speed(self, group: frozenset[str]) -> float:
+        """How much the group does when all are busy."""
         return sum(self.service_rates[agent] for agent in group)
+
+    def only(self, group: frozenset[str]) -> float:
+        """How much comes that nobody else may serve."""
+        return sum(self.arrival_rates[kind] for kind in self._only_types(group))
 
     def _types_of(self, group: frozenset[str]) -> frozenset[str]:
         return frozenset().union(*(self.serves[agent] for agent in group))
@@ -154,9 +163,6 @@ class SkillBased:
         """U: the types that nobody outside the group serves."""
         others = self._types_of(frozenset(self.service_rates) - group)
         return frozenset(self.arrival_rates) - others
-
-    def _only(self, group: frozenset[str]) -> float:
-        return sum(self.arrival_rates[kind] for kind in self._only_types(group))
 
     def mean_queues(self) -> dict[str, float]:
         """How many of each type wait, on average."""
@@ -187,7 +193,7 @@ class SkillBased:
         weight, waiting = 1.0, dict.fromkeys(self.arrival_rates, 0.0)
         for j in range(1, busy + 1):
             group = frozenset(order[:j])
-            speed, kinds = self._speed(group), self._only_types(group)
+            speed, kinds = self.speed(group), self._only_types(group)
             stuck = sum(self.arrival_rates[kind] for kind in kinds)
             # sum over n of stuck^n / speed^(n+1), and the geometric mean number that goes with it
             weight /= speed - stuck

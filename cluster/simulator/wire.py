@@ -12,13 +12,20 @@ Keeps: what was under way when the wire broke arrives nowhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, Protocol
 
+from actors.actor import Message, Refusal
 from actors.messages.gateway import Command, Frame, FrameSettled
-from cluster.edge.edge import Edge, Link
+from cluster.edge.edge import Edge
+from cluster.edge.link import Link
 from cluster.errors import ProtocolViolation
 from cluster.simulator.loop import Process
 from cluster.simulator.transport import WORLD, Network
+
+
+class NumberAlone(Message, frozen=True):
+    """In a frame that is sent again: the event was refused ahead of its turn, and the stream's end knows no body of it."""
 
 
 class NearEnd(Protocol):
@@ -33,6 +40,8 @@ class NearEnd(Protocol):
 
     def settled(self, wire: Wire, acknowledged: int, refused: Sequence[FrameSettled]) -> None: ...
 
+    def refused_ahead(self, wire: Wire, refused: Sequence[FrameSettled]) -> None: ...
+
     def commanded(self, wire: Wire, commands: Sequence[Command]) -> None: ...
 
     def lost(self, wire: Wire, code: str) -> None: ...
@@ -41,7 +50,7 @@ class NearEnd(Protocol):
 class Wire:
     """One stream; at the edge's end it is the `cluster.edge.edge.LinkStream`."""
 
-    def __init__(self, network: Network, near: NearEnd, edge_name: str, resume_after: int) -> None:
+    def __init__(self, network: Network, near: NearEnd, edge_name: str, resume_after: int, sent: int = 0) -> None:
         self.near = near
         self.edge_name = edge_name
         self.is_broken = False
@@ -54,7 +63,7 @@ class Wire:
         if self.far is None or network.is_cut(near.process.name, edge_name):
             network.loop.call_later(network.delay(), self.snap, context=WORLD)
         else:
-            self._up(self._accept, resume_after)
+            self._up(self._accept, resume_after, sent)
 
     # -- from the adapter -----------------------------------------------------------------------------------------
 
@@ -70,15 +79,20 @@ class Wire:
 
     # -- at the edge's end, in its process ------------------------------------------------------------------------
 
-    def _accept(self, resume_after: int) -> None:
+    def _accept(self, resume_after: int, sent: int) -> None:
         if self.edge is not None:
-            self.link = self.edge.open_link(self.near.name, self.near.incarnation, resume_after, self.near.window, self)
+            near = self.near
+            self.link = self.edge.open_link(near.name, near.incarnation, resume_after, near.window, self, sent)
             self._down(self.near.welcomed, self.link.acknowledged)
 
     def _receive(self, frames: Sequence[Frame]) -> None:
         if self.link is not None and self.edge is not None and self.edge.holds(self.link):
             try:
-                self.link.receive(frames)
+                for number, together in groupby(frames, lambda frame: type(frame.message) is NumberAlone):
+                    for frame in together if number else ():
+                        self.link.refuse(frame.seq, Refusal("INVALID_ARGUMENT", "the event has no body"))
+                    if not number:
+                        self.link.receive(tuple(together))
             except ProtocolViolation as problem:
                 self._network.loop.failures.append(f"{self.edge_name} closed {self.near.name}: {problem}")
                 self.snap()
@@ -96,6 +110,9 @@ class Wire:
 
     def send_settled(self, acknowledged: int, refused: Sequence[FrameSettled]) -> None:
         self._down(self.near.settled, acknowledged, refused)
+
+    def send_ahead(self, refused: Sequence[FrameSettled]) -> None:
+        self._down(self.near.refused_ahead, refused)
 
     def close(self, code: str, detail: str) -> None:
         """The edge ends the stream; what it sent before still arrives."""

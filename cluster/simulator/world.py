@@ -6,6 +6,7 @@ import asyncio
 from random import Random
 
 from actors.address import ShardId
+from actors.messages.centre import Announce
 from cluster.catalogue import Catalogue
 from cluster.simulator.adapter import SimAdapter
 from cluster.simulator.administrator import Administrator
@@ -17,10 +18,13 @@ from cluster.simulator.loop import VirtualLoop
 from cluster.simulator.options import Scale
 from cluster.simulator.oracle import Oracle
 from cluster.simulator.plant import Plant
+from cluster.simulator.sharing import Sharing
 
 ADAPTERS = ("webchat-1", "webchat-2", "desk-1", "desk-2")
 #: How often the end of the calm is looked for.
 LOOK_EVERY_S = 0.5
+#: In one seed of this many the queues announce by the clock; the others tell the stories that they always told.
+ANNOUNCE_EVERY = 4
 #: Longer than every back-off, grace time and wrap-up, so that what is still open then is stuck.
 AFTERMATH_S = 6.0
 
@@ -48,7 +52,10 @@ class World:
         self.operator = self.plant.process("operator")
         # Deadlines must end what a person does not; the first two are the experts, who can serve everybody.
         self.agents[-1].is_lazy = len(self.agents) > 3
-        self.admin = Administrator(self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"))
+        self.sharing = Sharing(seed)
+        self.admin = Administrator(self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"), self.sharing)
+        if seed % ANNOUNCE_EVERY == 2:
+            self.admin.announce = Announce(first_after_ms=500, every_ms=1_500)
         self.faults = Faults(self, Random(f"{seed}:faults"))
         self.archivist = Archivist(self.plant, Random(f"{seed}:archive"))
         self._random = Random(f"{seed}:world")

@@ -109,6 +109,15 @@ QUEUE_LONGEST_WAIT = _metric(
     ("queue",),
     "s",
 )
+QUEUE_EXPECTED_WAIT = _metric(
+    "queue_expected_wait_seconds",
+    G,
+    CLUSTER,
+    "wait of somebody who came now, if everybody is busy: on average (`expected`), and between what (`low`, `high`) "
+    "with 90 percent; nothing as long as it is not known",
+    ("queue", "bound"),
+    "s",
+)
 QUEUE_ENTERED = _metric("queue_entered_total", C, CLUSTER, "legs that entered the queue since it was created", ("queue",))
 QUEUE_GRANTED = _metric("queue_granted_total", C, CLUSTER, "legs that an agent took", ("queue",))
 QUEUE_IN_TARGET = _metric(
@@ -209,7 +218,10 @@ TURNED_AWAY = _metric(
     ("host",),
 )
 OVERLOADED_HOSTS = _metric(
-    "overloaded_hosts", G, GATEWAY, "hosts behind for `admission.patience_s`, for which arrivals are let in at a limited rate"
+    "overloaded_hosts",
+    G,
+    GATEWAY,
+    "hosts behind for longer than `admission.burst_s`, for which arrivals are let in at a limited rate",
 )
 
 # The supervisor.

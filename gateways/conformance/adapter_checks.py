@@ -253,6 +253,30 @@ async def _unknown_fields(kit: AdapterKit) -> None:
     await scene.until(lambda: 99 in scene.pongs, "a Pong to a Ping beside an unknown field")
 
 
+@check(
+    "ahead",
+    "an event that is refused before its turn keeps its number: after a break it comes again, whole or its number alone",
+)
+async def _ahead(kit: AdapterKit) -> None:
+    scene = await kit.scene()
+    scene.settles = False
+    first = kit.book.highest + 1
+    await kit.subject.say(scene, 3)
+    await scene.until(lambda: kit.book.highest >= first + 2, "three events")
+    kit.book.refused_ahead.add(first + 1)
+    full = link_pb2.Rejection(
+        seq=first + 1, code=link_pb2.CODE_RESOURCE_EXHAUSTED, detail="refused by the kit", retry_after_ms=1_000
+    )  # fmt: skip
+    settled = link_pb2.Settled(acknowledged=first - 1, ahead=[full])
+    await scene.visit.send(gateway_pb2.GatewayFrame(settled=settled, ping=link_pb2.Ping(nonce=5)))
+    await scene.until(partial(scene.was_ponged, 5), "a Pong, after a refusal ahead")
+    await scene.leave()
+    scene = await kit.next_scene()
+    await scene.until(lambda: first + 2 in kit.book.on_stream, "the unsettled events again")
+    kit.judge_books()
+    await scene.settle(kit.book.highest, full)
+
+
 @check("rejected", "an event that was rejected is not sent again, and the stream goes on")
 async def _rejected(kit: AdapterKit) -> None:
     scene = await kit.scene()

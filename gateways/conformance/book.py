@@ -18,6 +18,8 @@ class EventBook:
         self._expected = 1
         #: The numbers that came on this stream, in order.
         self.on_stream: list[int] = []
+        #: Numbers that were refused ahead of their turn: they may come again alone.
+        self.refused_ahead: set[int] = set()
 
     def begin_life(self, incarnation: str) -> None:
         """The adapter says who it is; another incarnation starts the books anew."""
@@ -55,7 +57,8 @@ class EventBook:
         may_skip_to = max(self._expected, self.acknowledged + 1)
         if not self._expected <= seq <= may_skip_to:
             self.problems.append(f"event {seq} came where {self._expected} was due: numbers have no gaps and do not go back")
-        if seq in self._contents and self._contents[seq] != content:
+        alone = seq in self.refused_ahead and event == gateway_pb2.Event(seq=seq)
+        if seq in self._contents and self._contents[seq] != content and not alone:
             self.problems.append(f"event {seq} was sent again with another content")
         self._contents.setdefault(seq, content)
         self._expected = seq + 1

@@ -153,12 +153,12 @@ class Link(Generic[EventT, CommandT]):
         if self._limits.event_bytes and size > self._limits.event_bytes:
             detail = f"the event has {size} bytes; the gateway takes {self._limits.event_bytes}: send files by URL"
             raise Refused("INVALID_ARGUMENT", detail)
-        if not self._outbox.has_room():
-            await self._outbox.room()
         own = self._dialect.event()
         own.CopyFrom(event)
         if not own.created_at:
             own.created_at = time.time_ns() // 1_000_000
+        if not self._outbox.has_room():
+            await self._outbox.room()
         outcome = self._outbox.add(own)
         self._wake()
         return outcome

@@ -112,6 +112,19 @@ class Outbox:
         """The gateway changed how many may be in flight."""
         self._allowed = window
 
+    def refuse_ahead(self, rejections: Iterable[link_pb2.Rejection]) -> None:
+        """These events are refused, though events before them are not settled; they keep their places in the window.
+
+        From here on only their numbers are sent again: whoever sent them was told, so no gateway may let them in.
+        """
+        for rejection in rejections:
+            index = rejection.seq - self._in_flight[0].seq if self._in_flight else -1
+            if 0 <= index < len(self._in_flight):
+                pending = self._in_flight[index]
+                pending.event = type(pending.event)(seq=pending.seq)
+                pending.size = pending.event.ByteSize()
+                _refuse(pending.outcome, rejection)
+
     def settle(self, acknowledged: int, rejections: Iterable[link_pb2.Rejection]) -> None:
         """Every event up to `acknowledged` is settled; those rejected were refused."""
         refused = {rejection.seq: rejection for rejection in rejections}
@@ -123,9 +136,7 @@ class Outbox:
             if rejection is None:
                 outcome.set_result(None)
             else:
-                outcome.set_exception(_refused(rejection))
-                # A future from `post` may never be looked at; that is its owner's choice, and no reason for a warning.
-                outcome.exception()
+                _refuse(outcome, rejection)
         self.acknowledged = max(self.acknowledged, acknowledged)
         self._wake()
 
@@ -168,6 +179,13 @@ class Outbox:
                 if not waiter.done():
                     waiter.set_result(None)
             self._for_empty.clear()
+
+
+def _refuse(outcome: asyncio.Future[None], rejection: link_pb2.Rejection) -> None:
+    if not outcome.done():
+        outcome.set_exception(_refused(rejection))
+        # A future from `post` may never be looked at; that is its owner's choice, and no reason for a warning.
+        outcome.exception()
 
 
 def _refused(rejection: link_pb2.Rejection) -> Refused:

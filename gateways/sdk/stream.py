@@ -127,6 +127,7 @@ class Stream:
             if settled.window:
                 self._outbox.allow(settled.window)
             self._outbox.settle(settled.acknowledged, settled.rejections)
+            self._outbox.refuse_ahead(settled.ahead)
             if self._outbox.ready() or self._leaving is not None:
                 self._wake.set()
         if frame.commands:

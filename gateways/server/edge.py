@@ -5,6 +5,7 @@
       | receive(frames) ---------> |   seq ascending, none left out
       | refuse(seq, refusal) ----> |   in place of a frame that cannot be routed
       | <----------- send_settled  |   cumulative
+      | <------------- send_ahead  |   refused, before those in front are settled
       | <---------- send_commands  |
       | acknowledge(source, n) --> |
       | close ------------------>  |   or close <-- when a newer stream takes over
@@ -33,6 +34,9 @@ class LinkStream(Protocol):
 
     def send_settled(self, acknowledged: int, refused: Sequence[FrameSettled]) -> None:
         """Every frame up to `acknowledged` is committed, or refused and listed."""
+
+    def send_ahead(self, refused: Sequence[FrameSettled]) -> None:
+        """These are refused, whatever becomes of those before them; each is settled in its turn besides."""
 
     def close(self, code: str, detail: str) -> None:
         """End the stream with this gRPC status."""
@@ -121,8 +125,10 @@ class Edge(Protocol):
     def now_ms(self) -> int:
         """Now, in ms since the epoch."""
 
-    def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream) -> EdgeLink:
-        """Take a link; an older stream of the same name is closed."""
+    def open_link(
+        self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream, sent: int = 0
+    ) -> EdgeLink:
+        """Take a link; an older stream of the same name is closed. Frames up to `sent` may have reached a gateway before."""
 
     async def ask(self, to: Address, message: Message, timeout_s: float = 5.0) -> Message:
         """Ask an actor.

@@ -1,7 +1,7 @@
 """One open stream of an adapter or a desk: reads frames, hands them to the edge, writes what comes back.
 
     reader task:  read -> check numbers and window -> translate -> link.receive        (no wait, no task per event)
-    edge:         send_settled, send_commands -> collected here, writer woken
+    edge:         send_settled, send_ahead, send_commands -> collected here, writer woken
     writer task:  one frame with all that was collected -> write                       (one write per loop turn)
 
 Kept: the first frame is Hello and no other is; numbers have no gaps; an event that cannot be routed is refused in its
@@ -119,7 +119,9 @@ class AdapterStream:
         commands = min(hello.command_window or limits.command_window, limits.command_window)
         self._gate = CommandGate(commands, limits.commands_held)
         self._dialect.opened(hello)
-        self._link = link = self._edge.open_link(hello.link, hello.incarnation, hello.resume_after, self._window, self)
+        self._link = link = self._edge.open_link(
+            hello.link, hello.incarnation, hello.resume_after, self._window, self, hello.sent
+        )
         self._received = link.acknowledged
         self._acknowledged = max(self._acknowledged, link.acknowledged)
         outgoing = self._collected()
@@ -223,7 +225,7 @@ class AdapterStream:
                 self._received = seq
                 self._refuse(link, seq, no)
             else:
-                routed.append(Frame(seq, to, message))
+                routed.append(Frame(seq, to, message, event.created_at))
         self._received = expected - 1
         if routed:
             link.receive(routed)
@@ -259,17 +261,16 @@ class AdapterStream:
         settled.acknowledged = self._acknowledged
         self._figures.settled(self._acknowledged, refused)
         for item in refused:
-            no = item.refusal
-            if no is not None:
-                settled.rejections.add(
-                    seq=item.seq,
-                    code=STATUS_CODES[no.code].grpc,
-                    detail=no.detail,
-                    retry_after_ms=no.retry_after_ms,
-                    field=self._fields.pop(item.seq, ""),
-                )
+            if item.refusal is not None:
+                settled.rejections.append(_rejection(item.seq, item.refusal, self._fields.pop(item.seq, "")))
         if self._leaving and self._acknowledged >= self._received:
             self._end(None)
+
+    def send_ahead(self, refused: Sequence[FrameSettled]) -> None:
+        """See `LinkStream`."""
+        settled = self._collected().settled
+        settled.acknowledged = self._acknowledged
+        settled.ahead.extend(_rejection(item.seq, item.refusal) for item in refused if item.refusal is not None)
 
     def send_commands(self, commands: Sequence[Command]) -> None:
         """See `LinkStream`."""
@@ -358,6 +359,11 @@ class AdapterStream:
         """A write fails only when the connection is gone."""
         if not writer.cancelled() and writer.exception() is not None:
             self._end(None)
+
+
+def _rejection(seq: int, no: Refusal, field: str = "") -> link_pb2.Rejection:
+    code: Any = STATUS_CODES[no.code].grpc
+    return link_pb2.Rejection(seq=seq, code=code, detail=no.detail, retry_after_ms=no.retry_after_ms, field=field)
 
 
 def _check_hello(hello: link_pb2.Hello) -> None:

@@ -56,8 +56,12 @@ def _saw(message: ShowSaw) -> pb.Command:
 
 def _notice(message: ShowNotice) -> pb.Command:
     notice = messaging_pb2.ShowNotice(
-        kind=NOTICES[message.kind], agent_name=message.agent_name, queue=message.queue, ahead=message.ahead
-    )
+        kind=NOTICES[message.kind], agent_name=message.agent_name, queue=message.queue, ahead=message.ahead,
+        ahead_hidden=message.ahead_hidden,
+    )  # fmt: skip
+    if (expected := message.expected) is not None:
+        notice.expected.low_ms, notice.expected.high_ms = expected.low_ms, expected.high_ms
+        notice.expected.expected_ms, notice.expected.confidence_percent = expected.expected_ms, expected.confidence
     return pb.Command(conversation=message.conversation, show_notice=notice)
 
 

@@ -61,7 +61,7 @@ def _opened(event: pb.Event, origin: Origin) -> Message:
         customer=customer,
         queue=entry.queue,
         priority=entry.priority,
-        requirement=Requirement(skills),
+        requirement=Requirement(skills, labels=tuple(sorted(entry.labels))),
         open=origin.centre.is_open(entry, origin.now),
         subject=body.subject,
         retention_ms=int(entry.retention_s * 1000),

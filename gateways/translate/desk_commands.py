@@ -76,6 +76,7 @@ def reservation_to(reservation: DeskReservation) -> pb.Reservation:
 
 def counters_to(counters: QueueCounters) -> pb.QueueCounters:
     """A queue's counters for the wire."""
+    expected = counters.expected
     return pb.QueueCounters(
         queue=counters.queue,
         waiting=counters.waiting,
@@ -85,6 +86,9 @@ def counters_to(counters: QueueCounters) -> pb.QueueCounters:
         granted=counters.granted,
         withdrawn=counters.withdrawn,
         granted_in_target=counters.granted_in_target,
+        expected_wait_ms=expected.expected_ms if expected is not None else 0,
+        expected_wait_low_ms=expected.low_ms if expected is not None else 0,
+        expected_wait_high_ms=expected.high_ms if expected is not None else 0,
     )
 
 

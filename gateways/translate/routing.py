@@ -5,7 +5,7 @@ Kept: a translation never raises anything but `Unroutable`, whatever a peer sent
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -24,6 +24,8 @@ class Entry(Protocol):
     def priority(self) -> int: ...
     @property
     def skills(self) -> Mapping[str, int]: ...
+    @property
+    def labels(self) -> Sequence[str]: ...
     @property
     def retention_s(self) -> float: ...
 

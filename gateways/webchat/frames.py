@@ -131,12 +131,17 @@ NoticeKind = Literal["queued", "connected", "transferred", "ended", "closed"]
 
 
 class Notice(ServerFrame, frozen=True, kw_only=True, tag="notice"):
-    """A state of the conversation, worded by the page; `ahead` is how many wait in front (for `queued`)."""
+    """A state of the conversation, worded by the page; for `queued`, how many wait in front and how much longer.
+
+    `ahead` is null if it is not to be told; the wait is between `wait_low_ms` and `wait_high_ms`, both 0 if not known.
+    """
 
     kind: NoticeKind
     agent_name: str = ""
     queue: str = ""
-    ahead: int = 0
+    ahead: int | None = 0
+    wait_low_ms: int = 0
+    wait_high_ms: int = 0
 
 
 class Accepted(ServerFrame, frozen=True, kw_only=True, tag="accepted"):

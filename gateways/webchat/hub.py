@@ -78,4 +78,11 @@ def _notice(notice: messaging_pb2.ShowNotice) -> frames.Notice | None:
     kind = _NOTICES.get(notice.kind)
     if kind is None:
         return None
-    return frames.Notice(kind=kind, agent_name=notice.agent_name, queue=notice.queue, ahead=notice.ahead)
+    return frames.Notice(
+        kind=kind,
+        agent_name=notice.agent_name,
+        queue=notice.queue,
+        ahead=None if notice.ahead_hidden else notice.ahead,
+        wait_low_ms=notice.expected.low_ms,
+        wait_high_ms=notice.expected.high_ms,
+    )

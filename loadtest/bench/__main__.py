@@ -1,4 +1,4 @@
-"""`python -m loadtest.bench`: measures a product of its own and writes `build/bench.json`."""
+"""`python -m loadtest.bench`: measures the router alone, then a product of its own, and writes `build/bench.json`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from loadtest.bench import router
 from loadtest.bench.run import Figures, Options, measure
 from loadtest.bench.timed_gateway import FILE_VARIABLE
 from loadtest.product import OwnProduct
@@ -51,12 +52,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to measure each throughput")
     parser.add_argument("--runtime", choices=("ray", "process"), default="ray")
+    parser.add_argument("--only", choices=("router",), help="measure this alone; the router's needs no product")
     parser.add_argument("--json", action="store_true", help="print the JSON document only")
     given = parser.parse_args()
     # A minute's garbage fits into memory; a generator that pauses to collect it would send everything afterwards at once.
     gc.disable()
     options = Options(throughput_s=given.seconds, offers_s=given.seconds * 1.5)
-    figures = {name: round(value, 4) for name, value in asyncio.run(bench(given.runtime, options)).items()}
+    measured = router.figures()  # While there is no product yet that would take its share of the cores.
+    if not given.only:
+        measured |= asyncio.run(bench(given.runtime, options))
+    figures = {name: round(value, 4) for name, value in measured.items()}
     text = json.dumps(figures, indent=2)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(text + "\n")

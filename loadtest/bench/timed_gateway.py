@@ -67,6 +67,7 @@ class TimedStream:
         self._stream = stream
         self._watch = watch
         self.send_settled = stream.send_settled
+        self.send_ahead = stream.send_ahead
         self.close = stream.close
 
     def send_commands(self, commands: Sequence[Any]) -> None:
@@ -80,8 +81,8 @@ async def open_timed_gateway(name: str, settings: dict[str, Any], edge: Any, ope
     watch = Stopwatch(Path(os.environ[FILE_VARIABLE]))
     open_link = edge.open_link
 
-    def open_timed(link: str, incarnation: str, resume_after: int, window: int, stream: Any) -> Any:
-        opened = open_link(link, incarnation, resume_after, window, TimedStream(stream, watch))
+    def open_timed(link: str, incarnation: str, resume_after: int, window: int, stream: Any, sent: int = 0) -> Any:
+        opened = open_link(link, incarnation, resume_after, window, TimedStream(stream, watch), sent)
         receive = opened.receive
 
         def receive_timed(frames: Sequence[Any]) -> None:

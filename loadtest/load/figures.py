@@ -85,6 +85,7 @@ def _of_phase(phase: str, recorder: Recorder, begin: float, end: float) -> Figur
         for name in ("arrivals", "accepted", "refused")
     }
     found |= {f"{phase}_{name}": count for name, count in counted.items()}
+    found[f"{phase}_accepted_per_s"] = counted["accepted"] / (end - begin) if end > begin else 0.0
     if counted["accepted"]:
         found[f"{phase}_arrivals_per_accepted"] = counted["arrivals"] / counted["accepted"]
     found[f"{phase}_settled_s"] = _settled_s(recorder, begin, end)

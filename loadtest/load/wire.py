@@ -100,6 +100,7 @@ class Wire:
         if frame.HasField("settled"):
             self._window = frame.settled.window or self._window
             self._settle(frame.settled.acknowledged, frame.settled.rejections, now)
+            self._refuse_ahead(frame.settled.ahead, now)
             if self._waiting:
                 self.wake()
         if frame.commands:
@@ -129,12 +130,25 @@ class Wire:
             event, handler, meant_at, arguments = entry
             handler(refused.get(event.seq), meant_at, now, *arguments)
 
+    def _refuse_ahead(self, rejections: Sequence[Any], now: float) -> None:
+        """Only the numbers of these are sent again."""
+        for rejection in rejections:
+            index = rejection.seq - self._flying[0][0].seq if self._flying else -1
+            if 0 <= index < len(self._flying):
+                event, handler, meant_at, arguments = self._flying[index]
+                self._flying[index] = (type(event)(seq=event.seq), _known, meant_at, ())
+                handler(rejection, meant_at, now, *arguments)
+
     def _pop_settled(self) -> tuple[Any, Handler, float, tuple[Any, ...]] | None:
         # After a break an event may be settled before it was sent again: then it need not be.
         for events in (self._flying, self._waiting):
             if events:
                 return events.popleft() if events[0][0].seq <= self._acknowledged else None
         return None
+
+
+def _known(rejection: Any, meant_at: float, now: float) -> None:
+    """The outcome was told before."""
 
 
 def code_of(rejection: Any) -> str:

@@ -53,6 +53,10 @@ CAPACITY_FIGURES = {
     "ray_calls_per_event",
     "routed_arrivals_per_s",
 }
+#: Those of `docs/concepts/routing-quality.md`, which `trunkline simulate quality` prints.
+QUALITY_FIGURES = {
+    f"{model}_{policy}" for model in ("n", "team", "m", "w", "tower", "ring") for policy in ("default", "reserve", "optimum")
+}
 ADR_PARTS = ["Context", "Decision", "Consequences", "Rejected"]
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -146,6 +150,11 @@ def test_the_readme_has_a_cell_for_each_figure() -> None:
 def test_the_capacity_page_has_a_cell_for_each_figure() -> None:
     """What was measured has marked cells there too; one figure may stand in the sizing and in the comparison."""
     assert set(cells(DOCS / "concepts/capacity.md")) == CAPACITY_FIGURES
+
+
+def test_the_quality_page_has_a_cell_for_each_figure() -> None:
+    """Default, reserve and optimum of each model; tests/unit/simulator/test_quality.py holds them against what is solved."""
+    assert sorted(cells(DOCS / "concepts/routing-quality.md")) == sorted(QUALITY_FIGURES)
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class FakeEntry:
     priority: int = 3
     skills: Mapping[str, int] = field(default_factory=lambda: {"english": 2})
     retention_s: float = 600.0
+    labels: tuple[str, ...] = ("vip", "complex")
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,9 @@ class FakeEdge:
         """The figures of this gateway alone."""
         return exposed([Told("gateway", "gateway-1", self.meter.samples())], accept)
 
-    def open_link(self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream) -> FakeLinkStream:
+    def open_link(
+        self, name: str, incarnation: str, resume_after: int, window: int, stream: LinkStream, sent: int = 0
+    ) -> FakeLinkStream:
         """Take a link."""
         link = self.links.setdefault(name, FakeLink(self, name))
         if link.stream is not None:

@@ -51,7 +51,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ended = trunkline(path, "down")
         assert ended["pid"] == up["pid"], "what was started is what ended"
         # What was accepted is still there, and right, once nothing runs.
-        assert trunkline(path, "verify", "--store", "embedded")["ok"], "the files of the ended run must verify"
+        verified = trunkline(path, "verify", "--store", "embedded", "--replay")
+        assert verified["ok"] and verified["replay"]["same"], "the files of the ended run must verify, and decide again"
         assert trunkline(path, "status", status=1)["error"]["code"] == "FAILED_PRECONDITION", "nothing runs any more"
 
 
@@ -85,4 +86,5 @@ def test_configuration_is_applied_live(place: Path) -> None:
     config = trunkline(place, "actors", "show", "agent/alice")["records"]["cfg"]["config"]
     assert {"cards": 5, "english": 10} == {one["skill"]: one["level"] for one in config["skills"]}, "her new skills"
     assert "queue/payments" in config["queues"], "whoever waits in a queue that was taken out still finds her"
-    assert trunkline(place, "verify")["ok"], "and nothing broke"
+    verified = trunkline(place, "verify", "--replay")
+    assert verified["ok"] and verified["replay"]["events"], "and nothing broke; what the versions changed is decided again"

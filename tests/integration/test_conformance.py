@@ -177,6 +177,22 @@ class SendsRefusedAgain(GatewayLink):
         outbox.settle = stubborn  # type: ignore[method-assign]
 
 
+class ForgetsRefusedAhead(GatewayLink):
+    """Takes an event that was refused before its turn for settled."""
+
+    def __init__(self, options: LinkOptions) -> None:
+        super().__init__(options)
+        outbox: Outbox = self._outbox
+        refuse_ahead = outbox.refuse_ahead
+
+        def hasty(rejections: Any) -> None:
+            refuse_ahead(rejections)
+            for pending in [item for item in outbox._in_flight if item.seq in {no.seq for no in rejections}]:
+                outbox._in_flight.remove(pending)
+
+        outbox.refuse_ahead = hasty  # type: ignore[method-assign]
+
+
 class ChangesItsMind(GatewayLink):
     """Sends other words under the same number after a break."""
 
@@ -216,6 +232,7 @@ class SaysHelloAndMore(GatewayLink):
         (GapKeeper, "numbers"),
         (NeverAcknowledges, "acknowledges"),
         (HandlesTwice, "repeated"),
+        (ForgetsRefusedAhead, "ahead"),
         (SendsRefusedAgain, "rejected"),
         (Stays, "goes-away"),
         (TakesBack, "taken-over"),

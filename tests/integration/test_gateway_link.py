@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from actors.actor import Refusal
-from actors.messages.gateway import Frame
+from actors.messages.gateway import Frame, FrameSettled
 from actors.messages.link import ShowTyping
 from actors.messages.session import CustomerMessage
 from gateways.sdk import GatewayClient, GatewayLink, LinkClosed, LinkFailed, LinkTakenOver, Refused
@@ -41,6 +41,29 @@ async def test_a_refusal_of_an_actor_reaches_the_sender() -> None:
             await link.send(said("too much"))
         assert (refused.value.code, refused.value.detail, refused.value.retry_after_s) == ("RESOURCE_EXHAUSTED", "full", 1.5)
         await link.send(said("later"))
+
+
+async def test_a_refusal_ahead_reaches_the_sender_before_what_is_in_front_and_survives_a_break() -> None:
+    """Nobody waits for others' commits to hear "no"; the gateway that the link comes back to is given nothing to let in."""
+    edge = FakeEdge()
+    edge.settles = False
+    async with serving(edge) as gateway, Proxy(gateway.port) as proxy, gateway.adapter(target=proxy.target) as link:
+        slow, refused, after = [await link.post(event) for event in (said("one"), opened("webchat:2"), said("two"))]
+        await edge.until(lambda: gateway.link().received == 3)
+        stream = gateway.link().stream
+        assert stream is not None
+        stream.send_ahead([FrameSettled(2, Refusal("RESOURCE_EXHAUSTED", "full", 1_500))])
+        with pytest.raises(Refused) as no:
+            await refused
+        assert (no.value.code, no.value.retry_after_s, slow.done()) == ("RESOURCE_EXHAUSTED", 1.5, False)
+        # As another gateway, which knows nothing of the link.
+        del edge.links["webchat-1"]
+        proxy.cut()
+        await edge.until(lambda: "webchat-1" in edge.links and gateway.link().received == 3)
+        gateway.link().settle()
+        await slow
+        await after
+        assert [frame.seq for frame in gateway.link().frames] == [1, 3]
 
 
 async def test_a_malformed_event_is_refused_in_its_turn_with_its_field() -> None:

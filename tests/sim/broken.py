@@ -22,6 +22,7 @@ from actors.messages.router import AgentStatus
 from actors.queue.queue import Queue
 from actors.queue.records import Place
 from actors.router.matching import Candidate, Matching, Pool
+from actors.routing.capacity import Capacity, CapacityRules
 from actors.session.conversation import Conversation
 from actors.values import WaitingState
 from cluster.edge.dispatch import Dispatch
@@ -51,6 +52,34 @@ def capacity_unchecked(patch: Patch) -> None:
         return AgentStatus(agent.address, dict(setting.config.capacity), 0, presence.idle_since, 9)
 
     patch.setattr(Reserving, "status", property(status))
+
+
+def costs_ignored(patch: Patch) -> None:
+    """Every interaction takes one unit, whatever its channel costs."""
+    patch.setattr(Capacity, "cost", lambda capacity, channel: 1)
+
+
+def interrupted_work_offered(patch: Patch) -> None:
+    """What was interrupted is offered although what interrupts it lasts, as if either could go over the other."""
+    patch.setattr(
+        CapacityRules,
+        "may_interrupt",
+        lambda rules, channel, other: (
+            other != channel and (other in rules.interrupts.get(channel, ()) or channel in rules.interrupts.get(other, ()))
+        ),
+    )
+
+
+def interruptions_uncounted(patch: Patch) -> None:
+    """The agent does not count how often an interaction was interrupted."""
+    patch.setattr(Reserving, "_interrupt", lambda agent, newcomer, setting, turn: None)
+
+
+def labels_uncounted(patch: Patch) -> None:
+    """Router and agent do not see labels."""
+    has_room = Candidate.has_room
+    patch.setattr(Candidate, "has_room", lambda agent, channel, labels=(): has_room(agent, channel))
+    patch.setattr(Reserving, "_has_room", lambda agent, setting, wanted: agent.status.room.get(wanted.channel, 0) > 0)
 
 
 def presence_unchecked(patch: Patch) -> None:
@@ -324,7 +353,7 @@ def replaced_supervisor_decides(patch: Patch) -> None:
 
 def room_unclaimed(patch: Patch) -> None:
     """The router does not count what it has already proposed to an agent."""
-    patch.setattr(Candidate, "has_room", lambda agent, channel: agent.room.get(channel, 0) > 0)
+    patch.setattr(Candidate, "has_room", lambda agent, channel, labels=(): agent.room.get(channel, 0) > 0)
 
 
 Rule = Callable[[Patch], None]

@@ -33,7 +33,7 @@ WINDOW = 256
 PHASES = ((5.0, 2.0), (70.0, 40.0), (25.0, 2.0))
 SURGE_S = (PHASES[0][0], PHASES[0][0] + PHASES[1][0])
 MESSAGES, MESSAGE_EVERY_S = 3, 1.0
-TARGET_S, PATIENCE_S = 0.25, 2.0
+TARGET_S, PATIENCE_S, BURST_S = 0.25, 10.0, 1.0
 #: The burst is worked off by then, and with it the messages of those who were let in meanwhile.
 STEADY_S = (SURGE_S[0] + 30, SURGE_S[1])
 
@@ -53,16 +53,21 @@ class Surge:
 
     loop: VirtualLoop
     plant: Plant
+    phases: tuple[tuple[float, float], ...] = PHASES
+    #: The stream breaks this often, and the link comes back to any of the edges.
+    breaks_every_s: float = 0.0
     evidence: Evidence = field(default_factory=Evidence)
     arrivals: list[Told] = field(default_factory=list)
     others: list[Told] = field(default_factory=list)
     most_pending: int = 0
     most_waiting: int = 0
+    broken: int = 0
 
     async def run(self) -> None:
         """Play all phases, and wait until everybody has left."""
         plant = self.plant
-        plant.start_edge("gw-1")
+        for edge in plant.machinery.edges:
+            plant.start_edge(edge)
         await plant.start_supervisor()
         administrator = Administrator(plant, ["cards"], ["a1"], Random(1))
         await administrator.apply(administrator.plan(complete=True))
@@ -70,10 +75,12 @@ class Surge:
         self.began_s = self.loop.time()
         process = plant.process("webchat-1")
         self.link = SimLink(
-            plant.network, process, "webchat-1", plant.next_life(), WINDOW, ("gw-1",), lambda _: None, self.evidence
+            plant.network, process, "webchat-1", plant.next_life(), WINDOW, plant.machinery.edges, lambda _: None, self.evidence
         )  # fmt: skip
+        if self.breaks_every_s:
+            self.loop.call_later(self.breaks_every_s, self._break)
         random, number, at_s = Random(2), 0, 0.0
-        for lasts_s, per_s in PHASES:
+        for lasts_s, per_s in self.phases:
             ends_s = at_s + lasts_s
             while (at_s := at_s + random.expovariate(per_s)) < ends_s:
                 number += 1
@@ -81,8 +88,7 @@ class Surge:
             at_s = ends_s
         while self.loop.time() - self.began_s < at_s + 10.0 or self.link.unsettled:
             await asyncio.sleep(0.05)
-            edge = plant.edges["gw-1"]
-            self.most_pending = max(self.most_pending, edge.dispatch.pending)
+            self.most_pending = max(self.most_pending, sum(edge.dispatch.pending for edge in plant.edges.values()))
             waiting = (shard.waiting_inputs for host in plant.hosts.values() for shard in host.shards.values())
             self.most_waiting = max(self.most_waiting, sum(waiting))
         self.shard_times = plant.shard_times()
@@ -90,6 +96,12 @@ class Surge:
     def during(self, told: list[Told], begin_s: float, end_s: float) -> list[Told]:
         """Those whose events were posted within these seconds from the beginning."""
         return [one for one in told if begin_s <= one.at_s - self.began_s < end_s]
+
+    def _break(self) -> None:
+        if self.link.wire is not None:
+            self.broken += 1
+            self.link.wire.snap(0.0, 0.0)
+        self.loop.call_later(self.breaks_every_s, self._break)
 
     def _arrive(self, conversation: str) -> None:
         arrive = Arrive(conversation, "webchat", "webchat-1", Customer("c", "C", "en"), "cards")
@@ -122,11 +134,16 @@ class Surge:
         self.link.post(Address(f"session/{conversation}"), message, answered)
 
 
-def played(patience_s: float) -> Surge:
+def played(
+    burst_s: float,
+    phases: tuple[tuple[float, float], ...] = PHASES,
+    edges: tuple[str, ...] = ("gw-1",),
+    breaks_every_s: float = 0.0,
+) -> Surge:
     """A run of its own."""
     loop = VirtualLoop()  # type: ignore[abstract]  # it keeps to what asyncio calls
-    machinery = Machinery(hosts=1, edges=("gw-1",), admission=AdmissionOptions(TARGET_S * 1000, patience_s))
-    surge = Surge(loop, Plant(loop, Random(1), load_catalogue(), machinery))
+    machinery = Machinery(hosts=1, edges=edges, admission=AdmissionOptions(TARGET_S * 1000, PATIENCE_S, burst_s))
+    surge = Surge(loop, Plant(loop, Random(1), load_catalogue(), machinery), phases, breaks_every_s)
     running: Coroutine[Any, Any, None] = surge.run()
     loop.run(running, limit_s=600.0)
     assert not loop.failures, loop.failures
@@ -136,7 +153,7 @@ def played(patience_s: float) -> Surge:
 @pytest.fixture(scope="module")
 def surge() -> Surge:
     """One run that all tests look at."""
-    return played(PATIENCE_S)
+    return played(BURST_S)
 
 
 def percentile_s(told: list[Told], share: float) -> float:
@@ -149,7 +166,7 @@ def test_it_was_an_overload(surge: Surge) -> None:
     came = surge.during(surge.arrivals, *STEADY_S)
     taken = [one for one in came if one.refusal is None]
     assert len(came) >= 3 * len(taken) > 0, (len(came), len(taken))
-    assert [] == [one for one in surge.during(surge.arrivals, 0, SURGE_S[0] + PATIENCE_S) if one.refusal], "a burst is taken"
+    assert [] == [one for one in surge.during(surge.arrivals, 0, SURGE_S[0] + BURST_S) if one.refusal], "a burst is taken"
 
 
 def test_only_arrivals_are_refused_and_each_is_told_when_to_come_again(surge: Surge) -> None:
@@ -162,15 +179,21 @@ def test_only_arrivals_are_refused_and_each_is_told_when_to_come_again(surge: Su
     assert len(set(waits_ms)) > len(waits_ms) / 4, "not everybody is sent to the same instant"
 
 
-def test_what_is_accepted_is_quick_and_what_is_refused_is_refused_soon(surge: Surge) -> None:
+def test_what_is_accepted_is_quick(surge: Surge) -> None:
     """After the burst, answers of all kinds take about the target; without admission they would take many times that."""
     accepted = [one for one in surge.during(surge.arrivals, *STEADY_S) if one.refusal is None]
-    refused = [one for one in surge.during(surge.arrivals, *STEADY_S) if one.refusal is not None]
-    for told in (accepted, refused, surge.during(surge.others, *STEADY_S)):
-        assert percentile_s(told, 0.5) < 2 * TARGET_S
-        assert percentile_s(told, 0.99) < 6 * TARGET_S
+    for told in (accepted, surge.during(surge.others, *STEADY_S)):
+        assert percentile_s(told, 0.5) < 1.5 * TARGET_S
+        assert percentile_s(told, 0.99) < 4 * TARGET_S
     everybody = [*surge.arrivals, *surge.others]
-    assert max(one.took_s for one in everybody) < 5 * PATIENCE_S, "the burst itself is bounded too"
+    assert max(one.took_s for one in everybody) < 5, "the burst itself is bounded too"
+
+
+def test_who_is_refused_is_told_at_once(surge: Surge) -> None:
+    """A refusal waits for nothing that the link sent before it: only for the way there and back."""
+    refused = [one for one in surge.during(surge.arrivals, *STEADY_S) if one.refusal is not None]
+    assert percentile_s(refused, 0.99) < 0.02
+    assert len(refused) > 1_000
 
 
 def test_queues_are_bounded_by_the_window(surge: Surge) -> None:
@@ -180,32 +203,52 @@ def test_queues_are_bounded_by_the_window(surge: Surge) -> None:
 
 
 def test_it_recovers_by_itself(surge: Surge) -> None:
-    """Some seconds after the surge nobody is refused, answers are quick, and no host counts as overloaded."""
-    after_s = SURGE_S[1] + 4 * PATIENCE_S
-    after = surge.during(surge.arrivals, after_s, 1e9)
+    """Seconds after the surge nobody is refused, answers are quick, and one patience later no host counts as overloaded."""
+    after = surge.during(surge.arrivals, SURGE_S[1] + 3, 1e9)
     assert after and [] == [one for one in after if one.refusal is not None]
     assert percentile_s(after, 1.0) < TARGET_S
     assert [] == surge.plant.edges["gw-1"].dispatch.admission.overloaded
 
 
 def test_capacity_is_used(surge: Surge) -> None:
-    """Refusing does not leave the store idle: it works for more than half of the surge, though the rate swings."""
-    took_s = [told.took_s for told in surge.during(surge.others, *STEADY_S)]
+    """A quarter more than was let in could not have been served within the target, so refusing left nothing idle."""
     taken = [one for one in surge.during(surge.arrivals, *STEADY_S) if one.refusal is None]
-    # Each arrival, message and good-bye writes its session, and the queue now and then: 20 ms each.
-    writes = len(took_s) + len(taken)
-    assert writes * 0.02 > 0.5 * (STEADY_S[1] - STEADY_S[0])
+    taken_per_s = len(taken) / (STEADY_S[1] - STEADY_S[0])
+    unlimited = played(1e9, ((SURGE_S[0], 2.0), (70.0, taken_per_s / 0.8), (5.0, 2.0)))
+    assert [] == [one for one in unlimited.arrivals if one.refusal is not None]
+    assert percentile_s(unlimited.during(unlimited.arrivals, *STEADY_S), 0.5) > TARGET_S
 
 
 def test_without_admission_it_would_not_hold() -> None:
-    """The same surge with endless patience: answers take many seconds, so what holds above is admission's doing."""
+    """The same surge with endless bursts: answers take many seconds, so what holds above is admission's doing."""
     endless = played(1e9)
     assert [] == [one for one in endless.arrivals if one.refusal is not None]
     assert percentile_s(endless.during(endless.others, *STEADY_S), 0.5) > 8 * TARGET_S
 
 
+def test_a_refusal_stands_over_any_break() -> None:
+    """A stream that breaks every second, and comes back to any of three gateways: who was refused ahead of the link's other
+    answers is never let in by another gateway, and who was accepted is never refused by one.
+    """
+    surge = played(BURST_S, ((5.0, 2.0), (30.0, 40.0), (5.0, 2.0)), ("gw-1", "gw-2", "gw-3"), breaks_every_s=0.7)
+    assert surge.broken > 30
+    assert len([one for one in surge.arrivals if one.refusal is not None]) > 300
+    judged(surge)
+    answers: dict[int, set[str]] = {}
+    for answer in surge.evidence.answers:
+        answers.setdefault(answer.seq, set()).add(answer.code)
+    assert [] == [seq for seq, codes in answers.items() if len(codes) > 1], "one answer for each number, however often told"
+    begun = {address.partition("/")[2] for address in stored(surge) if address.startswith("session/")}
+    assert begun == {arrived.conversation for arrived in surge.evidence.arrivals}, "nothing of what was refused was applied"
+
+
 def test_every_promise_is_kept(surge: Surge) -> None:
     """The checker finds nothing: no arrival or message that was accepted is lost, and none has a second effect."""
+    judged(surge)
+
+
+def judged(surge: Surge) -> None:
+    """Have the checker judge all that was stored and told."""
     surge.evidence.settled = True
     checker, memory = Checker(surge.evidence), surge.plant.store.memory
     for shard in finish(memory.shards()):
@@ -220,3 +263,9 @@ def test_every_promise_is_kept(surge: Surge) -> None:
     report = checker.finish(BEGIN_AT + int(surge.loop.time() * 1000))
     assert [] == [f"{found.invariant} {found.subject}: {found.explanation}" for found in report.violations]
     assert report.counts["arrivals_acknowledged"] == sum(one.refusal is None for one in surge.arrivals)
+
+
+def stored(surge: Surge) -> set[str]:
+    """Addresses of all actors that have state."""
+    memory = surge.plant.store.memory
+    return {address for shard in finish(memory.shards()) for address in finish(memory.describe(shard)).live}

@@ -32,6 +32,9 @@ class Quiet:
     def send_settled(self, acknowledged: int, refused: Sequence[FrameSettled]) -> None:
         self.acknowledged = acknowledged
 
+    def send_ahead(self, refused: Sequence[FrameSettled]) -> None:
+        raise AssertionError(f"nothing here may be refused: {refused}")
+
     def close(self, code: str, detail: str) -> None:
         """Nobody listens."""
 

@@ -20,8 +20,10 @@ HOUR_MS = 3_600_000
 class Oracle:
     """Who waits, who is there, and whom the policy would pair."""
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, head_start_ms: int | None = None) -> None:
         self.now = now
+        #: With the reserve policy, how much later may come what goes before.
+        self.head_start_ms = head_start_ms
         self.waiting: dict[str, Waiting] = {}
         self.profiles: dict[Address, AgentProfile] = {}
         self.statuses: dict[Address, AgentStatus] = {}
@@ -66,8 +68,30 @@ class Oracle:
                 firsts[kind] = (place, waiting, agent)
         if not firsts:
             return None
-        _, waiting, agent = min(firsts.values(), key=lambda first: self._rank(first[1], first[2]))
-        return waiting, agent
+        _, first, agent = min(firsts.values(), key=lambda first: self._rank(first[1], first[2]))
+        if self.head_start_ms is None:
+            return first, agent
+        rivals = [
+            waiting
+            for _, waiting, their_agent in firsts.values()
+            if their_agent == agent
+            and waiting.priority == first.priority
+            and self._rank(waiting, agent)[0] == self._rank(first, agent)[0]
+            and waiting.enqueued_at - first.enqueued_at <= self.head_start_ms
+        ]
+        return self._narrowest(first, rivals, agent), agent
+
+    def _narrowest(self, first: Waiting, rivals: list[Waiting], agent: Address) -> Waiting:
+        """The oldest of those that only some of the first one's agents may serve; from there, the same again."""
+        narrower = [rival for rival in rivals if self._members(rival) < self._members(first)]
+        if not narrower:
+            return first
+        oldest = min(narrower, key=lambda one: (one.enqueued_at, self._rank(one, agent)))
+        return self._narrowest(oldest, rivals, agent)
+
+    def _members(self, waiting: Waiting) -> set[Address]:
+        """Everybody who may ever serve it, busy or not."""
+        return {agent for agent, profile in self.profiles.items() if self._admits(profile, waiting) is not None}
 
     def _rank(self, waiting: Waiting, agent: Address) -> tuple[bool, int, int, int, str]:
         points = waiting.priority * HOUR_MS + waiting.ageing * (self.now - waiting.enqueued_at)
@@ -85,6 +109,9 @@ class Oracle:
         profile = self.profiles.get(agent)
         if profile is None or agent in waiting.not_agents or self.statuses[agent].room.get(waiting.channel, 0) <= 0:
             return None
+        return self._admits(profile, waiting)
+
+    def _admits(self, profile: AgentProfile, waiting: Waiting) -> int | None:
         for number, ring in enumerate(waiting.rings):
             if self._meets(profile, ring) and any(
                 queue in profile.queues and self._delay_ms(profile, queue, waiting.channel) <= ring.delay_ms
@@ -108,6 +135,12 @@ class Oracle:
         return not ring.where or compiled(ring.where).holds(qualities)
 
     def _key(self, agent: Address, waiting: Waiting) -> tuple[float, ...]:
+        if self.head_start_ms is None:
+            return self._strategy(agent, waiting)
+        profile = self.profiles[agent]
+        return (len(profile.queues) * (1 + len(profile.skills)), *self._strategy(agent, waiting))
+
+    def _strategy(self, agent: Address, waiting: Waiting) -> tuple[float, ...]:
         status, profile, claims = self.statuses[agent], self.profiles[agent], self._claims.get(agent, 0)
         membership, idle = self._membership(agent, waiting), (status.load + claims > 0, status.idle_since)
         levels = {skill.skill: skill.level for skill in profile.skills}

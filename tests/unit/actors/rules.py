@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from actors.actor import Event
 from actors.address import Address, name_of
@@ -18,6 +18,7 @@ from actors.values import (
     WaitingState,
     leg_of,
 )
+from cluster.invariants.capacity import Work, objection, ring_over
 
 
 class Rules:
@@ -27,6 +28,7 @@ class Rules:
         self.interactions: dict[str, InteractionState] = {}
         self._places: dict[tuple[Address, str, int], WaitingState] = {}
         self._open: dict[Address, dict[str, ReservationMoved]] = defaultdict(dict)
+        self._works: dict[Address, dict[str, Work]] = defaultdict(dict)
         self._accepted: set[tuple[str, int]] = set()
         self._presence: dict[Address, PresenceState] = {}
         self._configured: dict[Address, AgentConfigured] = {}
@@ -83,15 +85,15 @@ class Rules:
         if moved.after is ReservationState.ACCEPTED:
             assert leg not in self._accepted, f"I2 accepted twice: {moved}"
             self._accepted.add(leg)
+        works = self._works[moved.agent]
+        if moved.after is ReservationState.PENDING:
+            configured, present = self._configured[moved.agent], list(works.values())
+            wrong = objection(configured, present, moved.channel, moved.labels)
+            assert not wrong, f"I3 {moved.reservation} {wrong}"
+            ring_over(configured, present, moved.channel)
+            works[moved.reservation] = Work(moved.channel, moved.labels)
         if RESERVATION.moves[moved.after]:
             held[moved.reservation] = moved
         else:
             del held[moved.reservation]
-        if moved.after is ReservationState.PENDING:
-            self._capacity(moved.agent)
-
-    def _capacity(self, agent: Address) -> None:
-        configured, held = self._configured[agent], self._open[agent].values()
-        assert len(held) <= configured.capacity_total, f"I3 {agent} has {len(held)} of {configured.capacity_total}"
-        for channel, count in Counter(one.channel for one in held).items():
-            assert count <= configured.capacity.get(channel, 0), f"I3 {agent} has {count} {channel}"
+            del works[moved.reservation]

@@ -68,6 +68,19 @@ def reserve(name: str, channel: str = "chat", wrap_up_ms: int = WRAP_UP_MS) -> R
     return Reserve(name, f"{name}/1", SALES, session(name), channel, Customer(name), "", 5, 20_000, wrap_up_ms)
 
 
+def test_what_an_agent_leaves_ends_in_one_order() -> None:
+    """Two reservations of the same instant end in the same order, whether the agent was loaded anew in between or not."""
+    orders = []
+    for reloads in (False, True):
+        solo = Solo(chats=2)
+        solo.hear(reserve("b"), reserve("a"))
+        if reloads:
+            solo.actor.rebuild()
+        solo.hear(SignOut())
+        orders.append([moved.reservation for moved in solo.events if moved.after is S.RESCINDED])
+    assert orders == [["a", "b"], ["a", "b"]]
+
+
 def decline(name: str) -> tuple[Address, Message]:
     return SALES, Released(name, f"{name}/1", ANN, S.RESCINDED)
 

@@ -30,8 +30,8 @@ def scene() -> Scene:
     return made
 
 
-def explain(made: Scene, **asked: int) -> RouteExplained:
-    waiting = made.ask(SALES, DescribeWaiting("chat", **asked), Waiting)
+def explain(made: Scene, waited_ms: int = 0) -> RouteExplained:
+    waiting = made.ask(SALES, DescribeWaiting("chat", waited_ms=waited_ms), Waiting)
     return made.ask(ROUTER, ExplainRoute(waiting=waiting), RouteExplained)
 
 

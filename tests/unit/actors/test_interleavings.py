@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from actors.address import address
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn
+from actors.messages.centre import AgentConfig
 from actors.messages.link import DeskReservation
 from actors.messages.router import ROUTER
 from actors.messages.session import CustomerResumed, Prioritise, Redirect, ReturnToQueue
@@ -45,9 +46,11 @@ RELOADABLE = [ROUTER, CENTRE, *(address("queue", config.name) for config in QUEU
 class Story:
     """One random story, told from a seed."""
 
+    agents: Mapping[str, AgentConfig] = AGENTS
+
     def __init__(self, seed: int, literal: bool) -> None:
         self.random = Random(seed)
-        self.scene = Scene(AGENTS, self.random.choice(QUEUES), choose=self.random.randrange if literal else None)
+        self.scene = Scene(self.agents, self.random.choice(QUEUES), choose=self.random.randrange if literal else None)
         self.rules = Rules()
         self.judged = 0
         self.scene.watch = self.judge
@@ -95,23 +98,23 @@ class Story:
     # Agents.
 
     def sign_in(self) -> None:
-        name = self.random.choice(list(AGENTS))
+        name = self.random.choice(list(self.agents))
         self.scene.tell(agent_at(name), SignIn(self.random.choice([f"desk-{name}", "desk-b"])))
         state = self.random.choice([PresenceState.AVAILABLE] * 3 + [PresenceState.AWAY])
         self.scene.tell(agent_at(name), SetPresence(state, "so"))
 
     def sign_out(self) -> None:
-        self.scene.sign_out(self.random.choice(list(AGENTS)))
+        self.scene.sign_out(self.random.choice(list(self.agents)))
 
     def lose_desk(self) -> None:
-        name = self.random.choice(list(AGENTS))
+        name = self.random.choice(list(self.agents))
         self.scene.tell(agent_at(name), DeskLost(f"desk-{name}"))
 
     def transfer(self) -> None:
         name, held = self._held(ReservationState.ACCEPTED)
         if held is not None:
             to = self.random.choice(["sales", "support", "nowhere"] if held.channel == "chat" else ["support"])
-            to_agent = self.random.choice(["", "", *AGENTS])
+            to_agent = self.random.choice(["", "", *self.agents])
             self.scene.transfer(name, conversation(held), to, to_agent, id=str(self.random.random()))
 
     def give_back(self) -> None:
@@ -157,7 +160,10 @@ class Story:
     def _held(self, *states: ReservationState) -> tuple[str, DeskReservation | None]:
         """A random reservation on somebody's desk."""
         found = [
-            (name, one) for name in AGENTS for one in self.scene.desk(name).reservations if not states or one.state in states
+            (name, one)
+            for name in self.agents
+            for one in self.scene.desk(name).reservations
+            if not states or one.state in states
         ]
         return self.random.choice(found) if found else ("", None)
 
@@ -175,7 +181,7 @@ class Story:
         """Everybody works as they should until nothing is left to do."""
         for _ in range(60 + 4 * len(self.customers)):
             self.scene.run()
-            for name in AGENTS:
+            for name in self.agents:
                 self.scene.tell(agent_at(name), SignIn(f"desk-{name}"))
                 self.scene.tell(agent_at(name), SetPresence(PresenceState.AVAILABLE))
                 self.scene.run()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors.address import Address, address
-from actors.messages.centre import Membership
+from actors.messages.centre import Membership, Reserve
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router import matching as matching_module
 from actors.router.matching import Matching
@@ -82,13 +80,22 @@ steps = st.lists(st.one_of(waitings, waitings, statuses(), profiles, st.sampled_
 
 
 @settings(max_examples=400, deadline=None)
-@given(steps=steps, idle_pools=st.sampled_from([0, 1, 256]), rules=st.tuples(queue_rules, queue_rules))
+@given(
+    steps=steps,
+    idle_pools=st.sampled_from([0, 1, 256]),
+    rules=st.tuples(queue_rules, queue_rules),
+    head_start_ms=st.sampled_from([None, None, 0, 2, 1_000]),
+)
 def test_matches_are_those_of_the_policy(
-    steps: list[Waiting | AgentStatus | AgentProfile | str], idle_pools: int, rules: tuple[tuple[str, int, bool], ...]
+    steps: list[Waiting | AgentStatus | AgentProfile | str],
+    idle_pools: int,
+    rules: tuple[tuple[str, int, bool], ...],
+    head_start_ms: int | None,
 ) -> None:
     """Whatever the rules and whatever changes between matches, each match is the one that a look at everybody makes (I5)."""
     kept, matching_module.IDLE_POOLS = matching_module.IDLE_POOLS, idle_pools
-    matching, oracle = Matching(), Oracle(NOW)
+    matching, oracle = Matching(), Oracle(NOW, head_start_ms)
+    matching.follow(None if head_start_ms is None else Reserve(head_start_ms))
     try:
         for step in [*steps, "match"]:
             match step:
@@ -189,7 +196,7 @@ def test_a_claim_lasts_until_both_have_spoken(queue_first: bool) -> None:
 def test_idle_pools_are_forgotten() -> None:
     """However many kinds of needs came by, only so many empty pools are kept."""
     matching = ready(AGENTS[0])
-    for number in range(1000):
+    for number in range(2000):
         matching.wait(waiting(str(number), requirement=Requirement((SkillLevel(f"s{number}"),))))
         matching.not_waiting(str(number), NOBODY)
     assert matching.classes == 0, "nobody waits"
@@ -217,23 +224,19 @@ def test_ranking_clears_itself_out() -> None:
     assert ranking.first() == (6, "1"), "and the least of the three last ranks is first"
 
 
-def test_cost_with_ten_thousand_waiting() -> None:
-    """A burst of 10,000 arrivals is matched in a second, and a freed agent in well under a millisecond."""
+def test_ten_thousand_waiting() -> None:
+    """Of a burst of 10,000 as many are matched as there are agents; then each freed agent gets one, whoever excludes whom.
+
+    What that costs is measured by `make bench` (router_burst_10k_s, router_decisions_per_s).
+    """
     agents = [address("agent", str(number)) for number in range(2000)]
     matching = ready(*agents)
-    began = perf_counter()
     for number in range(10_000):
         matching.wait(waiting(str(number), enqueued_at=number))
     assert len(matching.match(NOW)) == 2000, "one each"
-    burst_s = perf_counter() - began
-    assert burst_s < 1, f"the burst took {burst_s:.3f} s"
     for number in range(1000):  # as many exclude somebody, each in a line of its own
         matching.wait(waiting(f"x{number}", enqueued_at=number, not_agents=(agents[number],)))
-    began = perf_counter()
     for number in range(200):
         matching.not_waiting(str(number), agents[number])
         matching.status(free(agents[number]))
         assert len(matching.match(NOW)) == 1, "the freed agent is matched"
-    freed_ms = (perf_counter() - began) / 200 * 1000
-    assert freed_ms < 1, f"a freed agent took {freed_ms:.3f} ms"
-    print(f"burst {burst_s:.3f} s, freed {freed_ms:.3f} ms")

@@ -32,6 +32,7 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
         self.calls: list[str] = []
         self.started_at = 1
         self.term = 3
+        self.explained = pb.ExplainRouteRequest()
 
     def _admit(self, context: Any) -> None:
         if dict(context.invocation_metadata()).get("authorization") != f"Bearer {TOKEN}":
@@ -53,6 +54,16 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
             links=[link],
             cluster=cluster,
         )
+
+    def ExplainRoute(self, request: pb.ExplainRouteRequest, context: Any) -> pb.ExplainRouteResponse:
+        self._admit(context)
+        self.explained = request
+        if request.interaction == "gone/1":
+            context.abort(grpc.StatusCode.NOT_FOUND, "it does not wait for an agent now")
+        free = pb.RouteCandidate(agent="ann", reason="free", ring=1, words="free: idle for 3.0 s")
+        unable = pb.RouteCandidate(agent="bob", reason="unable", words="lacks what it asks for")
+        counts = {"free": 1, "unable": 1}
+        return pb.ExplainRouteResponse(rings=["cards 3"], choice="longest_idle", candidates=[free, unable], counts=counts)
 
     def ApplyConfig(self, request: pb.ApplyConfigRequest, context: Any) -> pb.ApplyConfigResponse:
         self._admit(context)
@@ -81,7 +92,7 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
     def _elsewhere(self, request: Any, context: Any) -> Any:
         raise NotImplementedError("tested with its own commands")
 
-    ExplainRoute = ListInteractions = ShowInteraction = MoveInteraction = SetPriority = _elsewhere
+    ListInteractions = ShowInteraction = MoveInteraction = SetPriority = _elsewhere
 
     def Drain(self, request: pb.DrainRequest, context: Any) -> pb.DrainResponse:
         self._admit(context)
@@ -339,3 +350,30 @@ def test_an_upgrade_takes_every_part_in_turn(run_dir: Path, fake: FakeGateway) -
     upgraded = document("upgrade", "--run-dir", run_dir)
     assert [step["part"] for step in upgraded["steps"]] == ["host-2", "host-1", "supervisor", "gateway-1"]
     assert fake.calls == ["restart host-2", "restart host-1", "restart supervisor", "restart "]
+
+
+def test_a_route_is_explained(run_dir: Path, fake: FakeGateway) -> None:
+    """Who would get an interaction, as asked, for people and as JSON; who does not wait is told so."""
+    asked = (
+        "route",
+        "explain",
+        "--queue",
+        "cards",
+        "--channel",
+        "webchat",
+        "--skill",
+        "cards=3",
+        "--waited",
+        30,
+        "--run-dir",
+        run_dir,
+    )
+    assert "free: idle for 3.0 s" in invoke(*asked).stdout, "for people"
+    assert [one["agent"] for one in document(*asked)["candidates"]] == ["ann", "bob"], "as JSON"
+    assert (fake.explained.queue, dict(fake.explained.skills), fake.explained.waited_ms) == ("cards", {"cards": 3}, 30_000)
+    gone = invoke("route", "explain", "--interaction", "gone/1", "--run-dir", run_dir)
+    assert (gone.exit_code, "does not wait" in gone.output) == (1, True), "the gateway's words"
+    wrong = invoke(
+        "route", "explain", "--queue", "cards", "--channel", "webchat", "--skill", "cards=much", "--run-dir", run_dir
+    )
+    assert wrong.exit_code == 2, "a level is a number"

@@ -122,6 +122,19 @@ def test_verify() -> None:
     assert "no violations in" in run("verify").output, "for people too"
 
 
+def test_verify_decides_again() -> None:
+    """`--replay` makes the router's decisions again and says how many came out the same."""
+    replayed = document("verify", "--replay", "--shards", "4")["replay"]
+    assert (replayed["same"], replayed["difference"], replayed["decisions"]) == (True, None, 2), "two offers were proposed"
+    assert "replayed to the same bytes" in run("verify", "--replay", "--shards", "4").output, "for people too"
+
+
+def test_verify_needs_the_number_of_shards_to_decide_again() -> None:
+    """With another one the router would be elsewhere, where nothing was decided."""
+    result = run("verify", "--replay", "--shards", "1024")
+    assert result.exit_code == 1 and "is the number of shards right?" in result.stderr, result.stderr
+
+
 def test_verify_fails_on_a_violation(stored: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A journal with an entry missing in its middle gives violations and status 1."""
     journals = {shard: asyncio.run(stored.journal(shard)) for shard in asyncio.run(stored.shards())}

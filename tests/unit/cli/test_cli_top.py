@@ -23,6 +23,9 @@ from cluster.telemetry import metrics
 from cluster.telemetry.exposition import Told, exposed
 from cluster.telemetry.meter import Meter, sample
 
+#: Bounds of an expected wait.
+WAITS_S = {"low": 10.0, "expected": 40.04, "high": 90.0}
+
 
 def page_text(step: int, silent: str = "") -> str:
     """A cluster's page; each step further, a hundred more events came and a hundred more commits took 30 ms."""
@@ -37,6 +40,7 @@ def page_text(step: int, silent: str = "") -> str:
         sample(metrics.INTERACTIONS, 7, "connected"),
         sample(metrics.QUEUE_WAITING, 3, "cards"),
         sample(metrics.QUEUE_LONGEST_WAIT, 12.34, "cards"),
+        *(sample(metrics.QUEUE_EXPECTED_WAIT, wait_s, "cards", bound) for bound, wait_s in WAITS_S.items()),
         sample(metrics.QUEUE_GRANTED, 8, "cards"),
         sample(metrics.QUEUE_IN_TARGET, 6, "cards"),
     ]
@@ -57,6 +61,7 @@ def test_rates_and_quantiles_are_of_the_time_between() -> None:
     assert 25 < told["hosts"]["host-1"]["commit_ms_p99"] <= 50  # type: ignore[index]
     queue = told["queues"]["cards"]  # type: ignore[index]
     assert (queue["waiting"], queue["longest_wait_s"], queue["in_target"]) == (3, 12.3, 0.75)
+    assert queue["expected_wait_s"] == 40.0, "the mean, not a sum over the bounds"
     assert (told["agents"], told["interactions"], told["silent"]) == ({"available": 5}, {"connected": 7}, [])
 
 

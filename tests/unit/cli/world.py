@@ -53,6 +53,9 @@ class Adapter:
         self._settled = acknowledged
         self._changed.set()
 
+    def send_ahead(self, refused: Sequence[FrameSettled]) -> None:
+        raise AssertionError(f"nothing here may be refused: {refused}")
+
     def close(self, code: str, detail: str) -> None:
         self._changed.set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actors.address import Address
-from actors.messages.centre import AgentConfig, CentrePlan, QueueConfig
+from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfig, Reserve
 from actors.values import PresenceState, SkillLevel
 from cluster.config.compile import compile_centre
 from cluster.config.edge import EdgeCentre, EntryPoint, in_language
@@ -60,6 +60,14 @@ def test_offers_reach_queue_and_agent() -> None:
     assert (queue.at_once, queue.every_ms, queue.no_answer) == (5, 2500, PresenceState.AVAILABLE)
     assert (queue.no_answer_backoff_ms, queue.busy_backoff_ms) == (0, 60_000)
     assert (agent.max_offers, agent.no_answer, agent.sign_out_after) == (2, PresenceState.AWAY, 3)
+
+
+def test_announcements_reach_the_actor() -> None:
+    """What is left out has its default; a queue that does not mention them announces nothing at times."""
+    settings = "offer_timeout_s: 20\n    announce: {position: false, first_after_s: 2.5}"
+    queues = compiled(BASE.replace("offer_timeout_s: 20", settings)).queues
+    assert queues["cards"].announce == Announce(False, True, 2500, 60_000)
+    assert queues["general"].announce is None
 
 
 def test_groups_are_written_out() -> None:
@@ -151,3 +159,19 @@ def test_passwords() -> None:
     ], "right, wrong, damaged"
     loaded = load_centre(BASE.replace(BASE.split("password_hash: ")[1].splitlines()[0], made))
     assert "alice" in loaded.centre.agents, "a hash made here is accepted by the schema"
+
+
+def test_the_reserve_policy_reaches_router_and_agents() -> None:
+    """The centre's policy is the router's, a profile's hold-back its agents'; without either nothing is held back."""
+    assert compiled().reserve is None, "first come, first served by default"
+    text = BASE.replace("queues: [general, cards]", "queues: [general, cards]\n    hold_back: 2")
+    plan = compiled(f"{text}\nrouting: {{policy: reserve, head_start_s: 90}}\n")
+    assert Reserve(90_000) == plan.reserve, "in milliseconds"
+    assert plan.agents["alice"].hold_back == 2, "by routing profile"
+
+
+def test_a_hold_back_without_the_policy_is_a_warning() -> None:
+    """It would do nothing, so whoever wrote it meant something else."""
+    text = BASE.replace("queues: [general, cards]", "queues: [general, cards]\n    hold_back: 2")
+    (warning,) = [str(problem) for problem in load_centre(text).warnings]
+    assert "hold_back: does nothing by `routing.policy: fcfs`; add `routing: {policy: reserve}`, or delete it" in warning

@@ -18,6 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 BASE = (GOLDEN / "base.yaml").read_text(encoding="utf-8")
 HASH_LINE = next(line for line in BASE.splitlines(keepends=True) if "password_hash" in line)
 HASH = HASH_LINE.split(": ")[1].strip()
+PROFILE = "    capacity: {webchat: 3}"
 
 #: What is broken, the part of the base that is replaced, and what stands there instead.
 CASES = [
@@ -141,6 +142,18 @@ CASES = [
     ),
     ("delay of an unserved queue", "    queues: [general, cards]", "    queues: [general]\n    serves: {cards: {delay_s: 30}}"),
     ("directive", "version: 1\n", "%YAML 9.9\n---\nversion: 1\n"),
+    ("too dear", PROFILE, f"{PROFILE}\n    units: 10\n    costs: {{webchat: 20}}"),
+    ("units and total", PROFILE, f"{PROFILE}\n    units: 10\n    capacity_total: 3"),
+    ("negative cost", PROFILE, f"{PROFILE}\n    costs: {{webchat: -1}}"),
+    ("cost of no channel", PROFILE, f"{PROFILE}\n    costs: {{web-chat: 2}}"),
+    ("exclusive to no channel", PROFILE, f"{PROFILE}\n    exclusive: [voice]"),
+    ("exclusive twice", PROFILE, f"{PROFILE}\n    exclusive: [webchat, webchat]"),
+    ("interrupted by no channel", PROFILE, f"{PROFILE}\n    interrupts: {{voice: [webchat]}}"),
+    ("interrupts no channel", PROFILE, f"{PROFILE}\n    interrupts: {{webchat: [voice]}}"),
+    ("interrupts itself", PROFILE, f"{PROFILE}\n    interrupts: {{webchat: [webchat]}}"),
+    ("label that nothing carries", PROFILE, f"{PROFILE}\n    labels: {{complex: 1}}"),
+    ("label that nothing limits", "{queue: general}", "{queue: general, labels: [vip]}"),
+    ("label twice", "{queue: general}", "{queue: general, labels: [vip, vip]}"),
 ]
 
 

@@ -60,6 +60,27 @@ async def test_a_rejection_reaches_who_sent_the_event() -> None:
     assert (error.code, error.detail, error.retry_after_s, error.field) == ("NOT_FOUND", "no such door", 1.5, "entry_point")
 
 
+async def test_a_refusal_ahead_is_told_at_once_and_the_number_alone_is_sent_again() -> None:
+    """Its sender knows before events in front of it are settled; it keeps its place, and no gateway can let it in later."""
+    outbox = Outbox(3)
+    outcomes = [outbox.add(event(f"e{number}")) for number in (1, 2, 3)]
+    taken(outbox)
+    full = link_pb2.Rejection(seq=2, code=link_pb2.CODE_RESOURCE_EXHAUSTED, retry_after_ms=1_500)
+    outbox.refuse_ahead([full, link_pb2.Rejection(seq=9, code=link_pb2.CODE_RESOURCE_EXHAUSTED)])
+    assert [outcome.done() for outcome in outcomes] == [False, True, False]
+    with pytest.raises(Refused, match="RESOURCE_EXHAUSTED"):
+        await outcomes[1]
+    assert (len(outbox), outbox.has_room()) == (3, False), "it is unsettled, and the gateway counts it"
+    outbox.rewind(0, 3)
+    assert outbox.take(10, 1 << 20) == [
+        gateway_pb2.Event(seq=1, id="e1"), gateway_pb2.Event(seq=2), gateway_pb2.Event(seq=3, id="e3"),
+    ]  # fmt: skip
+    outbox.settle(3, ())
+    await outcomes[0]
+    await outcomes[2]
+    assert isinstance(outcomes[1].exception(), Refused), "what is told in its turn changes nothing"
+
+
 async def test_a_rejection_of_a_later_protocol_is_still_a_rejection() -> None:
     """A code that this SDK does not know must not be taken for a yes."""
     outbox, outcomes = filled(1)

@@ -14,6 +14,7 @@ from actors.messages import link as link_messages
 from actors.messages.gateway import Command
 from actors.messages.link import DeskTyping, ShowEntries, ShowNotice, ShowSaw, ShowTyping
 from actors.messages.session import Arrive, CustomerLeft, CustomerMessage, CustomerResumed, CustomerSaw, CustomerTyping
+from actors.routing.expecting import Expected
 from actors.values import Author, Content, Customer, NoticeKind, Requirement, SkillLevel, TranscriptEntry
 from gateways.translate.channel_commands import CHANNEL_COMMANDS, NOTICES, channel_command
 from gateways.translate.channel_events import CHANNEL_EVENTS, route_channel_event
@@ -49,7 +50,7 @@ def test_an_arrival_takes_its_queue_from_the_entry_point() -> None:
         customer=Customer("c1", "Ada", "en", {"tier": "gold"}),
         queue="cards",
         priority=3,
-        requirement=Requirement((SkillLevel("english", 2),)),
+        requirement=Requirement((SkillLevel("english", 2),), labels=("complex", "vip")),
         open=True,
         subject="a card",
         retention_ms=600_000,
@@ -188,6 +189,16 @@ ENTRY = TranscriptEntry(3, "m3", Author.AGENT, "Li", 99, Content("hello"))
         (
             ShowNotice("webchat:1", NoticeKind.QUEUED, "", "cards", 3),
             messaging_pb2.ShowNotice(kind=messaging_pb2.NOTICE_KIND_QUEUED, queue="cards", ahead=3),
+        ),
+        (
+            ShowNotice("webchat:1", NoticeKind.QUEUED, "", "cards", 3, Expected(70_000, 120_000, 200_000), True),
+            messaging_pb2.ShowNotice(
+                kind=messaging_pb2.NOTICE_KIND_QUEUED,
+                queue="cards",
+                ahead=3,
+                ahead_hidden=True,
+                expected=messaging_pb2.ExpectedWait(low_ms=70_000, expected_ms=120_000, high_ms=200_000, confidence_percent=90),
+            ),
         ),
     ],
 )

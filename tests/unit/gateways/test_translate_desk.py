@@ -36,6 +36,7 @@ from actors.messages.session import (
     ShowConversation,
     TransferTo,
 )
+from actors.routing.expecting import Expected
 from actors.values import Author, Content, Customer, PresenceState, ReservationState, TranscriptEntry
 from gateways.translate.desk_commands import DESK_COMMANDS, PRESENCES, RESERVATION_STATES, desk_command
 from gateways.translate.desk_events import DESK_EVENTS, route_desk_event
@@ -264,10 +265,14 @@ def test_commands_say_what_the_message_says(message: Message, wire: object) -> N
 
 def test_queue_counters_are_for_every_agent() -> None:
     """Counters name no agent: the desk shows them to all."""
-    command = desk_command(Command("7", 0, DeskQueues((QueueCounters("cards", 1, 2, 3, 4, 5, 6, 7),))))
-    assert command.queues.queues[0] == pb.QueueCounters(
-        queue="cards", waiting=1, offered=2, oldest_at=3, entered=4, granted=5, withdrawn=6, granted_in_target=7
-    )
+    plain = {"queue": "cards", "waiting": 1, "offered": 2, "oldest_at": 3, "entered": 4, "granted": 5, "withdrawn": 6}
+    known = QueueCounters(**plain, granted_in_target=7, expected=Expected(8, 9, 10))  # type: ignore[arg-type]
+    unknown = QueueCounters(**plain, granted_in_target=7)  # type: ignore[arg-type]
+    command = desk_command(Command("7", 0, DeskQueues((known, unknown))))
+    wire = pb.QueueCounters(**plain, granted_in_target=7)  # type: ignore[arg-type]
+    assert command.queues.queues[1] == wire
+    wire.expected_wait_low_ms, wire.expected_wait_ms, wire.expected_wait_high_ms = 8, 9, 10
+    assert command.queues.queues[0] == wire
 
 
 def test_a_misdirected_command_goes_out_empty() -> None:

@@ -9,6 +9,7 @@ import msgspec
 from actors.actor import Event
 from actors.address import Address
 from actors.events import AgentConfigured, InteractionMoved, PresenceMoved, Proposed, ReservationMoved, WaitingMoved
+from actors.routing.capacity import NO_RULES, CapacityRules
 from actors.values import EndReason, InteractionState, PresenceState, Requirement, ReservationState, SkillLevel, WaitingState
 from cluster.invariants.checker import Checker
 from cluster.invariants.evidence import Evidence
@@ -99,31 +100,32 @@ def moved(
 def waiting(
     interaction: str, before: str | None, after: str, leg: int = 1, agent: str = "", reservation: str = "", priority: int = 0,
     at: int = START, needs: tuple[SkillLevel, ...] = (), only: str = "", channel: str = "webchat", queue: Address = QUEUE,
-    not_agents: tuple[Address, ...] = (),
+    not_agents: tuple[Address, ...] = (), labels: tuple[str, ...] = (),
 ) -> tuple[str, Event]:  # fmt: skip
     event = WaitingMoved(
         queue, interaction, leg, WaitingState(before) if before else None, WaitingState(after), channel, priority, at,
-        Requirement(needs, only), Address(agent), reservation, not_agents,
+        Requirement(needs, only, labels=labels), Address(agent), reservation, not_agents,
     )  # fmt: skip
     return queue, event
 
 
 def reserved(
     reservation: str, before: str | None, after: str, agent: Address = ALICE, channel: str = "webchat", deadline: int = 0,
+    labels: tuple[str, ...] = (),
 ) -> tuple[str, Event]:  # fmt: skip
     event = ReservationMoved(
         agent, reservation, reservation.rpartition("#")[0], QUEUE, channel,
         ReservationState(before) if before else None, ReservationState(after),
-        deadline or (START + 20_000 if after == "pending" else 0),
+        deadline or (START + 20_000 if after == "pending" else 0), labels=labels,
     )  # fmt: skip
     return agent, event
 
 
 def configured(
     agent: Address = ALICE, skills: tuple[SkillLevel, ...] = (), chats: int = 1, total: int = 1, calls: int = 0,
-    queues: tuple[Address, ...] = (QUEUE,),
+    queues: tuple[Address, ...] = (QUEUE,), rules: CapacityRules = NO_RULES,
 ) -> tuple[str, Event]:  # fmt: skip
-    return agent, AgentConfigured(agent, 1, skills, queues, {"webchat": chats, "voice": calls}, total)
+    return agent, AgentConfigured(agent, 1, skills, queues, {"webchat": chats, "voice": calls}, total, capacity_rules=rules)
 
 
 def presence(before: str, after: str, agent: Address = ALICE) -> tuple[str, Event]:
@@ -158,7 +160,7 @@ def offered(scribe: Scribe, interaction: str, agent: Address = ALICE, leg: int =
     return scribe.commit(
         proposed(interaction, agent, **times),
         waiting(interaction, "waiting", "reserved", leg, agent, reservation, **place),
-        reserved(reservation, None, "pending", agent, deadline=scribe.now + 20_000),
+        reserved(reservation, None, "pending", agent, deadline=scribe.now + 20_000, labels=place.get("labels", ())),
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from actors.actor import Event
 from actors.address import Address, ShardId
 from actors.events import TimerTookEffect
+from actors.routing.capacity import CapacityRules
 from cluster.invariants.checker import Checker
 from cluster.invariants.evidence import Evidence
 from cluster.store.base import ShardImage
@@ -59,6 +63,60 @@ def test_i3_a_smaller_configuration_breaks_nothing() -> None:
     assert "I3" not in broken(check(scribe)), "nobody is thrown out"
     scribe.commit(reserved("c/1#1.1", "pending", "rejected"), reserved("e/1#1.1", None, "pending"))
     assert "I3" in broken(check(scribe)), "but nothing is added above it"
+
+
+CALLS_OVER_CHATS = CapacityRules(interrupts={"voice": ("webchat",)}, interruptions=1)
+VIP = ("vip",)
+CHAT, OTHER_CHAT, CALL, OTHER_CALL = "c/1#1.1", "d/1#1.1", "v/1#1.1", "w/1#1.1"
+
+
+def rings(reservation: str, channel: str = "webchat", labels: tuple[str, ...] = ()) -> tuple[str, Event]:
+    """An offer begins."""
+    return reserved(reservation, None, "pending", channel=channel, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("rules", "held", "fits", "objected"),
+    [
+        (CapacityRules(costs={"voice": 3}), (rings(CHAT),), rings(OTHER_CHAT), rings(CALL, "voice")),
+        (CapacityRules(exclusive=("voice",)), (rings(CHAT),), rings(OTHER_CHAT), rings(CALL, "voice")),
+        (CapacityRules(labels={"vip": 1}), (rings(CHAT, labels=VIP),), rings(CALL, "voice"), rings(CALL, "voice", VIP)),
+        (CALLS_OVER_CHATS, (rings(CALL, "voice"),), rings(OTHER_CALL, "voice"), rings(CHAT)),
+        (CALLS_OVER_CHATS, (rings(CHAT), rings(CALL, "voice")), None, rings(OTHER_CALL, "voice")),
+        (
+            CALLS_OVER_CHATS, (rings(CHAT), rings(CALL, "voice"), reserved(CALL, "pending", "rejected", channel="voice")),
+            rings(OTHER_CHAT), rings(OTHER_CALL, "voice"),
+        ),
+    ],
+    ids=["costs", "exclusive", "labels", "during a call", "a second call over a chat", "a call after one that rang"],
+)  # fmt: skip
+def test_i3_rules_between_channels_are_judged(
+    rules: CapacityRules, held: tuple[tuple[str, Event], ...], fits: tuple[str, Event] | None, objected: tuple[str, Event]
+) -> None:
+    """Units, exclusive channels, labels, interruptions: what keeps to them is fine, what does not is caught."""
+    scribe = ready(Scribe(), chats=2, calls=2, total=3, rules=rules).commit(*held)
+    assert "I3" not in broken(check(scribe)), "what is held keeps to the rules"
+    if fits is not None:
+        assert "I3" not in broken(check(scribe.copy().commit(fits))), "and so does this"
+    assert "I3" in broken(check(scribe.commit(objected))), "but not this"
+
+
+def test_i3_a_call_over_as_many_chats_as_fit_is_none_too_many() -> None:
+    """What may be interrupted takes no units from what interrupts it."""
+    scribe = ready(Scribe(), chats=2, calls=1, total=2, rules=CALLS_OVER_CHATS)
+    scribe.commit(rings(CHAT), rings(OTHER_CHAT), rings(CALL, "voice"))
+    assert "I3" not in broken(check(scribe)), "three, of two units"
+    plain = ready(Scribe(), chats=2, calls=1, total=2).commit(rings(CHAT), rings(OTHER_CHAT), rings(CALL, "voice"))
+    assert "I3" in broken(check(plain)), "which only the rule allows"
+
+
+def test_i3_rules_count_from_when_they_are_in_force() -> None:
+    """Rules that change while the agent is busy say nothing about what they have, and all about what comes next."""
+    scribe = ready(Scribe(), chats=2, calls=2, total=4).commit(rings(CHAT), rings(CALL, "voice"))
+    scribe.commit(configured(chats=2, calls=2, total=4, rules=CapacityRules(exclusive=("voice",))))
+    assert "I3" not in broken(check(scribe)), "a mixture from before"
+    for after in (rings(OTHER_CHAT), rings(OTHER_CALL, "voice")):
+        assert "I3" in broken(check(scribe.copy().commit(after))), "nothing is added to it"
 
 
 def test_i4_an_offer_to_somebody_away_is_caught() -> None:

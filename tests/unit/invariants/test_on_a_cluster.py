@@ -16,7 +16,8 @@ from actors.messages.link import DeskConversation, DeskOffer, ShowNotice
 from actors.messages.session import AgentEnds, Arrive, CustomerMessage, TransferTo
 from actors.values import Content, Customer, NoticeKind, PresenceState
 from cluster.catalogue import load_catalogue
-from cluster.edge.edge import Edge, Link
+from cluster.edge.edge import Edge
+from cluster.edge.link import Link
 from cluster.invariants import Evidence, verify_store
 from cluster.invariants.evidence import Answered, Arrived, Commanded, Wrote
 from cluster.local import LocalCluster
@@ -71,6 +72,9 @@ class Everybody:
                     self.evidence.messages.append(Wrote(name, message_id, 0))
                 else:
                     self.evidence.arrivals.append(Arrived(name, 0))
+
+    def send_ahead(self, refused: Sequence[FrameSettled]) -> None:
+        raise AssertionError(f"nothing here may be refused: {refused}")
 
     def close(self, code: str, detail: str) -> None:
         """The cluster is stopping."""

@@ -75,7 +75,7 @@ def last_come_first_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """The router has every order wrong."""
 
     def last(self: Ranking[Any], without: Container[Any] = ()) -> Any:
-        return max((rank for rank in self._ranks.values() if rank[-1] not in without), default=None)
+        return max((rank for rank in self.ranks.values() if rank[-1] not in without), default=None)
 
     monkeypatch.setattr(Ranking, "first", last)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.address import Address
+from actors.routing.capacity import CapacityRules
 from actors.values import SkillLevel
 from cluster.invariants.evidence import Evidence
 from tests.unit.invariants.scribe import (
@@ -59,6 +60,30 @@ def test_i5_whoever_the_agent_cannot_serve_is_not_passed_over() -> None:
     for reason, place in reasons.items():
         scribe = arrives(arrives(ready(Scribe()), "c/1", priority=9, **place), "d/1", at=START + 1)
         assert passed_over(offered(scribe, "d/1", at=START + 1)) == [], f"c was not hers because of {reason}"
+
+
+def test_i5_rules_of_capacity_keep_an_interaction_from_an_agent() -> None:
+    """Who does not fit beside what the agent has, by costs, labels or interruptions, is not passed over; who fits is."""
+    rules = CapacityRules({"voice": 2}, labels={"vip": 1})
+    scribe = ready(Scribe(), chats=3, calls=1, total=2, rules=rules)
+    connected(offered(arrives(scribe, "v/1", labels=("vip",)), "v/1", labels=("vip",)), "v/1")
+    reasons: dict[str, dict[str, Any]] = {"units": {"channel": "voice"}, "its label": {"labels": ("vip",)}}
+    for reason, place in reasons.items():
+        waits = arrives(arrives(scribe.copy(), "c/1", priority=9, **place), "d/1", at=START + 1)
+        assert passed_over(offered(waits, "d/1", at=START + 1)) == [], f"c does not fit because of {reason}"
+        assert settled(arrives(scribe.copy(), "c/1", **place)) == set(), "and waits rightly (I7)"
+    waits = arrives(arrives(scribe, "c/1", priority=9, labels=("other",)), "d/1", at=START + 1)
+    assert passed_over(offered(waits, "d/1", at=START + 1)) == ["c/1"], "a label without a limit is no reason"
+
+
+def test_i5_a_call_proposed_in_the_same_turn_keeps_chats_away() -> None:
+    """What was proposed a moment ago interrupts already, so the chats behind it are not passed over."""
+    scribe = ready(Scribe(), chats=2, calls=2, total=3, rules=CapacityRules(interrupts={"voice": ("webchat",)}))
+    arrives(
+        arrives(arrives(scribe, "v/1", channel="voice", at=START), "c/1", at=START + 1), "w/1", channel="voice", at=START + 2
+    )
+    scribe.commit(proposed("v/1", ALICE, at=START), proposed("w/1", ALICE, at=START + 2))
+    assert passed_over(scribe) == [], "the chat does not come beside a call, the second call does"
 
 
 def test_i5_proposals_of_one_turn_count_as_taken() -> None:

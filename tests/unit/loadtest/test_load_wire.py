@@ -88,6 +88,23 @@ def test_after_a_break_it_sends_again_what_is_not_settled(tmp_path: Path) -> Non
     assert frame is not None and [3, 4] == [event.seq for event in frame.events]
 
 
+def test_a_refusal_ahead_is_told_once_and_the_number_alone_is_sent_again(tmp_path: Path) -> None:
+    """The generator measures a refusal when it is told first, and does as the SDK does after a break."""
+    wire, outcomes = wire_in(tmp_path), []
+    wire.welcomed(welcome(), 0.0)
+    for number in range(3):
+        wire.post(gateway_pb2.Event(id="e"), lambda no, meant_at, now, n: outcomes.append((n, no is None, now)), 10.0, number)
+    wire.next_frame()
+    full = link_pb2.Rejection(seq=2, code=link_pb2.CODE_RESOURCE_EXHAUSTED)
+    wire.take(gateway_pb2.GatewayFrame(settled=link_pb2.Settled(ahead=[full])), 20.0)
+    assert [(1, False, 20.0)] == outcomes and 3 == len(wire)
+    wire.welcomed(welcome(), 30.0)
+    frame = wire.next_frame()
+    assert frame is not None and [(1, "e"), (2, ""), (3, "e")] == [(event.seq, event.id) for event in frame.events]
+    wire.take(settled(3, 2), 40.0)
+    assert [(1, False, 20.0), (0, True, 40.0), (2, True, 40.0)] == outcomes
+
+
 def test_commands_are_handled_once_and_acknowledged(tmp_path: Path) -> None:
     """A command that comes again is dropped and acknowledged again; passing ones are neither noted nor acknowledged."""
     spool = Spool(tmp_path, "part")

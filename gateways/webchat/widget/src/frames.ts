@@ -118,13 +118,17 @@ export interface TheySaw {
   read: number;
 }
 
-/** A state of the conversation, worded by the page; `ahead` is how many wait in front (for `queued`). */
+/** A state of the conversation, worded by the page; for `queued`, how many wait in front and how much longer.
+
+    `ahead` is null if it is not to be told; the wait is between `wait_low_ms` and `wait_high_ms`, both 0 if not known. */
 export interface Notice {
   type: "notice";
   kind: "closed" | "connected" | "ended" | "queued" | "transferred";
   agent_name: string;
   queue: string;
-  ahead: number;
+  ahead: number | null;
+  wait_low_ms: number;
+  wait_high_ms: number;
 }
 
 /** The message is committed; the page need not keep it. */

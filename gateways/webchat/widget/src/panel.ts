@@ -7,6 +7,7 @@ import { StartForm } from "./form";
 import type { Memory } from "./memory";
 import { unread } from "./state";
 import { Transcript } from "./transcript";
+import { queuedText } from "./waiting";
 import { say, wordsOf, type Language } from "./words";
 
 export interface PanelOptions {
@@ -143,7 +144,7 @@ export class Panel {
     if (!notice) return words.waiting;
     switch (notice.kind) {
       case "queued":
-        return notice.ahead > 0 ? say(words.queued, { count: notice.ahead }) : words.queuedNext;
+        return queuedText(notice, words);
       case "connected":
         return say(words.connected, { name: notice.agent_name || words.someone });
       default:

@@ -9,7 +9,7 @@ function entry(number: number, author: Entry["author"] = "agent"): Entry {
 }
 
 function notice(kind: Notice["kind"], agent_name = "", ahead = 0): Notice {
-  return { type: "notice", kind, agent_name, queue: "cards", ahead };
+  return { type: "notice", kind, agent_name, queue: "cards", ahead, wait_low_ms: 0, wait_high_ms: 0 };
 }
 
 function after(...frames: ServerFrames[]): ChatState {

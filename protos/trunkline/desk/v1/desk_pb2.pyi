@@ -1681,6 +1681,9 @@ class QueueCounters(_message.Message):
     GRANTED_FIELD_NUMBER: _builtins.int
     WITHDRAWN_FIELD_NUMBER: _builtins.int
     GRANTED_IN_TARGET_FIELD_NUMBER: _builtins.int
+    EXPECTED_WAIT_MS_FIELD_NUMBER: _builtins.int
+    EXPECTED_WAIT_LOW_MS_FIELD_NUMBER: _builtins.int
+    EXPECTED_WAIT_HIGH_MS_FIELD_NUMBER: _builtins.int
     queue: _builtins.str
     """The queue's id."""
     waiting: _builtins.int
@@ -1697,6 +1700,12 @@ class QueueCounters(_message.Message):
     """How many left without an agent."""
     granted_in_target: _builtins.int
     """How many an agent got within the service level's time."""
+    expected_wait_ms: _builtins.int
+    """How long somebody would wait who came now, if everybody is busy: on average (ms), 0 as long as it is not known."""
+    expected_wait_low_ms: _builtins.int
+    """Between this (ms)"""
+    expected_wait_high_ms: _builtins.int
+    """and this (ms), in nine cases of ten."""
     def __init__(
         self,
         *,
@@ -1708,10 +1717,13 @@ class QueueCounters(_message.Message):
         granted: _builtins.int = ...,
         withdrawn: _builtins.int = ...,
         granted_in_target: _builtins.int = ...,
+        expected_wait_ms: _builtins.int = ...,
+        expected_wait_low_ms: _builtins.int = ...,
+        expected_wait_high_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entered", b"entered", "granted", b"granted", "granted_in_target", b"granted_in_target", "offered", b"offered", "oldest_at", b"oldest_at", "queue", b"queue", "waiting", b"waiting", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entered", b"entered", "expected_wait_high_ms", b"expected_wait_high_ms", "expected_wait_low_ms", b"expected_wait_low_ms", "expected_wait_ms", b"expected_wait_ms", "granted", b"granted", "granted_in_target", b"granted_in_target", "offered", b"offered", "oldest_at", b"oldest_at", "queue", b"queue", "waiting", b"waiting", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from trunkline.content.v1 import content_pb2 as trunkline_dot_content_dot_v1_dot_content__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$trunkline/gateway/v1/messaging.proto\x12\x14trunkline.gateway.v1\x1a\"trunkline/content/v1/content.proto\"}\n\x12\x43onversationOpened\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x13\n\x0b\x65ntry_point\x18\x02 \x01(\t\x12\x30\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32\x1e.trunkline.content.v1.Customer\x12\x0f\n\x07subject\x18\x04 \x01(\t\"\x97\x01\n\x0fMessageReceived\x12.\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x1d.trunkline.content.v1.Content\x12\x10\n\x08reply_to\x18\x02 \x01(\t\x12\x34\n\nvisibility\x18\x03 \x01(\x0e\x32 .trunkline.content.v1.Visibility\x12\x0c\n\x04post\x18\x04 \x01(\t\"\x1f\n\rTypingChanged\x12\x0e\n\x06typing\x18\x01 \x01(\x08\"-\n\nMarksMoved\x12\x11\n\tdelivered\x18\x01 \x01(\r\x12\x0c\n\x04read\x18\x02 \x01(\r\" \n\x10\x43ustomerReturned\x12\x0c\n\x04seen\x18\x01 \x01(\r\"\x0e\n\x0c\x43ustomerLeft\"S\n\rMessageEdited\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1d.trunkline.content.v1.Content\"%\n\x0fMessageRecalled\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"H\n\x0fReactionChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x10\n\x08reaction\x18\x02 \x01(\t\x12\x0f\n\x07removed\x18\x03 \x01(\x08\"\x8f\x01\n\x0fReceiptReported\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".trunkline.gateway.v1.ReceiptState\x12\x1a\n\x12\x63hannel_message_id\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"\x8d\x01\n\rFormSubmitted\x12\x0c\n\x04\x66orm\x18\x01 \x01(\t\x12?\n\x06\x66ields\x18\x02 \x03(\x0b\x32/.trunkline.gateway.v1.FormSubmitted.FieldsEntry\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x0cMailReceived\x12(\n\x04mail\x18\x01 \x01(\x0b\x32\x1a.trunkline.content.v1.Mail\"h\n\rVoicemailLeft\x12\x33\n\trecording\x18\x01 \x01(\x0b\x32 .trunkline.content.v1.Attachment\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x12\n\ntranscript\x18\x03 \x01(\t\"N\n\rCommandFailed\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\";\n\x0bShowEntries\x12,\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1b.trunkline.content.v1.Entry\"*\n\nShowTyping\x12\x0e\n\x06typing\x18\x01 \x01(\x08\x12\x0c\n\x04name\x18\x02 \x01(\t\",\n\tShowMarks\x12\x11\n\tdelivered\x18\x01 \x01(\r\x12\x0c\n\x04read\x18\x02 \x01(\r\"n\n\nShowNotice\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .trunkline.gateway.v1.NoticeKind\x12\x12\n\nagent_name\x18\x02 \x01(\t\x12\r\n\x05queue\x18\x03 \x01(\t\x12\r\n\x05\x61head\x18\x04 \x01(\r\"K\n\tEditEntry\x12\x0e\n\x06number\x18\x01 \x01(\r\x12.\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1d.trunkline.content.v1.Content\"\x1d\n\x0bRecallEntry\x12\x0e\n\x06number\x18\x01 \x01(\r\">\n\x05React\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x10\n\x08reaction\x18\x02 \x01(\t\x12\x0f\n\x07removed\x18\x03 \x01(\x08\"D\n\x08SendMail\x12\x0e\n\x06number\x18\x01 \x01(\r\x12(\n\x04mail\x18\x02 \x01(\x0b\x32\x1a.trunkline.content.v1.Mail*\x94\x01\n\x0cReceiptState\x12\x1d\n\x19RECEIPT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RECEIPT_STATE_SENT\x10\x01\x12\x1b\n\x17RECEIPT_STATE_DELIVERED\x10\x02\x12\x16\n\x12RECEIPT_STATE_READ\x10\x03\x12\x18\n\x14RECEIPT_STATE_FAILED\x10\x04*\xa8\x01\n\nNoticeKind\x12\x1b\n\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12NOTICE_KIND_QUEUED\x10\x01\x12\x19\n\x15NOTICE_KIND_CONNECTED\x10\x02\x12\x1b\n\x17NOTICE_KIND_TRANSFERRED\x10\x03\x12\x15\n\x11NOTICE_KIND_ENDED\x10\x04\x12\x16\n\x12NOTICE_KIND_CLOSED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$trunkline/gateway/v1/messaging.proto\x12\x14trunkline.gateway.v1\x1a\"trunkline/content/v1/content.proto\"}\n\x12\x43onversationOpened\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x13\n\x0b\x65ntry_point\x18\x02 \x01(\t\x12\x30\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32\x1e.trunkline.content.v1.Customer\x12\x0f\n\x07subject\x18\x04 \x01(\t\"\x97\x01\n\x0fMessageReceived\x12.\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x1d.trunkline.content.v1.Content\x12\x10\n\x08reply_to\x18\x02 \x01(\t\x12\x34\n\nvisibility\x18\x03 \x01(\x0e\x32 .trunkline.content.v1.Visibility\x12\x0c\n\x04post\x18\x04 \x01(\t\"\x1f\n\rTypingChanged\x12\x0e\n\x06typing\x18\x01 \x01(\x08\"-\n\nMarksMoved\x12\x11\n\tdelivered\x18\x01 \x01(\r\x12\x0c\n\x04read\x18\x02 \x01(\r\" \n\x10\x43ustomerReturned\x12\x0c\n\x04seen\x18\x01 \x01(\r\"\x0e\n\x0c\x43ustomerLeft\"S\n\rMessageEdited\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1d.trunkline.content.v1.Content\"%\n\x0fMessageRecalled\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"H\n\x0fReactionChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x10\n\x08reaction\x18\x02 \x01(\t\x12\x0f\n\x07removed\x18\x03 \x01(\x08\"\x8f\x01\n\x0fReceiptReported\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".trunkline.gateway.v1.ReceiptState\x12\x1a\n\x12\x63hannel_message_id\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"\x8d\x01\n\rFormSubmitted\x12\x0c\n\x04\x66orm\x18\x01 \x01(\t\x12?\n\x06\x66ields\x18\x02 \x03(\x0b\x32/.trunkline.gateway.v1.FormSubmitted.FieldsEntry\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x0cMailReceived\x12(\n\x04mail\x18\x01 \x01(\x0b\x32\x1a.trunkline.content.v1.Mail\"h\n\rVoicemailLeft\x12\x33\n\trecording\x18\x01 \x01(\x0b\x32 .trunkline.content.v1.Attachment\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x12\n\ntranscript\x18\x03 \x01(\t\"N\n\rCommandFailed\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\";\n\x0bShowEntries\x12,\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1b.trunkline.content.v1.Entry\"*\n\nShowTyping\x12\x0e\n\x06typing\x18\x01 \x01(\x08\x12\x0c\n\x04name\x18\x02 \x01(\t\",\n\tShowMarks\x12\x11\n\tdelivered\x18\x01 \x01(\r\x12\x0c\n\x04read\x18\x02 \x01(\r\"\xba\x01\n\nShowNotice\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .trunkline.gateway.v1.NoticeKind\x12\x12\n\nagent_name\x18\x02 \x01(\t\x12\r\n\x05queue\x18\x03 \x01(\t\x12\r\n\x05\x61head\x18\x04 \x01(\r\x12\x34\n\x08\x65xpected\x18\x05 \x01(\x0b\x32\".trunkline.gateway.v1.ExpectedWait\x12\x14\n\x0c\x61head_hidden\x18\x06 \x01(\x08\"`\n\x0c\x45xpectedWait\x12\x0e\n\x06low_ms\x18\x01 \x01(\r\x12\x13\n\x0b\x65xpected_ms\x18\x02 \x01(\r\x12\x0f\n\x07high_ms\x18\x03 \x01(\r\x12\x1a\n\x12\x63onfidence_percent\x18\x04 \x01(\r\"K\n\tEditEntry\x12\x0e\n\x06number\x18\x01 \x01(\r\x12.\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1d.trunkline.content.v1.Content\"\x1d\n\x0bRecallEntry\x12\x0e\n\x06number\x18\x01 \x01(\r\">\n\x05React\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x10\n\x08reaction\x18\x02 \x01(\t\x12\x0f\n\x07removed\x18\x03 \x01(\x08\"D\n\x08SendMail\x12\x0e\n\x06number\x18\x01 \x01(\r\x12(\n\x04mail\x18\x02 \x01(\x0b\x32\x1a.trunkline.content.v1.Mail*\x94\x01\n\x0cReceiptState\x12\x1d\n\x19RECEIPT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RECEIPT_STATE_SENT\x10\x01\x12\x1b\n\x17RECEIPT_STATE_DELIVERED\x10\x02\x12\x16\n\x12RECEIPT_STATE_READ\x10\x03\x12\x18\n\x14RECEIPT_STATE_FAILED\x10\x04*\xa8\x01\n\nNoticeKind\x12\x1b\n\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12NOTICE_KIND_QUEUED\x10\x01\x12\x19\n\x15NOTICE_KIND_CONNECTED\x10\x02\x12\x1b\n\x17NOTICE_KIND_TRANSFERRED\x10\x03\x12\x15\n\x11NOTICE_KIND_ENDED\x10\x04\x12\x16\n\x12NOTICE_KIND_CLOSED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FORMSUBMITTED_FIELDSENTRY']._loaded_options = None
   _globals['_FORMSUBMITTED_FIELDSENTRY']._serialized_options = b'8\001'
-  _globals['_RECEIPTSTATE']._serialized_start=1747
-  _globals['_RECEIPTSTATE']._serialized_end=1895
-  _globals['_NOTICEKIND']._serialized_start=1898
-  _globals['_NOTICEKIND']._serialized_end=2066
+  _globals['_RECEIPTSTATE']._serialized_start=1922
+  _globals['_RECEIPTSTATE']._serialized_end=2070
+  _globals['_NOTICEKIND']._serialized_start=2073
+  _globals['_NOTICEKIND']._serialized_end=2241
   _globals['_CONVERSATIONOPENED']._serialized_start=98
   _globals['_CONVERSATIONOPENED']._serialized_end=223
   _globals['_MESSAGERECEIVED']._serialized_start=226
@@ -74,14 +74,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHOWTYPING']._serialized_end=1344
   _globals['_SHOWMARKS']._serialized_start=1346
   _globals['_SHOWMARKS']._serialized_end=1390
-  _globals['_SHOWNOTICE']._serialized_start=1392
-  _globals['_SHOWNOTICE']._serialized_end=1502
-  _globals['_EDITENTRY']._serialized_start=1504
-  _globals['_EDITENTRY']._serialized_end=1579
-  _globals['_RECALLENTRY']._serialized_start=1581
-  _globals['_RECALLENTRY']._serialized_end=1610
-  _globals['_REACT']._serialized_start=1612
-  _globals['_REACT']._serialized_end=1674
-  _globals['_SENDMAIL']._serialized_start=1676
-  _globals['_SENDMAIL']._serialized_end=1744
+  _globals['_SHOWNOTICE']._serialized_start=1393
+  _globals['_SHOWNOTICE']._serialized_end=1579
+  _globals['_EXPECTEDWAIT']._serialized_start=1581
+  _globals['_EXPECTEDWAIT']._serialized_end=1677
+  _globals['_EDITENTRY']._serialized_start=1679
+  _globals['_EDITENTRY']._serialized_end=1754
+  _globals['_RECALLENTRY']._serialized_start=1756
+  _globals['_RECALLENTRY']._serialized_end=1785
+  _globals['_REACT']._serialized_start=1787
+  _globals['_REACT']._serialized_end=1849
+  _globals['_SENDMAIL']._serialized_start=1851
+  _globals['_SENDMAIL']._serialized_end=1919
 # @@protoc_insertion_point(module_scope)

@@ -591,6 +591,8 @@ class ShowNotice(_message.Message):
     AGENT_NAME_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
     AHEAD_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    AHEAD_HIDDEN_FIELD_NUMBER: _builtins.int
     kind: Global___NoticeKind.ValueType
     """The state."""
     agent_name: _builtins.str
@@ -599,6 +601,12 @@ class ShowNotice(_message.Message):
     """The queue's id."""
     ahead: _builtins.int
     """How many wait in front."""
+    ahead_hidden: _builtins.bool
+    """Whether the customer is not to be told how many wait in front."""
+    @_builtins.property
+    def expected(self) -> Global___ExpectedWait:
+        """How much longer the customer waits; not set if it is not known, or not to be told."""
+
     def __init__(
         self,
         *,
@@ -606,14 +614,50 @@ class ShowNotice(_message.Message):
         agent_name: _builtins.str = ...,
         queue: _builtins.str = ...,
         ahead: _builtins.int = ...,
+        expected: Global___ExpectedWait | None = ...,
+        ahead_hidden: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_name", b"agent_name", "ahead", b"ahead", "kind", b"kind", "queue", b"queue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_name", b"agent_name", "ahead", b"ahead", "ahead_hidden", b"ahead_hidden", "expected", b"expected", "kind", b"kind", "queue", b"queue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ShowNotice: _TypeAlias = ShowNotice  # noqa: Y015
+
+@_typing.final
+class ExpectedWait(_message.Message):
+    """How much longer a customer waits, counted from when it was said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOW_MS_FIELD_NUMBER: _builtins.int
+    EXPECTED_MS_FIELD_NUMBER: _builtins.int
+    HIGH_MS_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_PERCENT_FIELD_NUMBER: _builtins.int
+    low_ms: _builtins.int
+    """It takes less than this only in one case of twenty (ms)."""
+    expected_ms: _builtins.int
+    """On average (ms)."""
+    high_ms: _builtins.int
+    """It takes more than this only in one case of twenty (ms)."""
+    confidence_percent: _builtins.int
+    """The share of waits that end between low and high, in percent."""
+    def __init__(
+        self,
+        *,
+        low_ms: _builtins.int = ...,
+        expected_ms: _builtins.int = ...,
+        high_ms: _builtins.int = ...,
+        confidence_percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence_percent", b"confidence_percent", "expected_ms", b"expected_ms", "high_ms", b"high_ms", "low_ms", b"low_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpectedWait: _TypeAlias = ExpectedWait  # noqa: Y015
 
 @_typing.final
 class EditEntry(_message.Message):

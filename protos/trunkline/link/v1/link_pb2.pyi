@@ -7,7 +7,7 @@ The link: what every bidirectional stream of Trunkline has in common, whoever sp
     | Hello ------------------------> |   first frame of every stream
     | <---------------------- Welcome |   where to resume, how much may be in flight
     | events 1..n ------------------> |   numbered from 1 in each incarnation, in order, without gaps
-    | <---------------------- Settled |   cumulative, once committed; refused ones are listed
+    | <---------------------- Settled |   cumulative, once committed; refused ones are listed, or told ahead of their turn
     | <-------------------- commands  |   numbered by their source
     | CommandAck -------------------> |   cumulative for each source, once handled
     | Ping / Pong, either way         |
@@ -278,6 +278,7 @@ class Settled(_message.Message):
     ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     REJECTIONS_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
+    AHEAD_FIELD_NUMBER: _builtins.int
     acknowledged: _builtins.int
     """Every event up to this number is settled. Never goes back."""
     window: _builtins.int
@@ -286,16 +287,25 @@ class Settled(_message.Message):
     def rejections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rejection]:
         """The refused ones, which were not applied. Each is told on the frame that first acknowledges its number."""
 
+    @_builtins.property
+    def ahead(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rejection]:
+        """Refused ahead of their turn, for want of room: events before them are not settled yet. They keep their place in the
+        window until `acknowledged` reaches them. Whoever heeds this must hold it for final, whatever is told in the event's
+        turn, and after a break send the number alone in its place (no body), so that no gateway can let it in. Whoever does
+        not may ignore it: then the outcome is told in the event's turn, as any other.
+        """
+
     def __init__(
         self,
         *,
         acknowledged: _builtins.int = ...,
         rejections: _abc.Iterable[Global___Rejection] | None = ...,
         window: _builtins.int = ...,
+        ahead: _abc.Iterable[Global___Rejection] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "rejections", b"rejections", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "ahead", b"ahead", "rejections", b"rejections", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
