@@ -34,6 +34,8 @@ class InteractionMoved(Event, frozen=True):
     agent: str = ""
     reservation: str = ""
     reason: EndReason | None = None
+    #: The supervisor who wanted it, if one did.
+    by: str = ""
 
 
 class MessageAdded(Event, frozen=True):
@@ -46,18 +48,23 @@ class MessageAdded(Event, frozen=True):
 
 
 class QueueConfigured(Event, frozen=True):
-    """Queue: in which order it serves from here on; before the first one, by priority and then in order of arrival."""
+    """Queue: in which order it serves from here on; before the first one, by priority and then in order of arrival.
+
+    `at_once` is how many agents may be asked for one interaction at a time (I2).
+    """
 
     queue: Address
     version: int
     ageing: int
     lifo: bool
+    at_once: int = 1
 
 
 class WaitingMoved(Event, frozen=True):
     """Queue: one leg of an interaction entered, asks for somebody else, is held for an agent, was granted or left.
 
-    `requirement` and `outer` are the rings open at that moment (I6).
+    `requirement` and `outer` are the rings open at that moment (I6). `agent` is who is asked with this move. Where several
+    may be asked at once, `offered` are all reservations open after it, and `wants` says how many more agents are to be asked.
     """
 
     queue: Address
@@ -73,6 +80,8 @@ class WaitingMoved(Event, frozen=True):
     reservation: str = ""
     not_agents: tuple[Address, ...] = ()
     outer: tuple[Requirement, ...] = ()
+    offered: tuple[str, ...] = ()
+    wants: int = 0
 
 
 class Overflowed(Event, frozen=True):
@@ -114,6 +123,8 @@ class ReservationMoved(Event, frozen=True):
     disposition: str = ""
     note: str = ""
     labels: tuple[str, ...] = ()
+    #: The agent said that they are busy, on `rejected` only.
+    busy: bool = False
 
 
 class PresenceMoved(Event, frozen=True):
@@ -137,6 +148,8 @@ class AgentConfigured(Event, frozen=True):
     memberships: tuple[Membership, ...] = ()
     capacity_rules: CapacityRules = NO_RULES
     hold_back: int = 0
+    #: How many offers may ring at once; 0: as many as there is room for.
+    max_offers: int = 0
 
 
 class Proposed(Event, frozen=True):

@@ -210,9 +210,15 @@ WAITING = Transitions(
     "waiting",
     [WaitingState.WAITING],
     {
-        # Waiting to waiting: it asks for less, or for somebody else, than before.
+        # Waiting to waiting: it asks for less, or for somebody else, or stands elsewhere than before.
         WaitingState.WAITING: [WaitingState.WAITING, WaitingState.RESERVED, WaitingState.WITHDRAWN],
-        WaitingState.RESERVED: [WaitingState.WAITING, WaitingState.GRANTED, WaitingState.WITHDRAWN],
+        # Reserved to reserved: one more agent is asked, or one of several no longer is.
+        WaitingState.RESERVED: [
+            WaitingState.WAITING,
+            WaitingState.RESERVED,
+            WaitingState.GRANTED,
+            WaitingState.WITHDRAWN,
+        ],
         WaitingState.GRANTED: [],
         WaitingState.WITHDRAWN: [],
     },

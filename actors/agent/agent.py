@@ -50,6 +50,7 @@ class Agent(Reserving):
         configured = AgentConfigured(
             turn.address, setting.version, in_force.skills, in_force.queues, in_force.capacity, total,
             in_force.attributes, in_force.groups, in_force.memberships, in_force.capacity_rules, in_force.hold_back,
+            in_force.max_offers,
         )  # fmt: skip
         turn.emit(configured)
         self._tell_profile(in_force, turn)

@@ -32,6 +32,8 @@ class Presence(Record, frozen=True):
     desk_lost: bool = False
     #: When the agent last became available or ended an interaction.
     idle_since: int = 0
+    #: Offers in a row that rang out; any other answer, and each sign-out, begins anew.
+    unanswered: int = 0
 
     @property
     def is_routable(self) -> bool:
@@ -68,3 +70,5 @@ class Reservation(Record, frozen=True):
     labels: tuple[str, ...] = ()
     #: How often something that may interrupt it rang while it was held.
     interrupted: int = 0
+    #: What becomes of an agent who does not answer, where the queue says it.
+    no_answer: PresenceState | None = None

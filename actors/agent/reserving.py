@@ -76,17 +76,25 @@ class Reserving(Actor):
         return record.form if record is not None else Form()
 
     @property
+    def ringing(self) -> int:
+        """How many offers wait for an answer."""
+        return sum(held.state is ReservationState.PENDING for held in self._open.values())
+
+    @property
     def status(self) -> AgentStatus:
         """What the agent can take now (I3, I4)."""
         setting, presence, load = self.setting, self.presence, len(self._open)
         if setting is None or setting.retired or not presence.is_routable:
             return AgentStatus(self.address, {}, load, presence.idle_since, attendance=self.attendance)
         limits, held = setting.config.limits, self._held
-        left = spare(limits, held)
+        left, rooms = spare(limits, held), room(limits, held)
+        if most := setting.config.max_offers:
+            left = min(left, most - self.ringing)
+            rooms = {channel: min(count, left) for channel, count in rooms.items()} if left > 0 else {}
         busy_permille = 1000 * used(limits, held) // max(limits.units, 1)
         told = None if limits.is_plain else held
         return AgentStatus(
-            self.address, room(limits, held), load, presence.idle_since, left, busy_permille, self.form, told, self.attendance
+            self.address, rooms, load, presence.idle_since, left, busy_permille, self.form, told, self.attendance
         )  # fmt: skip
 
     @property
@@ -142,7 +150,7 @@ class Reserving(Actor):
         held = Reservation(
             message.reservation, message.interaction, message.queue, message.session, message.channel, message.customer,
             message.subject, message.waited_ms, message.wrap_up_ms, turn.now, turn.now + message.offer_timeout_ms,
-            is_accepting=setting.config.auto_accept, labels=message.labels,
+            is_accepting=setting.config.auto_accept, labels=message.labels, no_answer=message.no_answer,
         )  # fmt: skip
         self._interrupt(held, setting, turn)
         self._keep(held, turn)
@@ -168,6 +176,7 @@ class Reserving(Actor):
         turn.cancel_timer(f"{OFFER}/{held.reservation}")
         held = replace(held, is_accepting=True)
         self._keep(held, turn)
+        self._answered(turn)
         self._say_yes(held, setting, turn)
 
     @on(RejectOffer)
@@ -178,7 +187,8 @@ class Reserving(Actor):
             return
         if held.state is not ReservationState.PENDING or held.is_accepting:
             return turn.refuse("FAILED_PRECONDITION", "the offer was accepted; end or transfer the conversation instead")
-        self._release(held, ReservationState.REJECTED, turn)
+        self._answered(turn)
+        self._release(held, ReservationState.REJECTED, turn, message.busy)
         self._settle(turn)
 
     # The queue's answer.
@@ -240,13 +250,20 @@ class Reserving(Actor):
         self._settle(turn)
 
     def time_out(self, reservation: str, turn: Turn) -> None:
-        """The offer rang to its deadline: give it back, and ring no more at somebody who is not there (RONA)."""
-        held = self._open.get(reservation)
-        if held is None or held.state is not ReservationState.PENDING or held.is_accepting:
+        """The offer rang to its deadline: give it back, and do as queue or profile say with who is not there (RONA)."""
+        held, setting = self._open.get(reservation), self.setting
+        if held is None or setting is None or held.state is not ReservationState.PENDING or held.is_accepting:
             return
         self._release(held, ReservationState.TIMED_OUT, turn)
-        if self.presence.state is PresenceState.AVAILABLE:
-            self._set_presence(PresenceState.NOT_RESPONDING, "an offer was not answered", turn)
+        config, presence = setting.config, replace(self.presence, unanswered=self.presence.unanswered + 1)
+        turn.put(PRESENCE_KEY, presence)
+        becomes = held.no_answer or config.no_answer
+        if config.sign_out_after and presence.unanswered >= config.sign_out_after:
+            becomes = PresenceState.OFFLINE
+        if becomes is PresenceState.OFFLINE and presence.state is not PresenceState.OFFLINE:
+            self._leave("offers were not answered", turn, signs_desk_out=True)
+        elif presence.state is PresenceState.AVAILABLE and becomes is not PresenceState.AVAILABLE:
+            self._set_presence(becomes, "an offer was not answered", turn)
         self._settle(turn)
 
     def wrap_up_over(self, reservation: str, turn: Turn) -> None:
@@ -281,6 +298,7 @@ class Reserving(Actor):
         ends_at: int = 0,
         disposition: str = "",
         note: str = "",
+        busy: bool = False,
     ) -> Reservation:
         """Make a declared move, journal it and tell the desk; a final state drops the record."""
         RESERVATION.check(held.state, after)
@@ -291,7 +309,7 @@ class Reserving(Actor):
         else:
             turn.drop(RESERVATION_PREFIX + held.reservation)
             del self._open[held.reservation]
-        self._journal(moved, held.state, turn, disposition, note)
+        self._journal(moved, held.state, turn, disposition, note, busy)
         if held.state is ReservationState.ACCEPTED:
             self._served(turn.now - held.accepted_at, turn)
         if after is not ReservationState.ACCEPTED and self.presence.desk:
@@ -308,12 +326,18 @@ class Reserving(Actor):
         turn.put(FORM, AgentForm(replace(form, handled=handled, talked=talked)))
 
     def _journal(
-        self, held: Reservation, before: ReservationState | None, turn: Turn, disposition: str = "", note: str = ""
+        self,
+        held: Reservation,
+        before: ReservationState | None,
+        turn: Turn,
+        disposition: str = "",
+        note: str = "",
+        busy: bool = False,
     ) -> None:
         deadline_at = held.ends_at if before is None else 0
         moved = ReservationMoved(
             turn.address, held.reservation, held.interaction, held.queue, held.channel, before, held.state, deadline_at,
-            disposition, note, held.labels,
+            disposition, note, held.labels, busy,
         )  # fmt: skip
         turn.emit(moved)
 
@@ -321,11 +345,16 @@ class Reserving(Actor):
         accept = Accept(held.reservation, held.interaction, turn.address, setting.config.name, self.presence.desk)
         turn.send(held.queue, accept)
 
-    def _release(self, held: Reservation, outcome: ReservationState, turn: Turn) -> None:
+    def _answered(self, turn: Turn) -> None:
+        """The agent is there."""
+        if self.presence.unanswered:
+            turn.put(PRESENCE_KEY, replace(self.presence, unanswered=0))
+
+    def _release(self, held: Reservation, outcome: ReservationState, turn: Turn, busy: bool = False) -> None:
         """End a pending reservation from this side."""
         turn.cancel_timer(f"{OFFER}/{held.reservation}")
-        self._move(held, outcome, turn)
-        turn.send(held.queue, Released(held.reservation, held.interaction, turn.address, outcome))
+        self._move(held, outcome, turn, busy=busy)
+        turn.send(held.queue, Released(held.reservation, held.interaction, turn.address, outcome, busy))
 
     def _lose(self, reservation: str, outcome: ReservationState, turn: Turn) -> None:
         """End a pending reservation that the queue took back."""
@@ -371,7 +400,7 @@ class Reserving(Actor):
         self._tell_desk(turn)
         if signs_desk_out:
             turn.send(link_address(self.presence.desk), DeskSignedOut(name_of(turn.address), reason))
-        turn.put(PRESENCE_KEY, replace(self.presence, desk="", desk_lost=False))
+        turn.put(PRESENCE_KEY, replace(self.presence, desk="", desk_lost=False, unanswered=0))
 
     def _tell_desk(self, turn: Turn) -> None:
         presence, setting = self.presence, self.setting

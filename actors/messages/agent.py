@@ -54,6 +54,8 @@ class Reserve(Message, frozen=True):
     offer_timeout_ms: int
     wrap_up_ms: int
     labels: tuple[str, ...] = ()
+    #: What becomes of an agent who does not answer; None: what the agent's own configuration says.
+    no_answer: PresenceState | None = None
 
 
 class AcceptOffer(Message, frozen=True):
@@ -61,8 +63,11 @@ class AcceptOffer(Message, frozen=True):
 
 
 class RejectOffer(Message, frozen=True):
+    """Not this one, please; `busy`: not now, which the queue may remember for another time."""
+
     reservation: str
     reason: str = ""
+    busy: bool = False
 
 
 class Granted(Message, frozen=True):

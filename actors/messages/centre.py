@@ -7,7 +7,7 @@ from typing import ClassVar
 from actors.actor import Message
 from actors.address import Address
 from actors.routing.capacity import NO_RULES, Capacity, CapacityRules
-from actors.values import Attendance, Requirement, SkillLevel, Value, skill_levels
+from actors.values import Attendance, PresenceState, Requirement, SkillLevel, Value, skill_levels
 
 
 class Relaxation(Value, frozen=True):
@@ -109,6 +109,10 @@ class QueueConfig(Value, frozen=True):
     needs only. `relax` is in the order of `after_ms`. `choice` is how an agent is chosen (`actors.routing.strategy`).
     Who waits gains `ageing` points of priority an hour; `lifo` serves the newest first. When the configuration changes,
     `reevaluates` says that those who wait already are asked for anew, rather than as they came in.
+
+    One interaction is offered to up to `at_once` agents at a time: at once, or with `every_ms` to one at first and to one
+    more after each such time. An agent who lets an offer ring out is not asked again for `no_answer_backoff_ms` and becomes
+    `no_answer`, one who is busy is not for `busy_backoff_ms`; None: as one who rejects, as the agent's configuration says.
     """
 
     name: str
@@ -127,6 +131,11 @@ class QueueConfig(Value, frozen=True):
     announce: Announce | None = None
     overflow: tuple[OverflowRule, ...] = ()
     lends: Lending | None = None
+    at_once: int = 1
+    every_ms: int = 0
+    no_answer_backoff_ms: int | None = None
+    busy_backoff_ms: int | None = None
+    no_answer: PresenceState | None = None
 
 
 class AgentConfig(Value, frozen=True):
@@ -135,8 +144,10 @@ class AgentConfig(Value, frozen=True):
     `capacity` holds the most interactions of each channel, `capacity_total` the units over all channels. An interaction
     takes one unit unless `capacity_rules` say otherwise. `memberships` says how, where a queue is not served like every
     other. `window_ms` is the time over which their recent interactions and talk count. With the reserve policy the last
-    one free leaves up to `hold_back` of a broader class waiting. Away for a reason in
-    `away_available` they count as available to rules of overflow, for one in `away_absent` as not there at all.
+    one free leaves up to `hold_back` of a broader class waiting. Away for a reason in `away_available` they count as
+    available to rules of overflow, for one in `away_absent` as not there at all.
+    At most `max_offers` ring at once (0: as many as there is room for). Who lets an offer ring out becomes `no_answer`, and
+    is signed out after `sign_out_after` in a row (0: never).
     """
 
     name: str
@@ -154,6 +165,9 @@ class AgentConfig(Value, frozen=True):
     hold_back: int = 0
     away_available: tuple[str, ...] = ()
     away_absent: tuple[str, ...] = ()
+    max_offers: int = 0
+    no_answer: PresenceState = PresenceState.NOT_RESPONDING
+    sign_out_after: int = 0
 
     @property
     def limits(self) -> Capacity:

@@ -15,7 +15,7 @@ from actors.actor import Message
 from actors.address import Address
 from actors.messages.centre import QueueConfig
 from actors.routing.expecting import Expected
-from actors.values import Customer, Requirement, ReservationState
+from actors.values import Customer, Requirement, ReservationState, Value, WaitingState
 
 
 class ConfigureQueue(Message, frozen=True):
@@ -67,11 +67,15 @@ class AskPosition(Message, frozen=True):
 
 
 class Propose(Message, frozen=True):
-    """`rings` are those that were open when the router decided; a queue that has closed one of them declines."""
+    """Ask this agent for this leg (0: whichever it is).
+
+    `rings` are those that were open when the router decided; a queue that has closed one of them declines.
+    """
 
     interaction: str
     agent: Address
     rings: tuple[Requirement, ...] = ()
+    leg: int = 0
 
 
 class Accept(Message, frozen=True):
@@ -91,6 +95,44 @@ class Released(Message, frozen=True):
     interaction: str
     agent: Address
     outcome: ReservationState
+    #: A rejecting agent said that they are busy.
+    busy: bool = False
+
+
+class Reprioritise(Message, frozen=True):
+    """Let this leg stand elsewhere in the order."""
+
+    interaction: str
+    leg: int
+    priority: int
+
+
+class ReadPlaces(Message, frozen=True):
+    """Ask who waits, in the order of service; answered with `Places`."""
+
+    fleeting: ClassVar[bool] = True
+
+    limit: int = 100
+
+
+class PlaceView(Value, frozen=True):
+    """One place; `agents` are being asked."""
+
+    interaction: str
+    leg: int
+    channel: str
+    priority: int
+    enqueued_at: int
+    state: WaitingState
+    agents: tuple[Address, ...] = ()
+
+
+class Places(Message, frozen=True):
+    """The first `limit` places of a queue, of `total`."""
+
+    queue: str
+    total: int
+    places: tuple[PlaceView, ...]
 
 
 class ReadQueue(Message, frozen=True):

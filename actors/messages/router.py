@@ -25,9 +25,11 @@ class ConfigureRouter(Message, frozen=True):
 
 
 class Waiting(Message, frozen=True):
-    """This interaction waits and is held for nobody. `not_agents` lately said no to it.
+    """This interaction wants an agent. `not_agents` lately said no to it.
 
     `requirement` and `outer` are the rings that are open, innermost first. `choice`, `ageing` and `lifo` are its queue's.
+    One that is offered already and wants a `further` agent beside comes after all who are offered to nobody; then those
+    who are being asked are among `not_agents`. `leg` tells its stays in queues apart: their words may overtake each other.
     """
 
     interaction: str
@@ -41,6 +43,8 @@ class Waiting(Message, frozen=True):
     choice: str = ""
     ageing: int = 0
     lifo: bool = False
+    further: bool = False
+    leg: int = 0
 
     @property
     def rings(self) -> tuple[Requirement, ...]:
@@ -49,7 +53,7 @@ class Waiting(Message, frozen=True):
 
 
 class NotWaiting(Message, frozen=True):
-    """Reserved, granted or withdrawn: no proposal for it, please.
+    """Reserved for as many as it wants, granted or withdrawn: no proposal for it, please.
 
     Every `Propose` is answered by exactly one of these; `agent` is whom the queue now holds the interaction for, so a
     router whose proposal came too late knows that its agent was never asked.
@@ -58,6 +62,7 @@ class NotWaiting(Message, frozen=True):
     interaction: str
     queue: Address
     agent: Address = Address("")
+    leg: int = 0
 
 
 class AgentProfile(Message, frozen=True):

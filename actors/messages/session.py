@@ -17,7 +17,7 @@ from typing import ClassVar
 from actors.actor import Message
 from actors.address import Address
 from actors.routing.expecting import Expected
-from actors.values import Content, Customer, Requirement
+from actors.values import Content, Customer, EndReason, InteractionState, Requirement
 
 
 class Arrive(Message, frozen=True):
@@ -177,6 +177,59 @@ class TransferTo(Message, frozen=True):
     queue: str
     to_agent: str = ""
     fallback_ms: int = 60_000
+
+
+class ReturnToQueue(Message, frozen=True):
+    """The agent gives the customer back to the queue they came from; without `keep_place` as if they came now."""
+
+    agent: str
+    interaction: str
+    id: str
+    keep_place: bool = True
+
+
+class Redirect(Message, frozen=True):
+    """A supervisor (`by`) lets the customer wait in a queue (empty: the same), or there for one agent until `fallback_ms`.
+
+    Refused with FAILED_PRECONDITION unless the interaction `expects` to be so, and with ABORTED unless it is on its
+    `expected_leg` (0: whatever it is). Answered with `InteractionView`.
+    """
+
+    id: str
+    by: str
+    queue: str = ""
+    to_agent: str = ""
+    fallback_ms: int = 60_000
+    keep_place: bool = True
+    expected_leg: int = 0
+    expects: InteractionState | None = None
+
+
+class Prioritise(Message, frozen=True):
+    """A supervisor gives the customer another priority; `expected_leg` and answer as of `Redirect`."""
+
+    priority: int
+    expected_leg: int = 0
+
+
+class ReadInteraction(Message, frozen=True):
+    """Ask where the interaction stands; answered with `InteractionView`."""
+
+    fleeting: ClassVar[bool] = True
+
+
+class InteractionView(Message, frozen=True):
+    """Where one interaction stands; `agent` serves it, `reason` is why it ended."""
+
+    interaction: str
+    channel: str
+    state: InteractionState
+    leg: int
+    queue: str
+    priority: int
+    enqueued_at: int
+    agent: str = ""
+    reason: EndReason | None = None
 
 
 class AgentEnds(Message, frozen=True):

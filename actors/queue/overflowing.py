@@ -51,6 +51,10 @@ class Overflowing(Expecting):
     #: Whether the timer to ask lenders again is set. Lost with the process: then they are asked once more.
     _asks_lenders: bool
 
+    def rebuild(self) -> None:
+        super().rebuild()
+        self._asks_lenders = False
+
     if TYPE_CHECKING:  # The other half.
 
         @property

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from actors.actor import Record
 from actors.address import Address
 from actors.messages.centre import QueueConfig
 from actors.routing.expecting import Experience, Foreseen
-from actors.values import Customer, Requirement, Value, WaitingState
+from actors.values import Customer, Requirement, Value, WaitingState, reservation_id
 
 SETTING = "cfg"
 TOTALS = "counts"
@@ -62,11 +64,19 @@ class Borrowing(Value, frozen=True):
     anybody: bool = False
 
 
+class Offer(Value, frozen=True):
+    """An agent who is being asked."""
+
+    agent: Address
+    reservation: str
+
+
 class Place(Record, frozen=True):
     """One interaction's place in the queue, from its entry until it is granted or withdrawn.
 
     `asked` is what it came with, kept where the queue asks anew after a change of configuration. `requirement` and `outer`
-    are the open rings, `steps` those to come.
+    are the open rings, `steps` those to come. `agent` and `reservation` are the newest offer, which is the only one in most
+    queues; `earlier` are those that ring beside it.
     """
 
     interaction: str
@@ -97,6 +107,11 @@ class Place(Record, frozen=True):
     lent: tuple[Requirement, ...] = ()
     #: When its rules of overflow are looked at next; 0 when they need not be.
     look_at: int = 0
+    earlier: tuple[Offer, ...] = ()
+    #: How many agents may be asked at once by now, counted from when the first was.
+    asks: int = 1
+    #: When one more may be; 0 for never.
+    further_at: int = 0
 
     @property
     def is_newcomer(self) -> bool:
@@ -110,8 +125,41 @@ class Place(Record, frozen=True):
 
     @property
     def not_agents(self) -> tuple[Address, ...]:
-        """Who is not to be asked for now, in an order that equal sets share."""
+        """Who said no, in an order that equal sets share."""
         return tuple(sorted(back_off.agent for back_off in self.back_offs))
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """Everybody who is being asked, the newest first."""
+        return (Offer(self.agent, self.reservation), *self.earlier) if self.state is WaitingState.RESERVED else ()
+
+    @property
+    def wants(self) -> int:
+        """How many more agents are to be asked."""
+        if self.state is WaitingState.RESERVED:
+            return max(self.asks - 1 - len(self.earlier), 0)
+        return self.state is WaitingState.WAITING
+
+    def offered_to(self, agent: Address, config: QueueConfig, now: int) -> Place:
+        """The place once this agent is asked as well."""
+        attempt = self.attempt + 1
+        reservation = reservation_id(self.interaction, self.leg, attempt)
+        if self.state is WaitingState.RESERVED:
+            return replace(self, attempt=attempt, agent=agent, reservation=reservation, earlier=self.offers)
+        grows = bool(config.every_ms) and config.at_once > 1
+        return replace(
+            self, state=WaitingState.RESERVED, attempt=attempt, agent=agent, reservation=reservation,
+            asks=1 if grows else config.at_once, further_at=now + config.every_ms if grows else 0,
+        )  # fmt: skip
+
+    def without(self, reservation: str) -> Place:
+        """The place once this offer is over: the others ring on, and without any it waits again."""
+        left = tuple(offer for offer in self.offers if offer.reservation != reservation)
+        if not left:
+            return replace(
+                self, state=WaitingState.WAITING, agent=Address(""), reservation="", earlier=(), asks=1, further_at=0
+            )
+        return replace(self, agent=left[0].agent, reservation=left[0].reservation, earlier=left[1:])
 
 
 class QueueTotals(Record, frozen=True):

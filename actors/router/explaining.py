@@ -74,9 +74,9 @@ def _unable(agent: Candidate, waiting: Waiting) -> AgentReason:
 def _ahead(matching: Matching, waiting: Waiting, now: int) -> int:
     """How many that ask the same, or anything of the same queue, go first."""
 
-    def points(one: Waiting) -> tuple[int, order.Place]:
+    def points(one: Waiting) -> tuple[bool, int, order.Place]:
         lacked = order.lacked(one.priority, one.ageing, one.enqueued_at, now)
-        return (lacked, order.place(one.priority, one.ageing, one.lifo, one.enqueued_at, one.interaction))
+        return (one.further, lacked, order.place(one.priority, one.ageing, one.lifo, one.enqueued_at, one.interaction))
 
     mine = points(waiting)
     return sum(one.queue == waiting.queue and points(one) < mine for one in matching.waiting.values())

@@ -3,7 +3,8 @@
 Policy: the interaction first in order (`actors.routing.order`), among those with a free eligible agent; to an agent of
 its innermost ring that has one free, and there to the one whom its queue's strategy ranks first. An agent whose routing
 profile prefers some queues takes from those first. With the reserve policy (`actors.routing.reserve`), specialists
-and what only few can serve go first.
+and what only few can serve go first. Whoever is being offered already and wants a further agent
+beside comes after all who are offered to nobody.
 
 Waiting interactions that ask the same (queue, channel, rings, strategy) share a pool, which ranks the free agents who
 may serve them. Within a pool, those that exclude the same agents share a line. So a freed agent costs a look at the
@@ -38,10 +39,10 @@ from actors.values import Form, Requirement
 Head = tuple[int, int, str, tuple[Address, ...]]
 #: (ring, strategy's key…, agent)
 AgentRank = tuple[Any, ...]
-#: Queue, channel, rings, strategy.
-PoolKey = tuple[Address, str, tuple[Requirement, ...], str]
-#: (the queue's rank in the agent's profile, points lacked, enqueued at, interaction, agent, pool)
-Pair = tuple[int, int, int, str, Address, "Pool"]
+#: Queue, channel, rings, strategy, whether they want a further agent.
+PoolKey = tuple[Address, str, tuple[Requirement, ...], str, bool]
+#: (further, the queue's rank in the agent's profile, points lacked, enqueued at, interaction, agent, pool)
+Pair = tuple[bool, int, int, int, str, Address, "Pool"]
 
 #: Pools where nobody waits are kept this many at a time: building one looks at every agent of its queue.
 IDLE_POOLS = 1024
@@ -92,10 +93,11 @@ class Pool:
     queue: Address = field(init=False)
     channel: str = field(init=False)
     choice: str = field(init=False)
+    further: bool = field(init=False)
     labels: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.queue, self.channel, rings, self.choice = self.key
+        self.queue, self.channel, rings, self.choice, self.further = self.key
         self.labels = rings[0].labels
 
     @property
@@ -106,7 +108,7 @@ class Pool:
     @property
     def queues(self) -> set[Address]:
         """The queues whose agents may serve the pool."""
-        queue, _, rings, _ = self.key
+        queue, _, rings, _, _ = self.key
         return {served for ring in rings for served in ring.queues or (queue,)}
 
     def line_changed(self, line: Line) -> None:
@@ -120,7 +122,7 @@ class Pool:
 
     def ring(self, agent: Candidate) -> int | None:
         """The innermost ring that takes the agent (I6); None when none does."""
-        queue, channel, rings, _ = self.key
+        queue, channel, rings, _, _ = self.key
         return ring_of(agent.qualities, agent.memberships, queue, channel, rings)
 
 
@@ -142,7 +144,7 @@ class Candidate:
     #: Of how much use they are elsewhere, and how many they leave waiting for specialists; for the reserve policy.
     breadth: int = 1
     hold_back: int = 0
-    claims: dict[str, Claim] = field(default_factory=dict)
+    claims: dict[tuple[str, int], Claim] = field(default_factory=dict)
     #: Pool -> its ring that takes the agent.
     pools: dict[Pool, int] = field(default_factory=dict)
     #: Whether they take from some of their queues first.
@@ -152,7 +154,7 @@ class Candidate:
 
     def membership(self, pool: Pool) -> Membership:
         """How the agent serves the queue of this pool; one who serves it for another queue, as everybody does."""
-        queue, channel, _, _ = pool.key
+        queue, channel, _, _, _ = pool.key
         return membership_of(self.memberships, queue, channel) or Membership(queue)
 
     def standing(self, membership: Membership, more: int = 0) -> Standing:
@@ -197,8 +199,8 @@ class Matching:
         self._pools: dict[PoolKey, Pool] = {}
         self._pools_of_queue: dict[Address, set[Pool]] = {}
         self._agents_of_queue: dict[Address, set[Address]] = {}
-        #: Interaction -> agent of every match that its queue has not answered yet.
-        self._unanswered: dict[str, Address] = {}
+        #: Interaction and leg -> agent of every match that its queue has not answered yet.
+        self._unanswered: dict[tuple[str, int], Address] = {}
         #: Pools where a match may have become possible.
         self._changed: set[Pool] = set()
         self._idle: dict[Pool, None] = {}
@@ -207,9 +209,12 @@ class Matching:
 
     def wait(self, waiting: Waiting) -> None:
         """This interaction waits now, as described."""
-        if waiting.interaction in self._unanswered:
+        if (waiting.interaction, waiting.leg) in self._unanswered:
             return  # Said before our proposal arrived; the answer to that tells what became of it.
-        if waiting.interaction in self.waiting:
+        before = self.waiting.get(waiting.interaction)
+        if before is not None:
+            if before.leg > waiting.leg:
+                return  # Another queue's word of an earlier stay, overtaken on its way.
             self._remove(waiting.interaction)
         self.waiting[waiting.interaction] = waiting
         pool = self._pool(waiting)
@@ -220,24 +225,26 @@ class Matching:
         pool.line_changed(line)
         self._changed.add(pool)
 
-    def not_waiting(self, interaction: str, held_for: Address) -> bool:
-        """This interaction does not wait, or no more; `held_for` is the agent it is held for, if any.
+    def not_waiting(self, interaction: str, held_for: Address, leg: int = 0) -> bool:
+        """This leg of the interaction does not wait, or no more; `held_for` is the agent it is held for, if any.
 
         Returns:
             Whether that freed an agent whom we had matched with it.
         """
-        if interaction in self.waiting:
+        waiting = self.waiting.get(interaction)
+        if waiting is not None and waiting.leg == leg:
             self._remove(interaction)
-        matched = self._unanswered.pop(interaction, None)
+        key = (interaction, leg)
+        matched = self._unanswered.pop(key, None)
         agent = self.agents.get(matched) if matched is not None else None
-        claim = agent.claims.get(interaction) if agent is not None else None
+        claim = agent.claims.get(key) if agent is not None else None
         if agent is None or claim is None:
             return False
         claim.queue_agreed = True
         if matched == held_for and not claim.agent_spoke:
             return False
         # Refused, so the agent was never asked; or agreed, and the agent's own figures tell of it already.
-        del agent.claims[interaction]
+        del agent.claims[key]
         self._rank(agent)
         return True
 
@@ -265,10 +272,10 @@ class Matching:
         agent.room, agent.spare, agent.held = status.room, status.spare, status.held
         agent.load, agent.idle_since = status.load, status.idle_since
         agent.busy_permille, agent.form = status.busy_permille, status.form
-        for interaction, claim in list(agent.claims.items()):
+        for key, claim in list(agent.claims.items()):
             claim.agent_spoke = True
             if claim.queue_agreed:
-                del agent.claims[interaction]
+                del agent.claims[key]
         self._rank(agent)
 
     def forget_agent(self, address: Address) -> None:
@@ -326,7 +333,8 @@ class Matching:
 
     def _match_together(self, now: int) -> list[Match]:
         """Match what is better assigned together; what is left is matched one by one."""
-        pools = [pool for pool in self._changed if pool.lines and pool.free.ranks]
+        # Whoever wants a further agent comes after all others, one by one.
+        pools = [pool for pool in self._changed if pool.lines and pool.free.ranks and not pool.further]
         self.assigned = [Batch(batch, self.waiting, self.agents, self._rank_after) for batch in batches(pools)]
         matches: list[Match] = []
         for interaction, agent in [pair for batch in self.assigned for pair in batch.solve(now)]:
@@ -359,7 +367,7 @@ class Matching:
                 lacked = order.lacked(waiting.priority, waiting.ageing, waiting.enqueued_at, now)
                 candidate = self.agents[agent]
                 preference = candidate.membership(pool).priority if candidate.prefers else 0
-                return (preference, lacked, waiting.enqueued_at, waiting.interaction, agent, pool)
+                return (waiting.further, preference, lacked, waiting.enqueued_at, waiting.interaction, agent, pool)
             # Every free agent of the pool lately said no to this line, and matching only takes agents away.
             pool.heads.drop(head[-1])
             exhausted.append((pool, pool.lines[head[-1]]))
@@ -377,12 +385,12 @@ class Matching:
 
     def _reserving(self, pair: Pair, now: int, exhausted: list[tuple[Pool, Line]], reserve: Reserve) -> Pair:
         """The pair whose turn it is, or one of the same agent with a narrower class that goes before it."""
-        preference, *_, agent, pool = pair
+        further, preference, *_, agent, pool = pair
         rivals: list[Pair] = []
         for other in self.agents[agent].pools:
             if other.lines and other is not pool and other.members < pool.members:
                 rival = self._first_pair(other, now, exhausted)
-                if rival is not None and rival[-2] == agent and rival[0] == preference:
+                if rival is not None and rival[-2] == agent and rival[:2] == (further, preference):
                     rivals.append(rival)
         pairs = [pair, *sorted(rivals)]
         waits = [(one[-1].members, self.waiting[one[-3]]) for one in pairs]
@@ -401,8 +409,9 @@ class Matching:
 
     def _claim(self, waiting: Waiting, agent: Candidate) -> None:
         self._remove(waiting.interaction)
-        self._unanswered[waiting.interaction] = agent.address
-        agent.claims[waiting.interaction] = Claim(waiting.channel, labels=waiting.requirement.labels)
+        key = (waiting.interaction, waiting.leg)
+        self._unanswered[key] = agent.address
+        agent.claims[key] = Claim(waiting.channel, labels=waiting.requirement.labels)
         self._rank(agent)
 
     # Agents and pools.
@@ -506,4 +515,4 @@ class Matching:
 
 def pool_key(waiting: Waiting) -> PoolKey:
     """What makes waiting interactions the same to every agent."""
-    return (waiting.queue, waiting.channel, waiting.rings, waiting.choice)
+    return (waiting.queue, waiting.channel, waiting.rings, waiting.choice, waiting.further)

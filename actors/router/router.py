@@ -102,7 +102,7 @@ class Router(Actor):
     @on(NotWaiting)
     def not_waiting(self, message: NotWaiting, turn: Turn) -> None:
         """Nobody is needed; if a proposal came too late, its agent is free after all."""
-        if self.matching.not_waiting(message.interaction, message.agent):
+        if self.matching.not_waiting(message.interaction, message.agent, message.leg):
             turn.when_quiet(MATCH)
 
     @on(AgentProfile)
@@ -136,7 +136,7 @@ class Router(Actor):
         for match in matches:
             waiting, (ring, *score, _) = match.waiting, match.rank
             second, *second_score, runner_up = match.runner_up or (0, Address(""))
-            turn.send(waiting.queue, Propose(waiting.interaction, match.agent, waiting.rings))
+            turn.send(waiting.queue, Propose(waiting.interaction, match.agent, waiting.rings, waiting.leg))
             proposed = Proposed(
                 turn.address, waiting.interaction, match.agent, waiting.queue, waiting.priority, waiting.enqueued_at, left,
                 waiting.choice, len(waiting.rings), match.candidates, ring, tuple(map(float, score)),

@@ -96,7 +96,7 @@ def asked(requirement: Requirement) -> str:
 #: Why an agent is not asked, in words.
 REASONS = {
     AgentReason.FREE: "free",
-    AgentReason.BACKED_OFF: "said no to it lately",
+    AgentReason.BACKED_OFF: "said no to it lately, or is being asked",
     AgentReason.BUSY: "has no room for it",
     AgentReason.UNAVAILABLE: "is not available",
     AgentReason.DELAYED: "gets it only after a longer wait",

@@ -14,14 +14,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from actors.actor import Fired, Turn, on
-from actors.address import Address, address
-from actors.events import InteractionMoved
+from actors.address import address
 from actors.messages.agent import ServiceEnded
-from actors.messages.link import ShowEntries, ShowNotice, ShowSaw, link_address
-from actors.messages.queue import AskPosition, Enqueue, Withdraw
+from actors.messages.link import ShowEntries, ShowSaw, link_address
+from actors.messages.queue import AskPosition, Withdraw
 from actors.messages.session import (
     AgentEnds,
-    AgentGone,
     Arrive,
     Assigned,
     CustomerLeft,
@@ -30,18 +28,18 @@ from actors.messages.session import (
     NotQueued,
     Overflow,
     ShowConversation,
-    TransferTo,
     Withdrawn,
 )
-from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN
+from actors.session.conversation import NOT_SERVING, UNKNOWN
+from actors.session.legs import Legs, anybody
 from actors.session.records import STATE, Serving, SessionState
-from actors.session.waiting import ANNOUNCE, Awaiting
-from actors.values import INTERACTION, Author, Content, EndReason, InteractionState, NoticeKind, Requirement, leg_of
+from actors.session.waiting import ANNOUNCE
+from actors.values import Author, Content, EndReason, InteractionState, NoticeKind, leg_of
 
 RETENTION = "retention"
 
 
-class Session(Awaiting):
+class Session(Legs):
     """Sole owner of where one customer's interaction stands."""
 
     # Arriving, waiting, and being given to an agent.
@@ -170,48 +168,6 @@ class Session(Awaiting):
             return turn.refuse(*NOT_SERVING)
         self._end(state, state.state, EndReason.AGENT, turn)
 
-    @on(TransferTo)
-    def transfer_to(self, message: TransferTo, turn: Turn) -> None:
-        """Hand the customer to a queue, or to an agent through a queue; the serving agent is done."""
-        state = self.state
-        if state is None:
-            return turn.refuse(*UNKNOWN)
-        if message.id in state.transfers:
-            return
-        if state.state is InteractionState.ENDED:
-            return turn.refuse(*OVER)
-        serving = self.serving(state, message.agent)
-        if serving is None:
-            return turn.refuse(*NOT_SERVING)
-        if not message.id or not (message.queue or message.to_agent):
-            return turn.refuse("INVALID_ARGUMENT", "a transfer needs an id, and a queue or an agent to go to")
-        if message.to_agent == message.agent:
-            return turn.refuse("INVALID_ARGUMENT", "the customer is with this agent already; name another agent")
-        fallback_at = turn.now + message.fallback_ms if message.to_agent and message.fallback_ms else 0
-        turn.send(serving.address, ServiceEnded(serving.reservation))
-        noted = replace(state, transfers=(*state.transfers, message.id))
-        waiting = self._wait_again(noted, message.queue or state.queue, turn)
-        requirement = replace(state.requirement, agent=message.to_agent)
-        self._enqueue(waiting, requirement, turn, fallback_at, not_agents=(serving.address,))
-        self._notice(waiting, NoticeKind.TRANSFERRED, turn)
-
-    @on(AgentGone)
-    def agent_gone(self, message: AgentGone, turn: Turn) -> None:
-        """Wait again, before newcomers, for another agent.
-
-        The agent may be heard before the queue: a reservation of the present leg was granted then, and is over.
-        """
-        state = self.state
-        if state is None or state.state is InteractionState.ENDED:
-            return
-        if state.serving is not None:
-            is_present = state.serving.reservation == message.reservation
-        else:
-            is_present = state.leg == leg_of(message.reservation)
-        if is_present:
-            waiting = self._wait_again(state, state.queue, turn)
-            self._enqueue(waiting, anybody(waiting), turn)
-
     @on(DeskMoved)
     def desk_moved(self, message: DeskMoved, turn: Turn) -> None:
         """Go on at the agent's new desk; one heard of before the agent was is remembered."""
@@ -245,42 +201,6 @@ class Session(Awaiting):
 
     # Steps that several messages take.
 
-    def _move(self, before: InteractionState | None, state: SessionState, turn: Turn, served: Serving | None = None) -> None:
-        """Record a declared move and journal it with who serves, or served until now."""
-        INTERACTION.check(before, state.state)
-        if before is InteractionState.QUEUED:
-            self.stop_telling(state, turn)
-        turn.put(STATE, state)
-        serving = state.serving or served
-        agent, reservation = (serving.agent, serving.reservation) if serving is not None else ("", "")
-        moved = InteractionMoved(
-            state.interaction, state.channel, state.queue, before, state.state, state.leg, agent, reservation, state.reason
-        )
-        turn.emit(moved)
-
-    def _enqueue(
-        self,
-        state: SessionState,
-        requirement: Requirement,
-        turn: Turn,
-        fallback_at: int = 0,
-        not_agents: tuple[Address, ...] = (),
-    ) -> None:
-        enqueue = Enqueue(
-            state.interaction, state.leg, turn.address, state.channel, state.customer, state.priority, requirement,
-            state.enqueued_at, state.subject, fallback_at, not_agents, state.moved_from,
-        )  # fmt: skip
-        turn.send(address("queue", state.queue), enqueue)
-
-    def _wait_again(self, state: SessionState, queue: str, turn: Turn) -> SessionState:
-        """Begin the next leg, in this queue."""
-        waiting = replace(
-            state, state=InteractionState.QUEUED, leg=state.leg + 1, queue=queue, last_queue=state.queue,
-            serving=None, moved_desk="",
-        )  # fmt: skip
-        self._move(state.state, waiting, turn)
-        return waiting
-
     def _move_desk(self, state: SessionState, serving: Serving, desk: str, turn: Turn) -> None:
         if desk != serving.desk:
             serving = replace(serving, desk=desk)
@@ -301,14 +221,5 @@ class Session(Awaiting):
         """Put a text of the contact centre into the conversation; one leg says one thing."""
         self._add(state, Author.SYSTEM, "", f"overflow-{state.leg}", Content(text), turn)
 
-    def _notice(self, state: SessionState, kind: NoticeKind, turn: Turn) -> None:
-        agent_name = state.serving.agent_name if state.serving else ""
-        turn.send(link_address(state.link), ShowNotice(state.conversation, kind, agent_name, state.queue))
-
     def _notice_end(self, state: SessionState, turn: Turn) -> None:
         self._notice(state, NoticeKind.CLOSED if state.reason is EndReason.CLOSED else NoticeKind.ENDED, turn)
-
-
-def anybody(state: SessionState) -> Requirement:
-    """What the customer needs, without a wish for one agent: whoever was meant did not serve."""
-    return replace(state.requirement, agent="")

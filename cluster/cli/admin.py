@@ -91,6 +91,39 @@ class AdminClient:
         """Start more hosts; returns their names."""
         return list(self._call(self._stub.AddHosts, admin_pb2.AddHostsRequest(count=count)).hosts)
 
+    def list_interactions(self, queue: str, limit: int) -> admin_pb2.ListInteractionsResponse:
+        """Who waits in one queue, or in all."""
+        return self._call(self._stub.ListInteractions, admin_pb2.ListInteractionsRequest(queue=queue, limit=limit))
+
+    def show_interaction(self, interaction: str) -> admin_pb2.Interaction:
+        """Where one interaction stands."""
+        return self._call(self._stub.ShowInteraction, admin_pb2.ShowInteractionRequest(interaction=interaction)).interaction
+
+    def move_interaction(
+        self,
+        id: str,
+        author: str,
+        interaction: str,
+        queue: str,
+        agent: str,
+        fallback_ms: int | None,
+        at_end: bool,
+        leg: int,
+        standing: str,
+    ) -> admin_pb2.Interaction:
+        """Let a customer wait in a queue or for an agent; `standing` (`waiting`, `served`) is how they must stand now."""
+        expected = admin_pb2.Standing.Value(f"STANDING_{standing.upper() or 'UNSPECIFIED'}")
+        request = admin_pb2.MoveInteractionRequest(
+            id=id, author=author, interaction=interaction, queue=queue, agent=agent, fallback_ms=fallback_ms, at_end=at_end,
+            expected_leg=leg, expected_standing=expected,
+        )  # fmt: skip
+        return self._call(self._stub.MoveInteraction, request).interaction
+
+    def set_priority(self, interaction: str, priority: int, leg: int) -> admin_pb2.Interaction:
+        """Let a customer go before or after others."""
+        request = admin_pb2.SetPriorityRequest(interaction=interaction, priority=priority, expected_leg=leg)
+        return self._call(self._stub.SetPriority, request).interaction
+
     def _call(self, method: Callable[..., R], request: Any) -> R:
         metadata = (("authorization", f"Bearer {self._access.token}"),)
         try:

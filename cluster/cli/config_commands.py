@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.output import Json, ago, note, pairs, print_json, print_problems, say, table
-from cluster.cli.where import CaFile, ClientCert, Gateway, RunDir, TokenFile, find_gateway
+from cluster.cli.where import CaFile, ClientCert, Gateway, RunDir, TokenFile, find_gateway, login
 from cluster.errors import TrunklineError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def apply(
     from cluster.cli.admin import AdminClient
 
     with AdminClient(access) as client:
-        answer = client.apply_config(loaded.source, author or _login(), comment, expected_version, dry_run)
+        answer = client.apply_config(loaded.source, author or login(), comment, expected_version, dry_run)
     if as_json:
         warnings = [problem.as_json() for problem in loaded.warnings]
         print_json({"version": answer.version, "dry_run": dry_run, "problems": warnings})
@@ -109,7 +109,7 @@ def emergency(
         changed = with_emergency(current.yaml, is_on)
         if changed != current.yaml:
             why = comment or f"emergency {switch.value}"
-            version = int(client.apply_config(changed, author or _login(), why, version, False).version)
+            version = int(client.apply_config(changed, author or login(), why, version, False).version)
     if as_json:
         print_json({"version": version, "emergency": is_on, "changed": changed != current.yaml})
     elif changed == current.yaml:
@@ -246,12 +246,3 @@ def _tell_layout(layout: object, as_json: bool) -> None:
         note(f"warning: {warning}", style="yellow")
     say("fine: a layout file", style="green")
     pairs({"cluster": settings.cluster, "runtime": settings.runtime, **listeners})
-
-
-def _login() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

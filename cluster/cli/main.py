@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from cluster.cli import actor_commands, config_commands, fleet_commands, letter_commands, route_commands
+from cluster.cli import (
+    actor_commands,
+    config_commands,
+    fleet_commands,
+    interaction_commands,
+    letter_commands,
+    route_commands,
+)
 from cluster.cli.doctor_command import doctor
 from cluster.cli.fleet_commands import drain, upgrade
 from cluster.cli.group import RootGroup
@@ -33,6 +40,7 @@ app.command()(upgrade)
 app.add_typer(fleet_commands.app, name="hosts")
 app.add_typer(config_commands.app, name="config")
 app.add_typer(actor_commands.app, name="actors")
+app.add_typer(interaction_commands.app, name="interactions")
 app.add_typer(letter_commands.app, name="dead-letters")
 app.add_typer(route_commands.app, name="route")
 app.command()(trace)

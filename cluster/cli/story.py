@@ -213,8 +213,12 @@ def _waiting(event: WaitingMoved) -> str:
         case WaitingState.WAITING:
             refused = ", ".join(name_of(agent) for agent in event.not_agents)
             return "waits again" + (f", for the moment not for {refused}" if refused else "")
+        case WaitingState.RESERVED if event.agent:
+            beside = f", as one of {len(event.offered)} who are asked at once" if len(event.offered) > 1 else ""
+            return f"is held for {name_of(event.agent)}{beside}"
         case WaitingState.RESERVED:
-            return f"is held for {name_of(event.agent)}"
+            further = f", and {event.wants} more may be asked" if event.wants else ""
+            return f"is still held for {len(event.offered)}{further}"
         case WaitingState.GRANTED:
             return f"granted to {name_of(event.agent)}"
         case WaitingState.WITHDRAWN:
@@ -243,7 +247,7 @@ def _reservation(event: ReservationMoved, at: int) -> str:
         case ReservationState.ACCEPTED:
             return "took the offer"
         case ReservationState.REJECTED:
-            return "rejected the offer"
+            return "rejected the offer, being busy" if event.busy else "rejected the offer"
         case ReservationState.TIMED_OUT:
             return "did not respond"
         case ReservationState.CANCELLED:

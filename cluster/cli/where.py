@@ -252,3 +252,13 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise TokenMissing(f"{path}: {error.strerror}") from error
+
+
+def login() -> str:
+    """Who runs the command, as far as the machine knows."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

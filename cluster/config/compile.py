@@ -17,6 +17,7 @@ from cluster.config.doors import Emergency
 from cluster.config.edge import Choice, Diversion, EdgeAgent, EdgeCentre, EdgeEmergency, EdgeQueue, EdgeRule, EntryPoint
 from cluster.config.hours import Calendar
 from cluster.config.names import Names, milliseconds
+from cluster.config.offers import presence_of
 from cluster.config.overflow import lending, overflow_rules
 from cluster.config.passwords import hash_plain
 from cluster.config.routing import memberships, relaxations
@@ -52,6 +53,7 @@ def people(centre: Centre) -> Iterator[tuple[str, str, Agent]]:
 def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
     """What this queue is told."""
     queue = centre.queues[queue_id]
+    offers = queue.offers
     served = [profile.serves[queue_id] for profile in centre.routing_profiles.values() if queue_id in profile.serves]
     delays_ms = (one.delay_ms for serving in served for one in memberships({queue_id: serving}))
     return QueueConfig(
@@ -70,6 +72,11 @@ def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
         overflow=overflow_rules(queue.overflow),
         lends=lending(queue.lends),
         announce=_announce(queue.announce) if queue.announce is not None else None,
+        at_once=offers.at_once,
+        every_ms=milliseconds(offers.every_s),
+        no_answer_backoff_ms=None if offers.no_answer_backoff_s is None else milliseconds(offers.no_answer_backoff_s),
+        busy_backoff_ms=None if offers.busy_backoff_s is None else milliseconds(offers.busy_backoff_s),
+        no_answer=None if offers.no_answer is None else presence_of(offers.no_answer),
     )
 
 
@@ -101,6 +108,9 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         away_available=tuple(centre.attendance.counts_as_available),
         away_absent=tuple(centre.attendance.counts_as_absent),
         capacity_rules=_rules(profile),
+        max_offers=profile.offers.at_once or 0,
+        no_answer=presence_of(profile.offers.no_answer),
+        sign_out_after=profile.offers.sign_out_after or 0,
     )
 
 

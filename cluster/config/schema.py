@@ -15,6 +15,7 @@ from cluster.config.doors import Closed, DoorRule, Emergency
 from cluster.config.explain import Section, wrong
 from cluster.config.hours import ALWAYS, Hours, check_timezone
 from cluster.config.names import DisplayName, Id, Seconds, Skills
+from cluster.config.offers import AgentOffers, Offers
 from cluster.config.overflow import MAX_RULES, Lends, Overflow
 from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Routing, Serving, Step
 
@@ -72,6 +73,9 @@ class Queue(Section):
     wrap_up_s: float = Field(default=30, ge=0, le=86_400, description="time for after-work; 0 means none", examples=[30])
     reject_backoff_s: float = Field(
         default=10, ge=0, le=3600, description="how long an agent who said no is not asked again", examples=[10]
+    )
+    offers: Offers = Field(
+        default=Offers(), description="how many agents are asked at once", examples=["{at_once: 3, every_s: 5}"]
     )
     service_level: ServiceLevel = Field(
         default=ServiceLevel(), description="the target wait", examples=["{percent: 80, seconds: 20}"]
@@ -166,6 +170,9 @@ class RoutingProfile(Section):
         default={}, description="interactions at once that carry a label of their entry point", examples=["{complex: 1}"]
     )
     auto_accept: bool = Field(default=False, description="offers are accepted without asking the agent", examples=["false"])
+    offers: AgentOffers = Field(
+        default=AgentOffers(), description="offers to these agents, and those that nobody answers", examples=["{at_once: 1}"]
+    )
     desk_grace_s: Seconds = Field(
         default=30, description="how long a lost desk may take to come back before the agent is signed out", examples=[30]
     )

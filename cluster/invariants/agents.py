@@ -32,6 +32,7 @@ class AgentModel:
         "eligible",
         "open",
         "presence",
+        "ringing",
         "shard",
         "taken",
     )  # fmt: skip
@@ -48,6 +49,8 @@ class AgentModel:
         #: Open reservation -> what it takes room for.
         self.open: dict[str, Work] = {}
         self.by_channel: dict[str, int] = {}
+        #: Offers that wait for an answer.
+        self.ringing: set[str] = set()
         self.changed_at = 0
         #: Waiting class -> whether this agent may serve it; the routing model's cache.
         self.eligible: dict[object, bool] = {}
@@ -60,6 +63,8 @@ class AgentModel:
         if config is None or self.by_channel.get(channel, 0) >= config.capacity.get(channel, 0):
             return False
         works = list(self.open.values())
+        if 0 < config.max_offers <= len(self.ringing) + len(self.taken):
+            return False
         if self.taken:
             works = [Work(work.channel, work.labels, work.interrupted) for work in works]
             for work in self.taken:
@@ -140,6 +145,10 @@ class Agents:
         if after is ACCEPTED:
             self._accepted(state, event, story, hold)
         hold.state = after
+        if after is PENDING:
+            model.ringing.add(event.reservation)
+        else:
+            model.ringing.discard(event.reservation)
         model.changed_at = state.now
         if after in ENDED_HOLDS:
             self._closed(event, model)
@@ -173,6 +182,9 @@ class Agents:
             wrong = objection(config, list(model.open.values()), event.channel, event.labels)
             if wrong:
                 self._violated("I3", state, event.agent, f"{event.reservation} {wrong}")
+            if 0 < config.max_offers <= len(model.ringing):
+                detail = f"{event.reservation} is offer number {len(model.ringing) + 1}, of {config.max_offers} at once"
+                self._violated("I3", state, event.agent, detail)
         if event.deadline_at <= 0:
             self._violated("I8", state, event.reservation, "is an offer without a deadline")
             return

@@ -86,7 +86,7 @@ class Checker:
             WaitingMoved: self._waiting_moved,
             Lent: self._interactions.lent,
             Overflowed: self._interactions.overflowed,
-            QueueConfigured: self._routing.queue_configured,
+            QueueConfigured: self._queue_configured,
             ReservationMoved: self._agents.reservation_moved,
             PresenceMoved: self._agents.presence_moved,
             AgentConfigured: self._agents.configured,
@@ -133,6 +133,10 @@ class Checker:
     def _waiting_moved(self, state: ShardState, who: str, event: WaitingMoved) -> None:
         self._interactions.waiting_moved(state, who, event)
         self._routing.waiting_moved(state, who, event)
+
+    def _queue_configured(self, state: ShardState, who: str, event: QueueConfigured) -> None:
+        self._interactions.queue_configured(state, who, event)
+        self._routing.queue_configured(state, who, event)
 
     def _dead_lettered(self, state: ShardState, who: str, event: DeadLettered) -> None:
         self.findings.counts["dead_letters"] += 1

@@ -1,5 +1,7 @@
 """Judges what sessions and queues say: one terminal event (I1), one grant a leg (I2), books that add up (I13), moves (I14).
 
+A leg is held for one agent, or for as many at once as its queue declares (I2).
+
 When nothing is in flight between actors, it also holds session, queue and agent against each other: an interaction that
 one of them still has and another has let go of is lost, and that is I1.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from actors.events import InteractionMoved, Lent, MessageAdded, Overflowed, WaitingMoved
+from actors.events import InteractionMoved, Lent, MessageAdded, Overflowed, QueueConfigured, WaitingMoved
 from actors.values import InteractionState, ReservationState, WaitingState
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
@@ -32,6 +34,8 @@ class Interactions:
         #: (queue, channel) -> legs that entered and left, as the queues announced them.
         self.entered: Book = Counter()
         self.left: Book = Counter()
+        #: Queue -> how many agents it ever let be asked at once; what rings when that changes rings on.
+        self.at_once: dict[str, int] = {}
         self.messages = 0
         self.overflows = 0
         self.loans = 0
@@ -146,7 +150,7 @@ class Interactions:
         if (before, after) not in WAITING_MOVES:
             self._violated("I14", state, subject, f"{before} -> {after} is not a declared move in a queue")
         if after is WaitingState.RESERVED:
-            leg.reservation = event.reservation
+            self._held(state, event, leg)
         elif after is WaitingState.GRANTED:
             self._granted(state, event, leg)
             self.left[leg.queue, leg.channel] += 1
@@ -174,12 +178,29 @@ class Interactions:
         """Queue: it began to lend its agents, or ended."""
         self.loans += event.lends
 
+    def queue_configured(self, state: ShardState, who: str, event: QueueConfigured) -> None:
+        """Queue: how many agents may be asked at once from here on."""
+        self.at_once[event.queue] = max(event.at_once, self.at_once.get(event.queue, 1))
+
+    def _held(self, state: ShardState, event: WaitingMoved, leg: Leg) -> None:
+        """Whether who is being asked now follows from who was, and is no more than declared."""
+        held = frozenset(event.offered or (event.reservation,))
+        appeared = held - leg.held - {event.reservation}
+        if appeared and not state.trimmed:
+            detail = f"leg {event.leg} is held by {', '.join(sorted(appeared))}, which it never was before"
+            self._violated("I2", state, event.interaction, detail)
+        most = self.at_once.get(event.queue, 1)
+        if len(held) > most and not state.trimmed:
+            detail = f"leg {event.leg} is held by {len(held)} at once, and {event.queue} declares {most}"
+            self._violated("I2", state, event.interaction, detail)
+        leg.held = held
+
     def _granted(self, state: ShardState, event: WaitingMoved, leg: Leg) -> None:
         if leg.granted:
             detail = f"leg {event.leg} was granted to {event.reservation}, after {leg.granted}"
             self._violated("I2", state, event.interaction, detail)
-        if leg.reservation and event.reservation != leg.reservation:
-            detail = f"leg {event.leg} was granted to {event.reservation}, and was held by {leg.reservation}"
+        if leg.held and event.reservation not in leg.held:
+            detail = f"leg {event.leg} was granted to {event.reservation}, and was held by {', '.join(sorted(leg.held))}"
             self._violated("I2", state, event.interaction, detail)
         leg.granted = event.reservation
 
@@ -234,7 +255,8 @@ def _missing(story: Story, trimmed: bool) -> str:
     if leg is None:
         return "" if trimmed else f"no queue has leg {story.leg}"
     if leg.state is WaitingState.RESERVED:
-        return _lacks(story, leg.reservation, ReservationState.PENDING, f"held by {leg.queue} for", trimmed)
+        how = f"held by {leg.queue} for"
+        return next(filter(None, (_lacks(story, one, ReservationState.PENDING, how, trimmed) for one in sorted(leg.held))), "")
     return "" if leg.state is WaitingState.WAITING else f"{leg.queue} has leg {story.leg} as {leg.state}"
 
 
@@ -269,6 +291,6 @@ def _still_offered(story: Story) -> str:
         leg = story.legs.get(hold.leg)
         if hold.state is not ReservationState.PENDING or leg is None:
             continue
-        if leg.state is not WaitingState.RESERVED or leg.reservation != name:
+        if leg.state is not WaitingState.RESERVED or name not in leg.held:
             return f"{hold.agent} is still offered {name}, and {leg.queue} has leg {hold.leg} as {leg.state}"
     return ""

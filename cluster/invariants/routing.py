@@ -22,8 +22,8 @@ from cluster.invariants.capacity import Work
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 
-#: What makes two waiting interactions the same to every agent: queue, channel, rings.
-ClassKey = tuple[str, str, tuple[Requirement, ...]]
+#: What makes two waiting interactions the same to every agent: queue, channel, rings, whether they are offered already.
+ClassKey = tuple[str, str, tuple[Requirement, ...], bool]
 #: (points lacked at the beginning of time, before or after equals, interaction): an order in which queues serve.
 Place = tuple[int, int, str]
 HOUR_MS: Final = 3_600_000
@@ -52,7 +52,7 @@ def may_serve(config: AgentConfigured, key: ClassKey, is_member: bool = True) ->
     Args:
         is_member: Whether an agent who is asked for by name must serve the queue as well.
     """
-    queue, channel, rings = key
+    queue, channel, rings, _ = key
     for ring in rings:
         if (ring.agent and not names(ring, config.agent)) or not satisfies(config, ring):
             continue
@@ -73,7 +73,7 @@ def preference(config: AgentConfigured, queue: str, channel: str) -> int:
 
 
 class Wait:
-    """One interaction that waits and is held for nobody."""
+    """One interaction that wants an agent: it is held for nobody, or for fewer than may be asked at once."""
 
     __slots__ = ("enqueued_at", "key", "not_agents", "place", "priority", "shard", "since_at", "taken")
 
@@ -147,6 +147,8 @@ class Routing:
         self.orders: dict[str, tuple[int, bool]] = {}
         #: Shards whose router last proposed by the reserve policy.
         self.reserving: set[str] = set()
+        #: Interaction that is held -> reservation -> who is being asked under it.
+        self.asked: dict[str, dict[str, str]] = {}
         #: Judged at the end: (shard, number, subject, agent, class).
         self.doubtful: list[tuple[str, int, str, str, ClassKey]] = []
 
@@ -179,13 +181,28 @@ class Routing:
         old = snapshot.waits.pop(event.interaction, None)
         if old is not None and not old.taken:
             snapshot.remove(old)
-        if event.after is WaitingState.WAITING:
+        asked = self._asked(state, event)
+        if event.after is WaitingState.WAITING or event.wants > 0:
             place = self._place(event.queue, event.priority, event.enqueued_at, event.interaction)
-            key = class_of(event)
-            wait = snapshot.waits[event.interaction] = Wait(event, place, key, event.not_agents, state.now, state.shard)
+            not_agents = (*event.not_agents, *asked)
+            wait = Wait(event, place, class_of(event), not_agents, state.now, state.shard)
+            snapshot.waits[event.interaction] = wait
             snapshot.add(wait)
-        elif event.after is WaitingState.RESERVED:
+        if event.after is WaitingState.RESERVED and event.agent:
             self._judge_skills(state, event.interaction, event.agent, class_of(event))
+
+    def _asked(self, state: ShardState, event: WaitingMoved) -> tuple[str, ...]:
+        """Who is being asked after this move; nobody is twice at once (I2)."""
+        before = self.asked.pop(event.interaction, {})
+        if event.after is not WaitingState.RESERVED:
+            return ()
+        asked = {name: before[name] for name in event.offered if name in before}
+        if event.agent:
+            if event.agent in asked.values():
+                self._violated("I2", state, event.interaction, f"was held for {event.agent} twice at once")
+            asked[event.reservation] = event.agent
+        self.asked[event.interaction] = asked
+        return tuple(asked.values())
 
     def _judge_skills(self, state: ShardState, subject: str, agent: str, key: ClassKey) -> None:
         model = self.agents.agents.get(agent)
@@ -258,7 +275,10 @@ class Routing:
 
     def _could_take(self, event: Proposed, model: AgentModel, given: ClassKey, other: ClassKey, waiting: int) -> bool:
         """Whether the agent who was given one class could have been given the other, of which so many wait."""
-        if not self._eligible(model, other) or self._prefers(model, given, other):
+        # Who is offered already comes after who is not, whatever the agent prefers.
+        if other[3] > given[3] or (other[3] == given[3] and self._prefers(model, given, other)):
+            return False
+        if not self._eligible(model, other):
             return False
         # An agent with an incomplete history has room for the channel proposed; of others nothing is known.
         labels = other[2][0].labels
@@ -280,10 +300,10 @@ class Routing:
         """Who may serve the class."""
         return frozenset(agent for agent, model in self.agents.agents.items() if self._eligible(model, key))
 
-    def _score(self, wait: Wait, now: int) -> tuple[int, int]:
-        """Comparable between queues, least first: the points that it lacks now, then when it came."""
+    def _score(self, wait: Wait, now: int) -> tuple[bool, int, int]:
+        """Comparable between queues, least first: offered already, the points that it lacks now, then when it came."""
         ageing, _ = self.orders.get(wait.key[0], (0, False))
-        return (ageing * (wait.enqueued_at - now) - wait.priority * HOUR_MS, wait.enqueued_at)
+        return (wait.key[3], ageing * (wait.enqueued_at - now) - wait.priority * HOUR_MS, wait.enqueued_at)
 
     @staticmethod
     def _prefers(model: AgentModel, one: ClassKey, other: ClassKey) -> bool:
@@ -362,11 +382,12 @@ class Routing:
 
 def class_of(event: WaitingMoved) -> ClassKey:
     """What makes waiting interactions the same to every agent."""
-    return (event.queue, event.channel, (event.requirement, *event.outer))
+    is_offered = event.after is WaitingState.RESERVED
+    return (event.queue, event.channel, (event.requirement, *event.outer), is_offered)
 
 
 def _lacking(config: AgentConfigured, key: ClassKey) -> str:
-    queue, _, (*_, outermost) = key
+    queue, _, (*_, outermost), _ = key
     if not satisfies(config, outermost):
         wanted = [f"{skill.skill} {skill.level}" for skill in outermost.skills]
         return f"who does not have {', '.join([*wanted, outermost.where] if outermost.where else wanted)}"

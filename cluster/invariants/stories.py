@@ -30,14 +30,15 @@ ENDED_LEGS: Final = frozenset(state for state, targets in WAITING.moves.items() 
 class Leg:
     """One stay of an interaction in a queue, as the queue tells it."""
 
-    __slots__ = ("channel", "granted", "queue", "reservation", "shard", "state")
+    __slots__ = ("channel", "granted", "held", "queue", "shard", "state")
 
     def __init__(self, queue: str, channel: str, shard: str) -> None:
         self.queue = queue
         self.channel = channel
         self.shard = shard
         self.state: WaitingState | None = None
-        self.reservation = ""
+        #: The reservations under which agents are being asked.
+        self.held: frozenset[str] = frozenset()
         self.granted = ""
 
 

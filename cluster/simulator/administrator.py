@@ -19,7 +19,7 @@ from actors.messages.centre import (
     QueueConfig,
     ReadCentre,
 )
-from actors.values import Attendance, SkillLevel
+from actors.values import Attendance, PresenceState, SkillLevel
 from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
@@ -30,6 +30,8 @@ CENTRE = address("centre", "main")
 PATIENCE_S = 4.0
 #: What edges are told: simulated adapters know their doors themselves.
 EDGE = EdgeCentre(names={"en": "Simulated"}, timezone="UTC", channels={}).to_json()
+#: What becomes of an agent who does not answer.
+NO_ANSWER = (PresenceState.NOT_RESPONDING, PresenceState.NOT_RESPONDING, PresenceState.AVAILABLE, PresenceState.AWAY)
 
 
 class Administrator:
@@ -58,6 +60,9 @@ class Administrator:
                     (SkillLevel("loans", 2),) if name == "loans" else (), announce=self.announce,
                     overflow=self._overflow(name),
                     lends=random.choice((None, Lending(), Lending(service_level_permille=500))),
+                    at_once=random.choice((1, 1, 1, 2, 9)), every_ms=random.choice((0, 0, 2_500)),
+                    no_answer_backoff_ms=random.choice((None, None, 1_000)), busy_backoff_ms=random.choice((None, 1_000)),
+                    no_answer=random.choice((None, None, PresenceState.AVAILABLE)),
                 )  # fmt: skip
         served = tuple(address("queue", name) for name in queues)
         agents = {}
@@ -98,7 +103,11 @@ class Administrator:
         capacity = {"webchat": random.randint(1, 3), "sms": random.randint(1, 2)}
         rules = self.sharing.rules(("webchat", "sms"))
         units = units_for(random.randint(1, 3), rules)
-        return AgentConfig(name.upper(), skills, served, capacity, units, random.random() < 0.1, 4_000, capacity_rules=rules)
+        return AgentConfig(
+            name.upper(), skills, served, capacity, units, random.random() < 0.1, 4_000, capacity_rules=rules,
+            max_offers=random.choice((0, 0, 0, 1, 2)), no_answer=random.choice(NO_ANSWER),
+            sign_out_after=random.choice((0, 0, 2)),
+        )  # fmt: skip
 
     async def apply(self, plan: CentrePlan) -> None:
         """Make a configuration the current one, as the command line does: read the version, then replace just that one."""

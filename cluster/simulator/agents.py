@@ -118,7 +118,7 @@ class SimAgent(Browser):
         if dice < 0.75:
             self.say(self.address, AcceptOffer(held.reservation))
         elif dice < 0.83:
-            self.say(self.address, RejectOffer(held.reservation, "busy"))
+            self.say(self.address, RejectOffer(held.reservation, "busy", dice < 0.79))
         elif dice > 0.92:
             self._decided.add(held.reservation)  # and let it ring
             return

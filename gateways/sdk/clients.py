@@ -193,3 +193,31 @@ class AdminClient(_Client):
         request = admin_pb2.AddHostsRequest(count=count)
         answer = await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).AddHosts, request, START_TIMEOUT_S)
         return list(answer.hosts)
+
+    async def list_interactions(self, queue: str = "", limit: int = 0) -> admin_pb2.ListInteractionsResponse:
+        """Who waits in one queue, or in all, in the order of service."""
+        request = admin_pb2.ListInteractionsRequest(queue=queue, limit=limit)
+        answer: admin_pb2.ListInteractionsResponse = await self._ask(
+            lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ListInteractions, request
+        )
+        return answer
+
+    async def show_interaction(self, interaction: str) -> admin_pb2.Interaction:
+        """Where one interaction stands."""
+        request = admin_pb2.ShowInteractionRequest(interaction=interaction)
+        answer = await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).ShowInteraction, request)
+        shown: admin_pb2.Interaction = answer.interaction
+        return shown
+
+    async def move_interaction(self, request: admin_pb2.MoveInteractionRequest) -> admin_pb2.Interaction:
+        """Let a customer wait in a queue or for an agent; asking again with the same id moves nobody twice."""
+        answer = await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).MoveInteraction, request)
+        moved: admin_pb2.Interaction = answer.interaction
+        return moved
+
+    async def set_priority(self, interaction: str, priority: int, expected_leg: int = 0) -> admin_pb2.Interaction:
+        """Let a customer go before or after others."""
+        request = admin_pb2.SetPriorityRequest(interaction=interaction, priority=priority, expected_leg=expected_leg)
+        answer = await self._ask(lambda channel: admin_pb2_grpc.AdminServiceStub(channel).SetPriority, request)
+        shown: admin_pb2.Interaction = answer.interaction
+        return shown

@@ -1,4 +1,4 @@
-"""The operators' service: status, actors, configuration and drain."""
+"""The operators' service: status, actors, configuration and drain; what supervisors do is in `supervision`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from gateways.server.edge import ActorSummary, Edge, Operations
 from gateways.server.failures import Failure, Reason
 from gateways.server.options import Role
 from gateways.server.services import Links
+from gateways.server.supervision import Supervision
 from gateways.translate.explaining import route_explained
 from trunkline.admin.v1 import admin_pb2 as pb
-from trunkline.admin.v1 import admin_pb2_grpc
 
 CENTRE = Address("centre/main")
 #: `ApplyCentre.expected_version` for "whatever is there".
@@ -39,7 +39,7 @@ MAX_ACTORS_PER_PAGE = 1_000
 APPLY_TIMEOUT_S = 30.0
 
 
-class AdminService(admin_pb2_grpc.AdminServiceServicer):
+class AdminService(Supervision):
     """Answers operators."""
 
     def __init__(

@@ -12,7 +12,15 @@ from typing import Final
 from actors.actor import Message
 from actors.address import Address
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn, SignOut
-from actors.messages.session import AgentEnds, AgentMessage, AgentSaw, AgentTyping, ShowConversation, TransferTo
+from actors.messages.session import (
+    AgentEnds,
+    AgentMessage,
+    AgentSaw,
+    AgentTyping,
+    ReturnToQueue,
+    ShowConversation,
+    TransferTo,
+)
 from actors.values import PresenceState
 from gateways.translate.routing import Origin, Unroutable, not_routed, required, shortened
 from gateways.translate.values import content_from
@@ -83,7 +91,7 @@ def _accept(event: pb.Event, _: Origin) -> Routed:
 
 def _reject(event: pb.Event, _: Origin) -> Routed:
     body = event.reject_offer
-    return _to_agent(event, RejectOffer(required(body.reservation, "reject_offer.reservation"), body.reason))
+    return _to_agent(event, RejectOffer(required(body.reservation, "reject_offer.reservation"), body.reason, body.busy))
 
 
 def _send(event: pb.Event, _: Origin) -> Routed:
@@ -123,6 +131,12 @@ def _transfer(event: pb.Event, _: Origin) -> Routed:
     return session, message
 
 
+def _return(event: pb.Event, _: Origin) -> Routed:
+    body = event.return_to_queue
+    session = session_of(body.interaction, "return_to_queue.interaction")
+    return session, ReturnToQueue(event.agent, body.interaction, required(event.id, "id"), not body.at_end)
+
+
 def _end(event: pb.Event, _: Origin) -> Routed:
     interaction = event.end_conversation.interaction
     return session_of(interaction, "end_conversation.interaction"), AgentEnds(event.agent, interaction)
@@ -151,6 +165,7 @@ DESK_EVENTS: Final[dict[str, Callable[[pb.Event, Origin], Routed]]] = {
     "set_typing": _typing,
     "move_marks": _marks,
     "transfer": _transfer,
+    "return_to_queue": _return,
     "end_conversation": _end,
     "complete_wrap_up": _wrap_up,
     "show_conversation": _show,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from google.protobuf import json_format
 
 from actors.actor import Refusal
+from actors.address import Address
 from actors.messages.centre import (
     ApplyCentre,
     CentreHistory,
@@ -18,11 +22,15 @@ from actors.messages.centre import (
     ReadCentre,
     ReadCentreHistory,
 )
+from actors.messages.queue import Places, PlaceView, ReadPlaces
+from actors.messages.session import InteractionView, Prioritise, ReadInteraction, Redirect
+from actors.values import EndReason, InteractionState, WaitingState
 from cluster.errors import Refused
 from gateways.sdk import AdminClient, CallFailed
 from gateways.server.options import Role
-from tests.fakes.edge import FakeEdge
+from tests.fakes.edge import FakeEdge, FakeQueue
 from tests.fakes.serving import TOKENS, Serving, said, serving
+from trunkline.admin.v1 import admin_pb2 as pb
 
 
 def admin(gateway: Serving) -> AdminClient:
@@ -199,3 +207,91 @@ async def test_parts_are_started_anew_and_hosts_added() -> None:
         await client.restart()
         assert gateway.operations.restarted == ["host-1", "", "gateway-3"]
         assert (await client.status()).draining
+
+
+WAITING = InteractionView("webchat:c7/1", "webchat", InteractionState.QUEUED, 2, "cards", 3, 1_000)
+
+
+@contextlib.asynccontextmanager
+async def supervising() -> AsyncIterator[tuple[FakeEdge, AdminClient]]:
+    """A supervisor of a centre with two queues and an agent for one of them; sessions answer that somebody waits."""
+    edge = FakeEdge()
+    edge.answers |= dict.fromkeys((ReadInteraction, Redirect, Prioritise), WAITING)
+    async with serving(edge) as gateway, admin(gateway) as client:
+        assert edge.centre is not None
+        edge.centre.queues = {name: FakeQueue({"en": name}, 20.0) for name in ("cards", "loans")}
+        yield edge, client
+
+
+async def test_who_waits_is_listed_queue_by_queue() -> None:
+    """Each queue is asked, and what it says is told as it is."""
+    ringing = PlaceView("webchat:c7/1", 2, "webchat", 3, 1_000, WaitingState.RESERVED, (Address("agent/alice"),))
+    async with supervising() as (edge, client):
+        edge.answers[ReadPlaces] = Places("cards", 5, (ringing,))
+        every = await client.list_interactions()
+        assert [(to, message) for to, message in edge.asked] == [
+            ("queue/cards", ReadPlaces(100)),
+            ("queue/loans", ReadPlaces(100)),
+        ]
+        assert every.total == 10
+        (one,) = (await client.list_interactions("cards", limit=9_999)).interactions
+        assert edge.asked[-1] == ("queue/cards", ReadPlaces(1_000))
+        assert (one.interaction, one.queue, one.leg, one.priority, list(one.ringing_at)) == (
+            "webchat:c7/1", "cards", 2, 3, ["alice"],
+        )  # fmt: skip
+        with pytest.raises(CallFailed, match="NOT_FOUND: there is no queue 'attic'; there are: cards, loans"):
+            await client.list_interactions("attic")
+
+
+async def test_an_interaction_is_moved() -> None:
+    """The session is told all of it, and its answer comes back."""
+    async with supervising() as (edge, client):
+        request = pb.MoveInteractionRequest(
+            id="m1", author="eve", interaction="webchat:c7/1", agent="alice", fallback_ms=0, expected_leg=2,
+            expected_standing=pb.STANDING_WAITING,
+        )  # fmt: skip
+        moved = await client.move_interaction(request)
+        session = Address("session/webchat:c7")
+        assert edge.asked == [
+            (session, ReadInteraction()),
+            (session, Redirect("m1", "eve", "", "alice", 0, True, 2, InteractionState.QUEUED)),
+        ]
+        assert (moved.standing, moved.leg, moved.queue) == (pb.STANDING_WAITING, 2, "cards")
+        to_queue = pb.MoveInteractionRequest(id="m2", author="eve", interaction="webchat:c7/1", queue="loans", at_end=True)
+        await client.move_interaction(to_queue)
+        assert edge.asked[-1] == (session, Redirect("m2", "eve", "loans", keep_place=False))
+        await client.set_priority("webchat:c7/1", 9, expected_leg=2)
+        assert edge.asked[-1][1] == Prioritise(9, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"id": ""}, "INVALID_ARGUMENT: id is required"),
+        ({"author": ""}, "INVALID_ARGUMENT: author is required"),
+        ({"interaction": "c7"}, "INVALID_ARGUMENT: interaction is"),
+        ({"queue": "attic"}, "NOT_FOUND: there is no queue"),
+        ({"agent": "nobody"}, "NOT_FOUND: there is no agent"),
+        ({"agent": "alice", "queue": "loans"}, "FAILED_PRECONDITION: alice does not serve loans"),
+        ({"fallback_ms": -1}, "INVALID_ARGUMENT: fallback_ms is negative"),
+    ],
+)
+async def test_a_move_to_nowhere_is_refused(change: dict[str, Any], expected: str) -> None:
+    """Nobody is sent where nobody would serve them; the text says what to name instead."""
+    async with supervising() as (edge, client):
+        right: dict[str, Any] = {"id": "m1", "author": "eve", "interaction": "webchat:c7/1", "queue": "cards"}
+        with pytest.raises(CallFailed, match=expected):
+            await client.move_interaction(pb.MoveInteractionRequest(**{**right, **change}))
+        assert not any(isinstance(message, Redirect) for _, message in edge.asked)
+
+
+async def test_an_interaction_that_moved_on_is_told() -> None:
+    """The supervisor who looked at an earlier leg learns of it."""
+    async with supervising() as (edge, client):
+        edge.answers[Prioritise] = Refused(Refusal("ABORTED", "the interaction has moved on to leg 3"))
+        with pytest.raises(CallFailed, match="ABORTED: the interaction has moved on to leg 3"):
+            await client.set_priority("webchat:c7/1", 9, expected_leg=2)
+        ended = InteractionView("webchat:c7/1", "webchat", InteractionState.ENDED, 3, "cards", 3, 1_000, "", EndReason.AGENT)
+        edge.answers[ReadInteraction] = ended
+        shown = await client.show_interaction("webchat:c7/1")
+        assert (shown.standing, shown.reason) == (pb.STANDING_ENDED, "agent")

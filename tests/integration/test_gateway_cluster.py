@@ -13,6 +13,7 @@ from gateways.sdk import CallFailed, DeskClient, DeskLink, GatewayLink, Refused
 from gateways.server.options import Role
 from tests.fakes.serving import TOKENS, opened, said
 from tests.fakes.world import CENTRE, World, until, world
+from trunkline.admin.v1 import admin_pb2
 from trunkline.content.v1 import content_pb2
 from trunkline.desk.v1 import desk_pb2
 from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
@@ -232,3 +233,39 @@ async def test_the_same_arrival_from_a_restarted_adapter_is_one_interaction() ->
         async with DeskClient(there.targets, TOKENS[Role.DESK]) as desk:
             (cards,) = await desk.read_queues(["cards"])
             assert cards.entered == 1
+
+
+async def test_supervisors_move_customers_and_agents_give_them_back() -> None:
+    """Two wait; one is put first and pushed to Alice, who talks to them, gives them back, and serves them again."""
+    async with world() as there, there.admin() as admin, there.adapter() as customer:
+        for number in (1, 2):
+            await customer.send(opened(f"webchat:{number}"))
+        first = await admin.list_interactions()
+        assert [(one.interaction, one.leg) for one in first.interactions] == [("webchat:1/1", 1), ("webchat:2/1", 1)]
+        await admin.set_priority("webchat:2/1", 9)
+        push = admin_pb2.MoveInteractionRequest(
+            id="p1", author="eve", interaction="webchat:2/1", agent="alice", expected_leg=1,
+            expected_standing=admin_pb2.STANDING_WAITING,
+        )  # fmt: skip
+        moved = await admin.move_interaction(push)
+        assert (moved.leg, moved.priority, (await admin.move_interaction(push)).leg) == (2, 9, 2), "the same push once"
+        push.id = "p2"
+        with pytest.raises(CallFailed, match="ABORTED: the interaction has moved on to leg 2"):
+            await admin.move_interaction(push)
+        async with asyncio.timeout(20):
+            while (await admin.list_interactions("cards", limit=1)).interactions[0].interaction != "webchat:2/1":
+                await asyncio.sleep(0.01)
+        async with there.desk() as desk:
+            talk = Chat(customer, desk)
+            try:
+                await desk.sign_in("alice", "correct horse")
+                await talk.act(set_presence=desk_pb2.SetPresence(presence=desk_pb2.PRESENCE_AVAILABLE))
+                async with asyncio.timeout(20):
+                    while (await admin.show_interaction("webchat:2/1")).agent != "alice":
+                        await asyncio.sleep(0.01)
+                back = desk_pb2.ReturnToQueue(interaction="webchat:2/1", at_end=True)
+                await talk.act("b1", return_to_queue=back)
+                shown = await admin.show_interaction("webchat:2/1")
+                assert (shown.standing, shown.leg, shown.priority) == (admin_pb2.STANDING_WAITING, 3, 9)
+            finally:
+                await talk.close()

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from actors.actor import Message, Turn
 from actors.agent.records import Presence
 from actors.agent.reserving import Reserving
+from actors.messages.agent import Granted, Rescinded
 from actors.messages.queue import Accept
 from actors.messages.router import AgentStatus
 from actors.messages.session import Overflow
@@ -116,6 +117,26 @@ def granted_twice(patch: Patch) -> None:
 
     handlers: dict[type[Message], Any] = {**Queue.handlers, Accept: grants}
     patch.setattr(Queue, "handlers", handlers)
+
+
+def granted_to_two(patch: Patch) -> None:
+    """The queue grants one interaction to everybody who accepts while it rings at several."""
+    accept = Queue.handlers[Accept]
+
+    def grants(queue: Queue, message: Accept, turn: Turn) -> None:
+        if queue.place(message.interaction) is None:
+            turn.send(message.agent, Granted(message.reservation))
+        else:
+            accept(queue, message, turn)
+            turn.sent[:] = [one for one in turn.sent if not isinstance(one.message, Rescinded)]
+
+    handlers: dict[type[Message], Any] = {**Queue.handlers, Accept: grants}
+    patch.setattr(Queue, "handlers", handlers)
+
+
+def asked_without_end(patch: Patch) -> None:
+    """The queue asks more agents at once than it says."""
+    patch.setattr(Place, "wants", property(lambda place: place.state in (WaitingState.WAITING, WaitingState.RESERVED)))
 
 
 def message_ids_forgotten(patch: Patch) -> None:

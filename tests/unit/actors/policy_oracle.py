@@ -63,7 +63,7 @@ class Oracle:
             points = waiting.priority * HOUR_MS - waiting.ageing * waiting.enqueued_at
             newer_or_older = -waiting.enqueued_at if waiting.lifo else waiting.enqueued_at
             place = (-points, newer_or_older, waiting.interaction)
-            kind = (waiting.queue, waiting.channel, waiting.rings, waiting.choice)
+            kind = (waiting.queue, waiting.channel, waiting.rings, waiting.choice, waiting.further)
             if kind not in firsts or place < firsts[kind][0]:
                 firsts[kind] = (place, waiting, agent)
         if not firsts:
@@ -93,9 +93,10 @@ class Oracle:
         """Everybody who may ever serve it, busy or not."""
         return {agent for agent, profile in self.profiles.items() if self._admits(profile, waiting) is not None}
 
-    def _rank(self, waiting: Waiting, agent: Address) -> tuple[int, int, int, str]:
+    def _rank(self, waiting: Waiting, agent: Address) -> tuple[bool, int, int, int, str]:
         points = waiting.priority * HOUR_MS + waiting.ageing * (self.now - waiting.enqueued_at)
-        return (self._membership(agent, waiting).priority, -points, waiting.enqueued_at, waiting.interaction)
+        preference = self._membership(agent, waiting).priority
+        return (waiting.further, preference, -points, waiting.enqueued_at, waiting.interaction)
 
     def _membership(self, agent: Address, waiting: Waiting) -> Membership:
         for membership in self.profiles[agent].memberships:

@@ -65,7 +65,7 @@ class Rules:
         key = (moved.queue, moved.interaction, moved.leg)
         assert self._places.get(key) is moved.before, f"a place moves continuously, once for each leg: {moved}"
         assert WAITING.allows(moved.before, moved.after), f"I14 {moved}"
-        if moved.after is WaitingState.RESERVED:
+        if moved.after is WaitingState.RESERVED and (moved.agent or moved.before is not moved.after):
             assert moved.agent not in moved.not_agents, f"nobody is asked again during the back-off: {moved}"
             able = self._configured[moved.agent]
             levels = {skill.skill: skill.level for skill in able.skills}

@@ -15,7 +15,7 @@ from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectO
 from actors.messages.centre import AgentConfig, Lending, OverflowRule, QueueConfig
 from actors.messages.link import DeskReservation
 from actors.messages.router import ROUTER
-from actors.messages.session import CustomerResumed
+from actors.messages.session import CustomerResumed, Prioritise, Redirect, ReturnToQueue
 from actors.router import Router
 from actors.values import Attendance, InteractionState, PresenceState, ReservationState
 from cluster.codec import raw
@@ -28,11 +28,16 @@ from tests.unit.actors.stage import Stage
 
 AGENTS = {
     "ann": agent("ann", "sales", chats=2, skills={"french": 5}),
-    "bob": agent("bob", "sales", "support", capacity={"chat": 2, "mail": 1}, capacity_total=2),
-    "cat": agent("cat", "support", "sales", capacity={"chat": 1, "mail": 3}, capacity_total=3, skills={"french": 9}),
+    "bob": agent("bob", "sales", "support", capacity={"chat": 2, "mail": 1}, capacity_total=2, max_offers=1),
+    "cat": agent(
+        "cat", "support", "sales", capacity={"chat": 1, "mail": 3}, capacity_total=3, skills={"french": 9}, sign_out_after=2
+    ),
     "dan": agent("dan", "sales", "support", auto_accept=True, capacity={"chat": 1, "mail": 1}),
 }
-QUEUES = (queue("sales", wrap_up_ms=0), queue("support", reject_backoff_ms=3000))
+QUEUES = (
+    (queue("sales", wrap_up_ms=0), queue("support", reject_backoff_ms=3000)),
+    (queue("sales", wrap_up_ms=0, at_once=9), queue("support", at_once=2, every_ms=4_000, no_answer_backoff_ms=1_000)),
+)
 SALES, SUPPORT = address("queue", "sales"), address("queue", "support")
 #: Queues that move customers to each other, refuse them, and lend agents to each other.
 RULED = (
@@ -51,7 +56,7 @@ RULED = (
 )  # fmt: skip
 #: The clock of a story jumps from timer to timer while messages wait for the dice, so an offer's end may take any time.
 EVER = 10**9
-RELOADABLE = [ROUTER, CENTRE, *(address("queue", config.name) for config in QUEUES), *map(agent_at, AGENTS)]
+RELOADABLE = [ROUTER, CENTRE, *(address("queue", config.name) for config in QUEUES[0]), *map(agent_at, AGENTS)]
 
 
 class Story:
@@ -59,8 +64,9 @@ class Story:
 
     agents: Mapping[str, AgentConfig] = AGENTS
 
-    def __init__(self, seed: int, literal: bool, queues: tuple[QueueConfig, ...] = QUEUES) -> None:
+    def __init__(self, seed: int, literal: bool, queues: tuple[QueueConfig, ...] | None = None) -> None:
         self.random = Random(seed)
+        queues = queues or self.random.choice(QUEUES)
         self.scene = Scene(self.agents, queues, choose=self.random.randrange if literal else None)
         self.rules = Rules()
         self.judged = 0
@@ -82,7 +88,7 @@ class Story:
                 self.scene.step()
 
     def _deeds(self) -> list[Callable[[], object]]:
-        rare = [self.reload, self.sign_out, self.lose_desk, self.leave, self.transfer]
+        rare = [self.reload, self.sign_out, self.lose_desk, self.leave, self.transfer, self.give_back, self.supervise]
         return [self.arrive, self.arrive, self.sign_in, self.sign_in, self.act, self.act, self.act, self.talk, self.fire, *rare]
 
     # Customers.
@@ -128,13 +134,32 @@ class Story:
             to_agent = self.random.choice(["", "", *self.agents])
             self.scene.transfer(name, conversation(held), to, to_agent, id=str(self.random.random()))
 
+    def give_back(self) -> None:
+        name, held = self._held(ReservationState.ACCEPTED)
+        if held is not None:
+            back = ReturnToQueue(name, held.interaction, str(self.random.random()), self.random.random() < 0.5)
+            self.scene.tell(session(conversation(held)), back)
+
+    def supervise(self) -> None:
+        """A supervisor moves somebody, to a queue or an agent, or lets them go before others."""
+        if not self.customers:
+            return
+        at, queues = session(self.random.choice(self.customers)), ["", "support", "nowhere"]
+        if self.random.random() < 0.5:
+            self.scene.tell(at, Prioritise(self.random.choice([0, 3, 1000])))
+        else:
+            to_agent, leg = self.random.choice(["", *AGENTS]), self.random.choice([0, 0, 1, 2])
+            keep_place = self.random.random() < 0.7
+            name = str(self.random.random())
+            self.scene.tell(at, Redirect(name, "eve", self.random.choice(queues), to_agent, 8_000, keep_place, leg))
+
     def act(self) -> None:
         """An agent does the next thing with some reservation on their desk."""
         name, held = self._held()
         if held is None:
             return
         if held.state is ReservationState.PENDING and self.random.random() < 0.3:
-            self.scene.tell(agent_at(name), RejectOffer(held.reservation))
+            self.scene.tell(agent_at(name), RejectOffer(held.reservation, busy=self.random.random() < 0.5))
         else:
             self._serve(name, held)
 

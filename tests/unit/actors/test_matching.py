@@ -57,6 +57,7 @@ waitings = st.builds(
     requirements,
     st.lists(st.sampled_from(AGENTS), max_size=2, unique=True).map(lambda agents: tuple(sorted(agents))),
     st.lists(requirements, max_size=2).map(tuple),
+    further=st.booleans(),
 )
 #: How a queue orders and chooses: (choice, ageing, newest first).
 queue_rules = st.tuples(st.sampled_from(CHOICES), st.sampled_from([0, 0, 1_000_000, 4_000_000]), st.booleans())

@@ -69,8 +69,8 @@ def enqueue(name: str, leg: int = 1, priority: int = 0, enqueued_at: int = 1000,
     return Enqueue(f"{name}/1", leg, session(name), "chat", customer, priority, wish, enqueued_at, **changes)  # type: ignore[arg-type]
 
 
-def waiting(name: str, *not_agents: Address, enqueued_at: int = 1000) -> tuple[Address, Message]:
-    return ROUTER, Waiting(f"{name}/1", HERE, "chat", 0, enqueued_at, Requirement(), not_agents)
+def waiting(name: str, *not_agents: Address, enqueued_at: int = 1000, leg: int = 1) -> tuple[Address, Message]:
+    return ROUTER, Waiting(f"{name}/1", HERE, "chat", 0, enqueued_at, Requirement(), not_agents, leg=leg)
 
 
 def test_enqueue_counts_once_for_a_leg() -> None:
@@ -98,7 +98,7 @@ def test_only_known_queues_take_arrivals() -> None:
     solo = Solo()
     solo.hear(RetireQueue(2), ConfigureQueue(1, QueueConfig("sales")))
     assert solo.hear(enqueue("cy")) == refused, "an older configuration does not bring it back"
-    assert solo.hear(enqueue("dee", leg=2))[0] == waiting("dee"), "who was served is no new arrival"
+    assert solo.hear(enqueue("dee", leg=2))[0] == waiting("dee", leg=2), "who was served is no new arrival"
     solo.hear(ConfigureQueue(3, QueueConfig("sales")))
     assert solo.hear(enqueue("cy"))[0] == waiting("cy"), "a newer one does"
 

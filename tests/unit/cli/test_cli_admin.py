@@ -89,6 +89,11 @@ class FakeGateway(admin_pb2_grpc.AdminServiceServicer):
     def ShowActor(self, request: pb.ShowActorRequest, context: Any) -> pb.ShowActorResponse:
         raise NotImplementedError("the command line reads the store")
 
+    def _elsewhere(self, request: Any, context: Any) -> Any:
+        raise NotImplementedError("tested with its own commands")
+
+    ListInteractions = ShowInteraction = MoveInteraction = SetPriority = _elsewhere
+
     def Drain(self, request: pb.DrainRequest, context: Any) -> pb.DrainResponse:
         self._admit(context)
         if request.host == "attic":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from actors.address import Address
 from actors.messages.centre import AgentConfig, Announce, CentrePlan, QueueConfig, Reserve
-from actors.values import SkillLevel
+from actors.values import PresenceState, SkillLevel
 from cluster.config.compile import compile_centre
 from cluster.config.edge import EdgeCentre, EntryPoint, in_language
 from cluster.config.load import load_centre
@@ -46,6 +46,20 @@ def test_queue_settings_reach_the_actor() -> None:
     settings = "offer_timeout_s: 7.5\n    wrap_up_s: 0\n    reject_backoff_s: 2\n    service_level: {percent: 90, seconds: 15}"
     queue = compiled(BASE.replace("offer_timeout_s: 20", settings)).queues["cards"]
     assert QueueConfig("Cards", 7500, 0, 2000, 15_000, CARDS) == queue, "no setting may be lost or rounded to seconds"
+
+
+def test_offers_reach_queue_and_agent() -> None:
+    """To how many at once, what follows no answer, and each back-off arrive at the actor that goes by them."""
+    offers = "offers: {at_once: 5, every_s: 2.5, no_answer: available, no_answer_backoff_s: 0, busy_backoff_s: 60}"
+    plan = compiled(
+        BASE.replace("offer_timeout_s: 20", offers).replace(
+            "capacity: {webchat: 3}", "capacity: {webchat: 3}\n    offers: {at_once: 2, no_answer: away, sign_out_after: 3}"
+        )
+    )
+    queue, agent = plan.queues["cards"], plan.agents["alice"]
+    assert (queue.at_once, queue.every_ms, queue.no_answer) == (5, 2500, PresenceState.AVAILABLE)
+    assert (queue.no_answer_backoff_ms, queue.busy_backoff_ms) == (0, 60_000)
+    assert (agent.max_offers, agent.no_answer, agent.sign_out_after) == (2, PresenceState.AWAY, 3)
 
 
 def test_announcements_reach_the_actor() -> None:

@@ -79,6 +79,8 @@ CASES = [
     ("unknown profile", "routing_profile: generalist", "routing_profile: specialist"),
     ("unknown hours", "hours: office", "hours: offices"),
     ("unknown channel", "capacity: {webchat: 3}", "capacity: {web-chat: 3}"),
+    ("offers to one more and no more than one", "offer_timeout_s: 20", "offers: {every_s: 5}"),
+    ("unknown answer to no answer", "offer_timeout_s: 20", "offers: {at_once: 2, no_answer: gone}"),
     ("entry queue", "{queue: general}", "{queue: payments}"),
     ("no password", HASH_LINE, ""),
     ("bad hash", HASH, "hunter2"),

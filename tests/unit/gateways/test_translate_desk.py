@@ -27,7 +27,15 @@ from actors.messages.link import (
     ShowTyping,
 )
 from actors.messages.queue import QueueCounters
-from actors.messages.session import AgentEnds, AgentMessage, AgentSaw, AgentTyping, ShowConversation, TransferTo
+from actors.messages.session import (
+    AgentEnds,
+    AgentMessage,
+    AgentSaw,
+    AgentTyping,
+    ReturnToQueue,
+    ShowConversation,
+    TransferTo,
+)
 from actors.routing.expecting import Expected
 from actors.values import Author, Content, Customer, PresenceState, ReservationState, TranscriptEntry
 from gateways.translate.desk_commands import DESK_COMMANDS, PRESENCES, RESERVATION_STATES, desk_command
@@ -52,7 +60,8 @@ HI = content_pb2.Content(text="hi")
             SetPresence(PresenceState.AWAY, "lunch"),
         ),
         (pb.Event(accept_offer=pb.AcceptOffer(reservation="r")), AcceptOffer("r")),
-        (pb.Event(reject_offer=pb.RejectOffer(reservation="r", reason="busy")), RejectOffer("r", "busy")),
+        (pb.Event(reject_offer=pb.RejectOffer(reservation="r", reason="lunch")), RejectOffer("r", "lunch")),
+        (pb.Event(reject_offer=pb.RejectOffer(reservation="r", busy=True)), RejectOffer("r", "", True)),
         (
             pb.Event(complete_wrap_up=pb.CompleteWrapUp(reservation="r", disposition="solved", note="n")),
             CompleteWrapUp("r", "solved", "n"),
@@ -81,6 +90,11 @@ def test_events_about_the_agent_reach_the_agent(event: pb.Event, message: Messag
         (
             pb.Event(id="t1", transfer=pb.Transfer(interaction=HERE, queue="loans", to_agent="bob", fallback_ms=5)),
             TransferTo("alice", HERE, "t1", "loans", "bob", 5),
+        ),
+        (pb.Event(id="b1", return_to_queue=pb.ReturnToQueue(interaction=HERE)), ReturnToQueue("alice", HERE, "b1", True)),
+        (
+            pb.Event(id="b1", return_to_queue=pb.ReturnToQueue(interaction=HERE, at_end=True)),
+            ReturnToQueue("alice", HERE, "b1", False),
         ),
         (pb.Event(end_conversation=pb.EndConversation(interaction=HERE)), AgentEnds("alice", HERE)),
         (pb.Event(show_conversation=pb.ShowConversation(interaction=HERE)), ShowConversation("alice", HERE, "desk-1")),

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Standing:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StandingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Standing.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STANDING_UNSPECIFIED: _Standing.ValueType  # 0
+    """Not set."""
+    STANDING_WAITING: _Standing.ValueType  # 1
+    """Waiting for an agent."""
+    STANDING_SERVED: _Standing.ValueType  # 2
+    """With an agent."""
+    STANDING_ENDED: _Standing.ValueType  # 3
+    """Gone."""
+
+class Standing(_Standing, metaclass=_StandingEnumTypeWrapper):
+    """What a customer is doing."""
+
+STANDING_UNSPECIFIED: Standing.ValueType  # 0
+"""Not set."""
+STANDING_WAITING: Standing.ValueType  # 1
+"""Waiting for an agent."""
+STANDING_SERVED: Standing.ValueType  # 2
+"""With an agent."""
+STANDING_ENDED: Standing.ValueType  # 3
+"""Gone."""
+Global___Standing: _TypeAlias = Standing  # noqa: Y015
 
 @_typing.final
 class StatusRequest(_message.Message):
@@ -782,3 +811,339 @@ class RouteCandidate(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RouteCandidate: _TypeAlias = RouteCandidate  # noqa: Y015
+
+@_typing.final
+class ListInteractionsRequest(_message.Message):
+    """Which interactions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUEUE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    queue: _builtins.str
+    """Only those in this queue; empty for every queue."""
+    limit: _builtins.int
+    """At most this many of each queue, 0 for 100."""
+    def __init__(
+        self,
+        *,
+        queue: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "queue", b"queue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInteractionsRequest: _TypeAlias = ListInteractionsRequest  # noqa: Y015
+
+@_typing.final
+class ListInteractionsResponse(_message.Message):
+    """Some of those who wait."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTIONS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """How many wait in these queues."""
+    @_builtins.property
+    def interactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___WaitingInteraction]:
+        """Queue by queue, in the order of service."""
+
+    def __init__(
+        self,
+        *,
+        interactions: _abc.Iterable[Global___WaitingInteraction] | None = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interactions", b"interactions", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInteractionsResponse: _TypeAlias = ListInteractionsResponse  # noqa: Y015
+
+@_typing.final
+class WaitingInteraction(_message.Message):
+    """One that waits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    LEG_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    ENQUEUED_AT_FIELD_NUMBER: _builtins.int
+    RINGING_AT_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """Its id."""
+    queue: _builtins.str
+    """Where it waits."""
+    channel: _builtins.str
+    """Its channel."""
+    leg: _builtins.int
+    """Counts its stays in queues from 1."""
+    priority: _builtins.int
+    """A higher one is served first."""
+    enqueued_at: _builtins.int
+    """Since when it waits (ms since the Unix epoch)."""
+    @_builtins.property
+    def ringing_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At which agents it rings."""
+
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        queue: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        leg: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        enqueued_at: _builtins.int = ...,
+        ringing_at: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enqueued_at", b"enqueued_at", "interaction", b"interaction", "leg", b"leg", "priority", b"priority", "queue", b"queue", "ringing_at", b"ringing_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WaitingInteraction: _TypeAlias = WaitingInteraction  # noqa: Y015
+
+@_typing.final
+class ShowInteractionRequest(_message.Message):
+    """Which interaction."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """Its id."""
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowInteractionRequest: _TypeAlias = ShowInteractionRequest  # noqa: Y015
+
+@_typing.final
+class ShowInteractionResponse(_message.Message):
+    """Where it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def interaction(self) -> Global___Interaction:
+        """What its session says."""
+
+    def __init__(
+        self,
+        *,
+        interaction: Global___Interaction | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["interaction", b"interaction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowInteractionResponse: _TypeAlias = ShowInteractionResponse  # noqa: Y015
+
+@_typing.final
+class Interaction(_message.Message):
+    """One interaction."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    LEG_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    ENQUEUED_AT_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """Its id."""
+    channel: _builtins.str
+    """Its channel."""
+    standing: Global___Standing.ValueType
+    """Whether it waits, is served, or has ended."""
+    leg: _builtins.int
+    """Counts its stays in queues from 1."""
+    queue: _builtins.str
+    """Where it waits, or waited last."""
+    priority: _builtins.int
+    """A higher one is served first."""
+    enqueued_at: _builtins.int
+    """Since when its place in a queue counts (ms since the Unix epoch)."""
+    agent: _builtins.str
+    """Who serves it."""
+    reason: _builtins.str
+    """Why it ended."""
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        standing: Global___Standing.ValueType = ...,
+        leg: _builtins.int = ...,
+        queue: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        enqueued_at: _builtins.int = ...,
+        agent: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "channel", b"channel", "enqueued_at", b"enqueued_at", "interaction", b"interaction", "leg", b"leg", "priority", b"priority", "queue", b"queue", "reason", b"reason", "standing", b"standing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Interaction: _TypeAlias = Interaction  # noqa: Y015
+
+@_typing.final
+class MoveInteractionRequest(_message.Message):
+    """Where to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    FALLBACK_MS_FIELD_NUMBER: _builtins.int
+    AT_END_FIELD_NUMBER: _builtins.int
+    EXPECTED_LEG_FIELD_NUMBER: _builtins.int
+    EXPECTED_STANDING_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """An id of this command: it moves nobody twice. Required."""
+    author: _builtins.str
+    """Who wants it. Required."""
+    interaction: _builtins.str
+    """Whom. Required."""
+    queue: _builtins.str
+    """The queue to wait in; empty for the one that they wait in, or came from."""
+    agent: _builtins.str
+    """Only this agent, who serves that queue, is to be asked until `fallback_ms` passed; empty for any."""
+    fallback_ms: _builtins.int
+    """How long only `agent` is asked, 0 for ever; not set for the cluster's usual."""
+    at_end: _builtins.bool
+    """Behind all who wait there; otherwise the customer keeps the place that their wait gave them."""
+    expected_leg: _builtins.int
+    """Refuse with ABORTED unless it is on this leg; 0 for whichever it is on."""
+    expected_standing: Global___Standing.ValueType
+    """Refuse with FAILED_PRECONDITION unless it stands like this; not set for either."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        author: _builtins.str = ...,
+        interaction: _builtins.str = ...,
+        queue: _builtins.str = ...,
+        agent: _builtins.str = ...,
+        fallback_ms: _builtins.int | None = ...,
+        at_end: _builtins.bool = ...,
+        expected_leg: _builtins.int = ...,
+        expected_standing: Global___Standing.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fallback_ms", b"_fallback_ms", "fallback_ms", b"fallback_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fallback_ms", b"_fallback_ms", "agent", b"agent", "at_end", b"at_end", "author", b"author", "expected_leg", b"expected_leg", "expected_standing", b"expected_standing", "fallback_ms", b"fallback_ms", "id", b"id", "interaction", b"interaction", "queue", b"queue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fallback_ms: _TypeAlias = _typing.Literal["fallback_ms"]  # noqa: Y015
+    _WhichOneofArgType__fallback_ms: _TypeAlias = _typing.Literal["_fallback_ms", b"_fallback_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fallback_ms) -> _WhichOneofReturnType__fallback_ms | None: ...
+
+Global___MoveInteractionRequest: _TypeAlias = MoveInteractionRequest  # noqa: Y015
+
+@_typing.final
+class MoveInteractionResponse(_message.Message):
+    """What became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def interaction(self) -> Global___Interaction:
+        """Where it stands now."""
+
+    def __init__(
+        self,
+        *,
+        interaction: Global___Interaction | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["interaction", b"interaction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveInteractionResponse: _TypeAlias = MoveInteractionResponse  # noqa: Y015
+
+@_typing.final
+class SetPriorityRequest(_message.Message):
+    """Another priority."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    EXPECTED_LEG_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """Whose. Required."""
+    priority: _builtins.int
+    """0 to 1000."""
+    expected_leg: _builtins.int
+    """Refuse with ABORTED unless it is on this leg; 0 for whichever it is on."""
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        expected_leg: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_leg", b"expected_leg", "interaction", b"interaction", "priority", b"priority"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPriorityRequest: _TypeAlias = SetPriorityRequest  # noqa: Y015
+
+@_typing.final
+class SetPriorityResponse(_message.Message):
+    """What became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def interaction(self) -> Global___Interaction:
+        """Where it stands now."""
+
+    def __init__(
+        self,
+        *,
+        interaction: Global___Interaction | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["interaction", b"interaction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPriorityResponse: _TypeAlias = SetPriorityResponse  # noqa: Y015

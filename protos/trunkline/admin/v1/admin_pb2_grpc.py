@@ -85,6 +85,26 @@ class AdminServiceStub:
                 request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteRequest.SerializeToString,
                 response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteResponse.FromString,
                 _registered_method=True)
+        self.ListInteractions = channel.unary_unary(
+                '/trunkline.admin.v1.AdminService/ListInteractions',
+                request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ListInteractionsRequest.SerializeToString,
+                response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ListInteractionsResponse.FromString,
+                _registered_method=True)
+        self.ShowInteraction = channel.unary_unary(
+                '/trunkline.admin.v1.AdminService/ShowInteraction',
+                request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ShowInteractionRequest.SerializeToString,
+                response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ShowInteractionResponse.FromString,
+                _registered_method=True)
+        self.MoveInteraction = channel.unary_unary(
+                '/trunkline.admin.v1.AdminService/MoveInteraction',
+                request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.MoveInteractionRequest.SerializeToString,
+                response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.MoveInteractionResponse.FromString,
+                _registered_method=True)
+        self.SetPriority = channel.unary_unary(
+                '/trunkline.admin.v1.AdminService/SetPriority',
+                request_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.SetPriorityRequest.SerializeToString,
+                response_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.SetPriorityResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -161,6 +181,35 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListInteractions(self, request, context):
+        """Who waits, queue by queue in the order of service.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowInteraction(self, request, context):
+        """Where one interaction stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveInteraction(self, request, context):
+        """Lets a customer wait in another queue, or for one agent, whether they wait or are served now. ABORTED if the
+        interaction moved on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPriority(self, request, context):
+        """Lets a customer go before or after others. ABORTED if the interaction moved on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -213,6 +262,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ExplainRoute,
                     request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteRequest.FromString,
                     response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteResponse.SerializeToString,
+            ),
+            'ListInteractions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInteractions,
+                    request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ListInteractionsRequest.FromString,
+                    response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ListInteractionsResponse.SerializeToString,
+            ),
+            'ShowInteraction': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowInteraction,
+                    request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ShowInteractionRequest.FromString,
+                    response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.ShowInteractionResponse.SerializeToString,
+            ),
+            'MoveInteraction': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveInteraction,
+                    request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.MoveInteractionRequest.FromString,
+                    response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.MoveInteractionResponse.SerializeToString,
+            ),
+            'SetPriority': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPriority,
+                    request_deserializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.SetPriorityRequest.FromString,
+                    response_serializer=trunkline_dot_admin_dot_v1_dot_admin__pb2.SetPriorityResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -486,6 +555,114 @@ class AdminService:
             '/trunkline.admin.v1.AdminService/ExplainRoute',
             trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteRequest.SerializeToString,
             trunkline_dot_admin_dot_v1_dot_admin__pb2.ExplainRouteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInteractions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.admin.v1.AdminService/ListInteractions',
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.ListInteractionsRequest.SerializeToString,
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.ListInteractionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowInteraction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.admin.v1.AdminService/ShowInteraction',
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.ShowInteractionRequest.SerializeToString,
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.ShowInteractionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveInteraction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.admin.v1.AdminService/MoveInteraction',
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.MoveInteractionRequest.SerializeToString,
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.MoveInteractionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPriority(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.admin.v1.AdminService/SetPriority',
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.SetPriorityRequest.SerializeToString,
+            trunkline_dot_admin_dot_v1_dot_admin__pb2.SetPriorityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,16 @@ class AdminServiceStub:
     """Starts more hosts, which get their share of the shards."""
     ExplainRoute: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ExplainRouteRequest, _admin_pb2.ExplainRouteResponse]
     """Explains who would get an interaction now, and why nobody else would."""
+    ListInteractions: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListInteractionsRequest, _admin_pb2.ListInteractionsResponse]
+    """Who waits, queue by queue in the order of service."""
+    ShowInteraction: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ShowInteractionRequest, _admin_pb2.ShowInteractionResponse]
+    """Where one interaction stands."""
+    MoveInteraction: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MoveInteractionRequest, _admin_pb2.MoveInteractionResponse]
+    """Lets a customer wait in another queue, or for one agent, whether they wait or are served now. ABORTED if the
+    interaction moved on.
+    """
+    SetPriority: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetPriorityRequest, _admin_pb2.SetPriorityResponse]
+    """Lets a customer go before or after others. ABORTED if the interaction moved on."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -79,6 +89,16 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Starts more hosts, which get their share of the shards."""
     ExplainRoute: _aio.UnaryUnaryMultiCallable[_admin_pb2.ExplainRouteRequest, _admin_pb2.ExplainRouteResponse]  # type: ignore[assignment]
     """Explains who would get an interaction now, and why nobody else would."""
+    ListInteractions: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListInteractionsRequest, _admin_pb2.ListInteractionsResponse]  # type: ignore[assignment]
+    """Who waits, queue by queue in the order of service."""
+    ShowInteraction: _aio.UnaryUnaryMultiCallable[_admin_pb2.ShowInteractionRequest, _admin_pb2.ShowInteractionResponse]  # type: ignore[assignment]
+    """Where one interaction stands."""
+    MoveInteraction: _aio.UnaryUnaryMultiCallable[_admin_pb2.MoveInteractionRequest, _admin_pb2.MoveInteractionResponse]  # type: ignore[assignment]
+    """Lets a customer wait in another queue, or for one agent, whether they wait or are served now. ABORTED if the
+    interaction moved on.
+    """
+    SetPriority: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetPriorityRequest, _admin_pb2.SetPriorityResponse]  # type: ignore[assignment]
+    """Lets a customer go before or after others. ABORTED if the interaction moved on."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers operators; needs an admin token."""
@@ -162,5 +182,39 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ExplainRouteResponse, _abc.Awaitable[_admin_pb2.ExplainRouteResponse]]:
         """Explains who would get an interaction now, and why nobody else would."""
+
+    @_abc_1.abstractmethod
+    def ListInteractions(
+        self,
+        request: _admin_pb2.ListInteractionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListInteractionsResponse, _abc.Awaitable[_admin_pb2.ListInteractionsResponse]]:
+        """Who waits, queue by queue in the order of service."""
+
+    @_abc_1.abstractmethod
+    def ShowInteraction(
+        self,
+        request: _admin_pb2.ShowInteractionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ShowInteractionResponse, _abc.Awaitable[_admin_pb2.ShowInteractionResponse]]:
+        """Where one interaction stands."""
+
+    @_abc_1.abstractmethod
+    def MoveInteraction(
+        self,
+        request: _admin_pb2.MoveInteractionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.MoveInteractionResponse, _abc.Awaitable[_admin_pb2.MoveInteractionResponse]]:
+        """Lets a customer wait in another queue, or for one agent, whether they wait or are served now. ABORTED if the
+        interaction moved on.
+        """
+
+    @_abc_1.abstractmethod
+    def SetPriority(
+        self,
+        request: _admin_pb2.SetPriorityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.SetPriorityResponse, _abc.Awaitable[_admin_pb2.SetPriorityResponse]]:
+        """Lets a customer go before or after others. ABORTED if the interaction moved on."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

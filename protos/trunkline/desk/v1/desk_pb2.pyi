@@ -623,6 +623,7 @@ class Event(_message.Message):
     RECALL_MESSAGE_FIELD_NUMBER: _builtins.int
     REACT_FIELD_NUMBER: _builtins.int
     SEND_MAIL_FIELD_NUMBER: _builtins.int
+    RETURN_TO_QUEUE_FIELD_NUMBER: _builtins.int
     CONTROL_CALL_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Numbers the events of one incarnation from 1 without gaps; an event sent again keeps its number."""
@@ -705,6 +706,10 @@ class Event(_message.Message):
         """The agent sends a mail."""
 
     @_builtins.property
+    def return_to_queue(self) -> Global___ReturnToQueue:
+        """The agent gives the customer back to the queue."""
+
+    @_builtins.property
     def control_call(self) -> Global___ControlCall:
         """The agent works a call."""
 
@@ -733,13 +738,14 @@ class Event(_message.Message):
         recall_message: Global___RecallMessage | None = ...,
         react: Global___React | None = ...,
         send_mail: Global___SendMail | None = ...,
+        return_to_queue: Global___ReturnToQueue | None = ...,
         control_call: Global___ControlCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_offer", b"accept_offer", "body", b"body", "complete_wrap_up", b"complete_wrap_up", "control_call", b"control_call", "desk_lost", b"desk_lost", "edit_message", b"edit_message", "end_conversation", b"end_conversation", "move_marks", b"move_marks", "react", b"react", "recall_message", b"recall_message", "reject_offer", b"reject_offer", "send_mail", b"send_mail", "send_message", b"send_message", "set_presence", b"set_presence", "set_typing", b"set_typing", "show_conversation", b"show_conversation", "sign_in", b"sign_in", "sign_out", b"sign_out", "transfer", b"transfer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_offer", b"accept_offer", "body", b"body", "complete_wrap_up", b"complete_wrap_up", "control_call", b"control_call", "desk_lost", b"desk_lost", "edit_message", b"edit_message", "end_conversation", b"end_conversation", "move_marks", b"move_marks", "react", b"react", "recall_message", b"recall_message", "reject_offer", b"reject_offer", "return_to_queue", b"return_to_queue", "send_mail", b"send_mail", "send_message", b"send_message", "set_presence", b"set_presence", "set_typing", b"set_typing", "show_conversation", b"show_conversation", "sign_in", b"sign_in", "sign_out", b"sign_out", "transfer", b"transfer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_offer", b"accept_offer", "agent", b"agent", "body", b"body", "complete_wrap_up", b"complete_wrap_up", "control_call", b"control_call", "created_at", b"created_at", "deadline_at", b"deadline_at", "desk_lost", b"desk_lost", "edit_message", b"edit_message", "end_conversation", b"end_conversation", "id", b"id", "move_marks", b"move_marks", "react", b"react", "recall_message", b"recall_message", "reject_offer", b"reject_offer", "send_mail", b"send_mail", "send_message", b"send_message", "seq", b"seq", "set_presence", b"set_presence", "set_typing", b"set_typing", "show_conversation", b"show_conversation", "sign_in", b"sign_in", "sign_out", b"sign_out", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_offer", b"accept_offer", "agent", b"agent", "body", b"body", "complete_wrap_up", b"complete_wrap_up", "control_call", b"control_call", "created_at", b"created_at", "deadline_at", b"deadline_at", "desk_lost", b"desk_lost", "edit_message", b"edit_message", "end_conversation", b"end_conversation", "id", b"id", "move_marks", b"move_marks", "react", b"react", "recall_message", b"recall_message", "reject_offer", b"reject_offer", "return_to_queue", b"return_to_queue", "send_mail", b"send_mail", "send_message", b"send_message", "seq", b"seq", "set_presence", b"set_presence", "set_typing", b"set_typing", "show_conversation", b"show_conversation", "sign_in", b"sign_in", "sign_out", b"sign_out", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["sign_in", "sign_out", "desk_lost", "set_presence", "accept_offer", "reject_offer", "send_message", "set_typing", "move_marks", "transfer", "end_conversation", "complete_wrap_up", "show_conversation", "edit_message", "recall_message", "react", "send_mail", "control_call"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["sign_in", "sign_out", "desk_lost", "set_presence", "accept_offer", "reject_offer", "send_message", "set_typing", "move_marks", "transfer", "end_conversation", "complete_wrap_up", "show_conversation", "edit_message", "recall_message", "react", "send_mail", "return_to_queue", "control_call"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -857,19 +863,23 @@ class RejectOffer(_message.Message):
 
     RESERVATION_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    BUSY_FIELD_NUMBER: _builtins.int
     reservation: _builtins.str
     """The offer. Required."""
     reason: _builtins.str
     """Why."""
+    busy: _builtins.bool
+    """Not now, rather than not this one: the queue may wait longer before it asks again."""
     def __init__(
         self,
         *,
         reservation: _builtins.str = ...,
         reason: _builtins.str = ...,
+        busy: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "reservation", b"reservation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "reason", b"reason", "reservation", b"reservation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1000,6 +1010,32 @@ class Transfer(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Transfer: _TypeAlias = Transfer  # noqa: Y015
+
+@_typing.final
+class ReturnToQueue(_message.Message):
+    """The agent gives the customer back to the queue that they came from. `Event.id` is required."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    AT_END_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """Whom. Required."""
+    at_end: _builtins.bool
+    """Behind all who wait there; otherwise the customer keeps the place that their wait gave them."""
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        at_end: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_end", b"at_end", "interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnToQueue: _TypeAlias = ReturnToQueue  # noqa: Y015
 
 @_typing.final
 class EndConversation(_message.Message):

@@ -1,0 +1,243 @@
+"""The legs of a session: how a customer who waits or is served comes to wait elsewhere, again, or for somebody else.
+
+Keeps: each leg is counted; whoever served hears that it is over; a repeated id moves nobody twice; a command that names
+the leg that it means is refused once the interaction is past it.
+
+    agent, supervisor         session                       queue            agent
+      | TransferTo, Redirect --> | (leg n + 1)                |                |
+      |                          | Withdraw (leg n) --------> |                |   if it waited in another queue
+      |                          | ServiceEnded ----------------------------->  |   if it was served
+      |                          | Enqueue (leg n + 1) -----> |                |
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from actors.actor import Turn, on
+from actors.address import Address, address
+from actors.events import InteractionMoved
+from actors.messages.agent import ServiceEnded
+from actors.messages.link import ShowNotice, link_address
+from actors.messages.queue import Enqueue, Reprioritise, Withdraw
+from actors.messages.session import (
+    AgentGone,
+    InteractionView,
+    Prioritise,
+    ReadInteraction,
+    Redirect,
+    ReturnToQueue,
+    TransferTo,
+)
+from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN
+from actors.session.records import STATE, Serving, SessionState
+from actors.session.waiting import Awaiting
+from actors.values import INTERACTION, InteractionState, NoticeKind, Requirement, leg_of
+
+MAX_PRIORITY = 1000
+
+
+class Legs(Awaiting):
+    """The moving part of a session; `actors.session.session.Session` adds how it begins, connects and ends."""
+
+    # The agent's side.
+
+    @on(TransferTo)
+    def transfer_to(self, message: TransferTo, turn: Turn) -> None:
+        """Hand the customer to a queue, or to an agent through a queue; the serving agent is done."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        if message.id in state.transfers:
+            return
+        if state.state is InteractionState.ENDED:
+            return turn.refuse(*OVER)
+        serving = self.serving(state, message.agent)
+        if serving is None:
+            return turn.refuse(*NOT_SERVING)
+        if not message.id or not (message.queue or message.to_agent):
+            return turn.refuse("INVALID_ARGUMENT", "a transfer needs an id, and a queue or an agent to go to")
+        if message.to_agent == message.agent:
+            return turn.refuse("INVALID_ARGUMENT", "the customer is with this agent already; name another agent")
+        fallback_at = turn.now + message.fallback_ms if message.to_agent and message.fallback_ms else 0
+        self._hand_over(state, message.id, message.queue or state.queue, True, turn, message.to_agent, fallback_at)
+
+    @on(ReturnToQueue)
+    def return_to_queue(self, message: ReturnToQueue, turn: Turn) -> None:
+        """Let the customer wait for somebody else in the queue that they came from; the serving agent is done."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        if message.id in state.transfers:
+            return
+        if state.state is InteractionState.ENDED:
+            return turn.refuse(*OVER)
+        serving = self.serving(state, message.agent)
+        if serving is None:
+            return turn.refuse(*NOT_SERVING)
+        if not message.id:
+            return turn.refuse("INVALID_ARGUMENT", "a return needs an id, so that it is recognised when it comes again")
+        self._hand_over(state, message.id, state.queue, message.keep_place, turn)
+
+    @on(AgentGone)
+    def agent_gone(self, message: AgentGone, turn: Turn) -> None:
+        """Wait again, before newcomers, for another agent.
+
+        The agent may be heard before the queue: a reservation of the present leg was granted then, and is over.
+        """
+        state = self.state
+        if state is None or state.state is InteractionState.ENDED:
+            return
+        if state.serving is not None:
+            is_present = state.serving.reservation == message.reservation
+        else:
+            is_present = state.leg == leg_of(message.reservation)
+        if is_present:
+            waiting = self._wait_again(state, state.queue, turn)
+            self._enqueue(waiting, anybody(waiting), turn)
+
+    # The supervisor's side.
+
+    @on(Redirect)
+    def redirect(self, message: Redirect, turn: Turn) -> None:
+        """Let the customer wait elsewhere or for one agent, whether they wait now or are served."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        if message.id in state.transfers:
+            turn.reply(view_of(state))
+            return
+        if refusal := moved_on(state, message.expected_leg):
+            return turn.refuse(*refusal)
+        if message.expects is not None and message.expects is not state.state:
+            return turn.refuse("FAILED_PRECONDITION", HOW_TO_MOVE[state.state])
+        if not message.id or not message.by:
+            return turn.refuse("INVALID_ARGUMENT", "a redirection has an id of its own, and names who wants it")
+        queue = message.queue or state.queue
+        if state.state is InteractionState.QUEUED and queue != state.queue:
+            turn.send(address("queue", state.queue), Withdraw(state.interaction, state.leg))
+        fallback_at = turn.now + message.fallback_ms if message.to_agent and message.fallback_ms else 0
+        waiting = self._hand_over(state, message.id, queue, message.keep_place, turn, message.to_agent, fallback_at, message.by)
+        turn.reply(view_of(waiting))
+
+    @on(Prioritise)
+    def prioritise(self, message: Prioritise, turn: Turn) -> None:
+        """Let the customer go before, or after, others from here on, also on later legs."""
+        state = self.state
+        if state is None:
+            return turn.refuse(*UNKNOWN)
+        if refusal := moved_on(state, message.expected_leg):
+            return turn.refuse(*refusal)
+        if not 0 <= message.priority <= MAX_PRIORITY:
+            return turn.refuse("INVALID_ARGUMENT", f"a priority is 0 to {MAX_PRIORITY}")
+        if message.priority != state.priority:
+            state = replace(state, priority=message.priority)
+            turn.put(STATE, state)
+            if state.state is InteractionState.QUEUED:
+                turn.send(address("queue", state.queue), Reprioritise(state.interaction, state.leg, state.priority))
+        turn.reply(view_of(state))
+
+    @on(ReadInteraction)
+    def read_interaction(self, message: ReadInteraction, turn: Turn) -> None:
+        """Answer with where the interaction stands."""
+        if self.state is None:
+            return turn.refuse(*UNKNOWN)
+        turn.reply(view_of(self.state))
+
+    # Steps that several messages take.
+
+    def _hand_over(
+        self,
+        state: SessionState,
+        id: str,
+        queue: str,
+        keep_place: bool,
+        turn: Turn,
+        to_agent: str = "",
+        fallback_at: int = 0,
+        by: str = "",
+    ) -> SessionState:
+        """Begin the next leg, once for each `id`; without `keep_place` behind all who came before now."""
+        serving = state.serving
+        if serving is not None:
+            turn.send(serving.address, ServiceEnded(serving.reservation))
+        enqueued_at = state.enqueued_at if keep_place else turn.now
+        noted = replace(state, transfers=(*state.transfers, id), enqueued_at=enqueued_at)
+        waiting = self._wait_again(noted, queue, turn, by)
+        not_agents = (serving.address,) if serving is not None else ()
+        self._enqueue(waiting, replace(state.requirement, agent=to_agent), turn, fallback_at, not_agents)
+        if serving is not None:
+            self._notice(waiting, NoticeKind.TRANSFERRED, turn)
+        return waiting
+
+    def _move(
+        self, before: InteractionState | None, state: SessionState, turn: Turn, served: Serving | None = None, by: str = ""
+    ) -> None:
+        """Record a declared move and journal it with who serves, or served until now, and the supervisor who wanted it."""
+        INTERACTION.check(before, state.state)
+        if before is InteractionState.QUEUED:
+            self.stop_telling(state, turn)
+        turn.put(STATE, state)
+        serving = state.serving or served
+        agent, reservation = (serving.agent, serving.reservation) if serving is not None else ("", "")
+        moved = InteractionMoved(
+            state.interaction, state.channel, state.queue, before, state.state, state.leg, agent, reservation, state.reason, by
+        )
+        turn.emit(moved)
+
+    def _enqueue(
+        self,
+        state: SessionState,
+        requirement: Requirement,
+        turn: Turn,
+        fallback_at: int = 0,
+        not_agents: tuple[Address, ...] = (),
+    ) -> None:
+        enqueue = Enqueue(
+            state.interaction, state.leg, turn.address, state.channel, state.customer, state.priority, requirement,
+            state.enqueued_at, state.subject, fallback_at, not_agents, state.moved_from,
+        )  # fmt: skip
+        turn.send(address("queue", state.queue), enqueue)
+
+    def _wait_again(self, state: SessionState, queue: str, turn: Turn, by: str = "") -> SessionState:
+        """Begin the next leg, in this queue."""
+        waiting = replace(
+            state, state=InteractionState.QUEUED, leg=state.leg + 1, queue=queue, last_queue=state.queue,
+            serving=None, moved_desk="",
+        )  # fmt: skip
+        self._move(state.state, waiting, turn, by=by)
+        return waiting
+
+    def _notice(self, state: SessionState, kind: NoticeKind, turn: Turn) -> None:
+        agent_name = state.serving.agent_name if state.serving else ""
+        turn.send(link_address(state.link), ShowNotice(state.conversation, kind, agent_name, state.queue))
+
+
+def anybody(state: SessionState) -> Requirement:
+    """What the customer needs, without a wish for one agent: whoever was meant did not serve."""
+    return replace(state.requirement, agent="")
+
+
+#: What to do with an interaction that is not where a command expects it.
+HOW_TO_MOVE = {
+    InteractionState.QUEUED: "the customer is waiting: push them to an agent, or move them to another queue",
+    InteractionState.CONNECTED: "the customer is being served: pull them from their agent, or move them to another queue",
+    InteractionState.ENDED: OVER[1],
+}
+
+
+def moved_on(state: SessionState, expected_leg: int) -> tuple[str, str] | None:
+    """Why a command comes too late, if it does; 0 means whatever leg it is on."""
+    if state.state is InteractionState.ENDED:
+        return OVER
+    if expected_leg and expected_leg != state.leg:
+        return ("ABORTED", f"the interaction has moved on to leg {state.leg}: look at it again, and decide anew")
+    return None
+
+
+def view_of(state: SessionState) -> InteractionView:
+    """What a supervisor is shown."""
+    return InteractionView(
+        state.interaction, state.channel, state.state, state.leg, state.queue, state.priority, state.enqueued_at,
+        state.serving.agent if state.serving is not None else "", state.reason,
+    )  # fmt: skip
