@@ -65,7 +65,7 @@ class Holding(Expecting):
         is_asked = any(offer.agent == message.agent for offer in place.offers)
         if is_asked or not place.wants:
             held_for = message.agent if is_asked else place.agent
-            turn.send(ROUTER, NotWaiting(place.interaction, turn.address, held_for, message.leg))
+            turn.send(ROUTER, NotWaiting(place.interaction, turn.address, held_for, place.leg))
             if place.wants:
                 self._announce(place, turn)
             return
@@ -75,7 +75,7 @@ class Holding(Expecting):
             if held.further_at:
                 turn.set_timer(f"{FURTHER}/{held.interaction}", held.further_at)
         self._move(place, held, turn)
-        turn.send(ROUTER, NotWaiting(place.interaction, turn.address, message.agent, message.leg))
+        turn.send(ROUTER, NotWaiting(place.interaction, turn.address, message.agent, place.leg))
         if held.wants:
             self._announce(held, turn)
         reserve = Reserve(
