@@ -67,7 +67,7 @@ class Holding(Overflowing):
         is_asked = any(offer.agent == message.agent for offer in place.offers)
         if is_asked or not place.wants:
             held_for = message.agent if is_asked else place.agent
-            turn.send(ROUTER, NotWaiting(place.interaction, turn.address, held_for, message.leg))
+            turn.send(ROUTER, NotWaiting(place.interaction, turn.address, held_for, place.leg))
             if place.wants:
                 self._announce(place, turn)
             return
@@ -77,7 +77,7 @@ class Holding(Overflowing):
             if held.further_at:
                 turn.set_timer(f"{FURTHER}/{held.interaction}", held.further_at)
         self._move(place, held, turn)
-        turn.send(ROUTER, NotWaiting(place.interaction, turn.address, message.agent, message.leg))
+        turn.send(ROUTER, NotWaiting(place.interaction, turn.address, message.agent, place.leg))
         if held.wants:
             self._announce(held, turn)
         reserve = Reserve(

@@ -232,9 +232,10 @@ class Matching:
             Whether that freed an agent whom we had matched with it.
         """
         waiting = self.waiting.get(interaction)
-        if waiting is not None and waiting.leg == leg:
+        if waiting is not None and waiting.leg in (0, leg):
             self._remove(interaction)
-        key = (interaction, leg)
+        # A queue of an earlier release did not name the leg when it announced it.
+        key = (interaction, leg if (interaction, leg) in self._unanswered else 0)
         matched = self._unanswered.pop(key, None)
         agent = self.agents.get(matched) if matched is not None else None
         claim = agent.claims.get(key) if agent is not None else None

@@ -261,7 +261,8 @@ async def test_an_interaction_is_moved() -> None:
         await client.move_interaction(to_queue)
         assert edge.asked[-1] == (session, Redirect("m2", "eve", "loans", keep_place=False))
         await client.set_priority("webchat:c7/1", 9, expected_leg=2)
-        assert edge.asked[-1][1] == Prioritise(9, 2)
+        asked: list[object] = [message for _, message in edge.asked]
+        assert asked[-1] == Prioritise(9, 2)
 
 
 @pytest.mark.parametrize(

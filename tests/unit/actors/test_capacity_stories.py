@@ -309,10 +309,10 @@ class SharedStory(Story):
             )
             for (name, own), new in zip(SHARED.items(), limits, strict=True)
         }
-        self.scene.configure(changed, QUEUES)
+        self.scene.configure(changed, QUEUES[0])
 
     def finish(self) -> None:
-        self.scene.configure(SHARED, QUEUES)
+        self.scene.configure(SHARED, QUEUES[0])
         super().finish()
 
 

@@ -108,7 +108,7 @@ def test_every_proposal_is_answered_once() -> None:
     solo = Solo()
     assert solo.hear(Propose("cy/1", ANN)) == [(ROUTER, NotWaiting("cy/1", HERE))], "nobody there"
     solo.hear(enqueue("cy"))
-    answer = (ROUTER, NotWaiting("cy/1", HERE, ANN))
+    answer = (ROUTER, NotWaiting("cy/1", HERE, ANN, 1))
     assert solo.hear(Propose("cy/1", ANN))[0] == answer, "held for ann"
     assert solo.hear(Propose("cy/1", BOB)) == [answer], "and for nobody else"
 
