@@ -288,8 +288,9 @@ class Supervisor:
             await asyncio.sleep(self._options.check_every_s)
             for turn, name in enumerate(self._watchers, tick):
                 # Literal mode has hundreds of pinned hosts; their death is noticed without asking, so they take turns.
+                # Not those that are known to lack their shard: its actor answers nobody until they have it again.
                 is_due = turn % PINNED_CHECK_EVERY == 0 or not name.startswith(PINNED_HOST_PREFIX)
-                if is_due and name not in self._checks:
+                if (is_due or self._lacked(name)) and name not in self._checks:
                     self._checks[name] = asyncio.create_task(self._check(name), name=f"check:{name}")
             for name in self._table.gateways:
                 if name not in self._checks:
@@ -303,12 +304,14 @@ class Supervisor:
             report = self._alive.get(name)
             if report is None:
                 return
-            if report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
+            # First what it lacks: a host that let go of its shards, as after a restart of the store, has nothing to do
+            # and says that it is idle, and ending it would find each time that its shards have work.
+            if is_new or self._lacks(report):
+                await self._decide()
+            elif report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
                 await self._retire(name)
             elif name in self._draining and not report.shards and name not in self._board.given:
                 await self._dismiss(name)
-            elif is_new or self._lacks(report):
-                await self._decide()
         except PeerGone:
             # It may have died and come back while this check waited for the life before.
             if before is not None and self._alive.get(name) is before:
@@ -371,6 +374,11 @@ class Supervisor:
     def _lacks(self, report: HostReport) -> bool:
         """Whether a host does not run what it was given. Asked at each report, so looking at all shards would be too much."""
         return any(report.shards.get(shard) != epoch for shard, epoch in self._board.given.get(report.host, {}).items())
+
+    def _lacked(self, name: str) -> bool:
+        """Whether a host lacked a shard when it was last heard."""
+        report = self._alive.get(name)
+        return report is not None and self._lacks(report)
 
     def _misplaced(self) -> list[ShardId]:
         """Shards whose host is gone or does not run them under the epoch they were given."""

@@ -133,6 +133,20 @@ async def test_many_hosts_are_placed_with_few_tables() -> None:
         assert placed_with <= 3, "one table for all of them, and perhaps others of the moment"
 
 
+async def test_an_idle_host_that_let_go_of_its_shard_is_given_it_again() -> None:
+    """A host without its shard, as after a restart of the store, is idle; its actor must answer again all the same."""
+    async with cluster() as (running, edge):
+        configure(edge)
+        await until(lambda: is_configured(running))
+        supervisor, shard = running.deciding, ShardId(QUEUE)
+        await until(lambda: supervisor._alive[HOST].idle)
+        epoch = supervisor._table.shards[shard].epoch
+        running.hosts[HOST]._drop(shard, "store restarted")
+        await until(lambda: supervisor._table.shards[shard].epoch > epoch)
+        assert isinstance(await edge.ask(QUEUE, ReadQueue()), QueueCounters)
+        assert (1, 0) == (running.starts[HOST], running.ends[HOST]), "its actor has something stored"
+
+
 async def test_work_that_came_while_a_host_was_ending_is_done() -> None:
     """What was committed between the report of idleness and the end stays placed, under a new epoch."""
     async with cluster() as (running, edge):
