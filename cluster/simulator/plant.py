@@ -125,9 +125,13 @@ class Plant:
         return self.loop.create_task(self._open(process, supervisor), context=process.context)
 
     async def _open(self, process: Process, supervisor: Supervisor) -> None:
-        """A supervisor can be called once it has read how things stand, as behind its Ray shell."""
+        """A supervisor can be called once it has read how things stand, as behind its Ray shell.
+
+        The name leads to the newest process, as in Ray: not to an earlier one that hung, and ends its start only now.
+        """
         await supervisor.start()
-        self.network.add(SUPERVISOR, process, supervisor)
+        if self.supervisor is supervisor:
+            self.network.add(SUPERVISOR, process, supervisor)
 
     def start_edge(self, name: str) -> None:
         process = self.process(name)

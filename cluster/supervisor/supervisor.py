@@ -160,7 +160,10 @@ class Supervisor:
         """Place a pinned actor's shard, starting its host; answers with the table."""
         shard = ShardId(payload.decode())
         if is_pinned(shard) and shard not in self._table.shards:
-            await asyncio.shield(self._locate(shard))
+            placing = self._locate(shard)
+            await asyncio.wait({placing})
+            if placing.cancelled():  # By `stop`: whoever went on waiting for this supervisor would do so in vain.
+                raise PeerGone("another supervisor decides")
         return self._board.encoded
 
     async def drain(self, payload: bytes) -> bytes:
@@ -287,9 +290,9 @@ class Supervisor:
         for tick in itertools.count():
             await asyncio.sleep(self._options.check_every_s)
             for turn, name in enumerate(self._watchers, tick):
-                # Literal mode has hundreds of pinned hosts; their death is noticed without asking, so they take turns.
+                # Hundreds of pinned hosts, whose death is noticed anyway, take turns, but for those known to lack a shard.
                 is_due = turn % PINNED_CHECK_EVERY == 0 or not name.startswith(PINNED_HOST_PREFIX)
-                if is_due and name not in self._checks:
+                if (is_due or self._lacks(name)) and name not in self._checks:
                     self._checks[name] = asyncio.create_task(self._check(name), name=f"check:{name}")
             for name in self._table.gateways:
                 if name not in self._checks:
@@ -303,12 +306,13 @@ class Supervisor:
             report = self._alive.get(name)
             if report is None:
                 return
-            if report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
+            # What it lacks comes first: a host that let go of its shard, as after a restart of the store, says it is idle.
+            if is_new or self._lacks(name):
+                await self._decide()
+            elif report.idle and name.startswith(PINNED_HOST_PREFIX) and name in self._table.hosts:
                 await self._retire(name)
             elif name in self._draining and not report.shards and name not in self._board.given:
                 await self._dismiss(name)
-            elif is_new or self._lacks(report):
-                await self._decide()
         except PeerGone:
             # It may have died and come back while this check waited for the life before.
             if before is not None and self._alive.get(name) is before:
@@ -368,9 +372,10 @@ class Supervisor:
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
-    def _lacks(self, report: HostReport) -> bool:
+    def _lacks(self, name: str) -> bool:
         """Whether a host does not run what it was given. Asked at each report, so looking at all shards would be too much."""
-        return any(report.shards.get(shard) != epoch for shard, epoch in self._board.given.get(report.host, {}).items())
+        report, given = self._alive.get(name), self._board.given.get(name, {})
+        return report is not None and any(report.shards.get(shard) != epoch for shard, epoch in given.items())
 
     def _misplaced(self) -> list[ShardId]:
         """Shards whose host is gone or does not run them under the epoch they were given."""

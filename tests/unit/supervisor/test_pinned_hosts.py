@@ -15,6 +15,7 @@ from actors.messages.queue import ConfigureQueue, QueueCounters, ReadQueue
 from cluster.catalogue import load_catalogue
 from cluster.codec import raw
 from cluster.edge import Edge
+from cluster.errors import PeerGone
 from cluster.host.host import HostOptions
 from cluster.local import LocalCluster
 from cluster.store import connect
@@ -131,6 +132,30 @@ async def test_many_hosts_are_placed_with_few_tables() -> None:
         placed_with = supervisor._table.version - before
         await asyncio.gather(*asking)
         assert placed_with <= 3, "one table for all of them, and perhaps others of the moment"
+
+
+async def test_an_idle_host_that_let_go_of_its_shard_is_given_it_again() -> None:
+    """A host without its shard, as after a restart of the store, is idle; its actor must answer again all the same."""
+    async with cluster() as (running, edge):
+        configure(edge)
+        await until(lambda: is_configured(running))
+        supervisor, shard = running.deciding, ShardId(QUEUE)
+        await long_after(running)
+        epoch = supervisor._table.shards[shard].epoch
+        running.hosts[HOST]._drop(shard, "store restarted")
+        await until(lambda: supervisor._table.shards[shard].epoch > epoch)
+        assert isinstance(await edge.ask(QUEUE, ReadQueue()), QueueCounters)
+        assert (1, 0) == (running.starts[HOST], running.ends[HOST]), "its actor has something stored"
+
+
+async def test_who_asks_a_superseded_supervisor_is_sent_away() -> None:
+    """It can place nothing any more, and must say so: a gateway that waits for it does not ask its successor."""
+    async with cluster() as (running, _):
+        superseded = running.deciding
+        await running.start_supervisor()
+        with pytest.raises(PeerGone, match="another supervisor"):
+            await superseded.locate(QUEUE.encode())
+        assert QUEUE.encode() in await running.deciding.locate(QUEUE.encode()), "its successor places the shard"
 
 
 async def test_work_that_came_while_a_host_was_ending_is_done() -> None:
