@@ -20,7 +20,7 @@ from actors.messages.router import Waiting
 from actors.routing import order
 
 if TYPE_CHECKING:
-    from actors.router.matching import AgentRank, Candidate, Pool
+    from actors.router.pools import AgentRank, Candidate, Pool
     from actors.routing.assignment import Scores, Supply
 
 #: (points lacked now, enqueued at, interaction)

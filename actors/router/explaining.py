@@ -9,7 +9,8 @@ from collections import Counter
 
 from actors.address import name_of
 from actors.messages.router import AgentReason, RouteExplained, Verdict, Waiting
-from actors.router.matching import Candidate, Matching, Pool, pool_key
+from actors.router.matching import Matching
+from actors.router.pools import Candidate, Pool, pool_key
 from actors.routing import order, wording
 from actors.routing.eligibility import membership_of, satisfies
 from actors.routing.strategy import LONGEST_IDLE, ranked_by

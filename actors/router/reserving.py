@@ -12,7 +12,7 @@ from actors.address import Address
 from actors.routing.reserve import holds_back
 
 if TYPE_CHECKING:
-    from actors.router.matching import Candidate, Pool
+    from actors.router.pools import Candidate, Pool
 
 
 def holds_back_from(agents: Mapping[Address, Candidate], agent: Candidate, pool: Pool, excluded: Container[Address]) -> bool:

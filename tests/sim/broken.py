@@ -22,7 +22,8 @@ from actors.messages.router import AgentStatus
 from actors.messages.session import Overflow
 from actors.queue.queue import Queue
 from actors.queue.records import Place
-from actors.router.matching import Candidate, Matching, Pool
+from actors.router.matching import Matching
+from actors.router.pools import Candidate, Pool
 from actors.routing import overflow
 from actors.routing.capacity import Capacity, CapacityRules
 from actors.session.conversation import Conversation

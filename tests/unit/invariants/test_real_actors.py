@@ -16,7 +16,7 @@ from actors.messages.queue import Released, Withdraw
 from actors.messages.router import AgentStatus
 from actors.messages.session import Assigned
 from actors.queue import Queue
-from actors.router import matching
+from actors.router import matching, pools
 from actors.router.ranking import Ranking
 from actors.session import Session
 from actors.session.conversation import Conversation
@@ -82,7 +82,7 @@ def last_come_first_served(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def no_skills(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever serves a queue serves everybody in it."""
-    monkeypatch.setattr(matching.Pool, "ring", lambda self, agent: 0 if self.key[0] in agent.memberships else None)
+    monkeypatch.setattr(pools.Pool, "ring", lambda self, agent: 0 if self.key[0] in agent.memberships else None)
 
 
 def lazy_router(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from actors.router import matching
+from actors.router import pools
 from cluster.invariants import Checker
 from cluster.simulator.centre import CentreModel, CustomerType, SimulatedCentre
 from cluster.simulator.command import app
@@ -130,9 +130,11 @@ def test_small_runs_agree_with_theory() -> None:
 
 def test_a_wrong_policy_is_outside_theory(monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent who is passed over although free shows at once."""
-    monkeypatch.setattr(
-        matching.Candidate, "has_room", lambda agent, channel: agent.room.get(channel, 0) > 0 and agent.name != "a00001"
-    )
+
+    def has_room(agent: pools.Candidate, channel: str, labels: tuple[str, ...] = ()) -> bool:
+        return agent.room.get(channel, 0) > 0 and agent.qualities.agent != "a00001"
+
+    monkeypatch.setattr(pools.Candidate, "has_room", has_room)
     comparison = compare_erlang_c(Run(replications=6, customers=100, seed=5), 1.2, 2)
     assert not comparison.within, "one agent is not two"
 
