@@ -148,7 +148,7 @@ def test_declines_what_it_cannot_take(solo: Solo, wanted: Reserve) -> None:
 def test_two_reservations_race_for_one_place() -> None:
     """The second reservation for the last room is given back (I3)."""
     solo = Solo()
-    told = AgentStatus(ANN, {}, 1, 1000, 0, 1000, Form(offers=1, offered_at=1000), Attendance.AVAILABLE)
+    told = AgentStatus(ANN, {}, 1, 1000, 0, 1000, Form(offers=1, offered_at=1000), attendance=Attendance.AVAILABLE)
     assert solo.hear(reserve("r1")) == [(ROUTER, told)]
     assert solo.hear(reserve("r2"))[0] == decline("r2")
     assert solo.hear(reserve("r1")) == [], "the first one again is no second one"

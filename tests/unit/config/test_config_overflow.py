@@ -63,7 +63,7 @@ def written(draw: st.DrawFn) -> Overflow:
     given_["joining_only"] &= given_["after_s"] is None
     for name in ("after_s", "oldest_s", "expected_wait_s"):
         given_[name] = None if given_[name] is None else float(given_[name])
-    does = draw(st.sampled_from([{"queue": "general"}, {"refuse": True}]))
+    does: dict[str, Any] = draw(st.sampled_from([{"queue": "general"}, {"refuse": True}]))
     return Overflow(**given_, **does)
 
 
