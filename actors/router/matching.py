@@ -15,7 +15,7 @@ queue says that it waits; a match's claim on its agent lasts until both the queu
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
@@ -25,11 +25,12 @@ from actors.messages.centre import Membership, Reserve
 from actors.messages.router import AgentProfile, AgentStatus, Waiting
 from actors.router.batching import Batch, batches
 from actors.router.ranking import Ranking
+from actors.router.reserving import holds_back_from
 from actors.routing import order
 from actors.routing.capacity import NO_CAPACITY, Capacity, Held, room_for, take
 from actors.routing.eligibility import membership_of, ring_of
 from actors.routing.expression import Qualities
-from actors.routing.reserve import ClassView, breadth, choose, holds_back
+from actors.routing.reserve import ClassView, breadth, choose
 from actors.routing.strategy import Key, Standing, ranked_by
 from actors.values import Form, Requirement
 
@@ -384,13 +385,9 @@ class Matching:
                 if rival is not None and rival[-2] == agent and rival[0] == preference:
                     rivals.append(rival)
         pairs = [pair, *sorted(rivals)]
-        views = [self._view(one) for one in pairs]
+        waits = [(one[-1].members, self.waiting[one[-3]]) for one in pairs]
+        views = [ClassView(members, waiting.priority, waiting.enqueued_at) for members, waiting in waits]
         return pairs[choose(views, reserve.head_start_ms)]
-
-    def _view(self, pair: Pair) -> ClassView:
-        *_, interaction, _, pool = pair
-        waiting = self.waiting[interaction]
-        return ClassView(pool.members, waiting.priority, waiting.enqueued_at)
 
     @property
     def routable(self) -> int:
@@ -510,24 +507,3 @@ class Matching:
 def pool_key(waiting: Waiting) -> PoolKey:
     """What makes waiting interactions the same to every agent."""
     return (waiting.queue, waiting.channel, waiting.rings, waiting.choice)
-
-
-def holds_back_from(agents: Mapping[Address, Candidate], agent: Candidate, pool: Pool, excluded: Container[Address]) -> bool:
-    """Whether this free agent leaves the pool to agents of less breadth, who are at work.
-
-    Args:
-        agents: Everybody.
-        excluded: Who lately said no to what waits there, so that nobody should wait for them.
-    """
-    if not agent.hold_back or pool.waiting > agent.hold_back:
-        return False
-    narrower = [other for other in agent.pools if other.members < pool.members]
-    if not narrower:
-        return False
-    last_free = not any(len(other.free) > (agent.address in other.free) for other in narrower)
-    busy = any(
-        one.breadth < agent.breadth and one.load + len(one.claims) > 0 and not one.has_room(pool.channel)
-        for one in map(agents.__getitem__, pool.members)
-        if one.address not in excluded
-    )
-    return holds_back(pool.waiting, agent.hold_back, last_free, busy)
