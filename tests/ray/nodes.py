@@ -1,7 +1,7 @@
 """Three Ray nodes, each on a machine of its own, with the product on them as an operator would have it.
 
     outside:    the store (Valkey with a password), the load
-    machine 1:  Ray's head, `trunkline up`, gateway-1
+    machine 1:  Ray's head (with its state in the same Valkey, if wanted), `trunkline up`, gateway-1
     machine 2:  a Ray worker, gateway-2
     machine 3:  a Ray worker, gateway-3
 
@@ -56,8 +56,10 @@ TRUNKLINE = (sys.executable, "-m", "cluster.cli.main")
 class Nodes:
     """The product on three nodes; use it as `async with`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, head_state: bool = False) -> None:
+        """With `head_state` Ray's head keeps its state in the store's server."""
         self._directory = directory
+        self._head_state = head_state
         self._password = secrets.token_hex(16)
         self._stack = AsyncExitStack()
         self.machines = Machines(3, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **PATIENCE})
@@ -66,6 +68,7 @@ class Nodes:
         self.run_dir = Path()
         self.tokens: dict[str, str] = {}
         self.targets: list[str] = []
+        self._redis = ""
 
     async def __aenter__(self) -> Self:
         try:
@@ -83,7 +86,8 @@ class Nodes:
         self._stack.callback(shutil.rmtree, self.machines.directory, ignore_errors=True)
         servers = await self._stack.enter_async_context(Valkeys(self._directory / "valkey", self._password))
         port = await servers.start(bind=f"127.0.0.1 {self.machines.outside}", requirepass=self._password)
-        self.store_url = f"redis://:{self._password}@{self.machines.outside}:{port}/0"
+        self._redis = f"{self.machines.outside}:{port}"
+        self.store_url = f"redis://:{self._password}@{self._redis}/0"
         self.targets = [f"{machine.address}:{GATEWAY_PORT}" for machine in self.machines]
         head, *workers = self.machines
         self.start_ray(head)
@@ -98,13 +102,17 @@ class Nodes:
         """Run a node of Ray on a machine, again whenever it ends."""
         head = self.machines[0]
         where: tuple[str, ...] = ("--head", f"--port={RAY_PORT}", "--include-dashboard=false")
+        environment: dict[str, str] = {}
         if machine is not head:
             where = (f"--address={head.address}:{RAY_PORT}",)
+        elif self._head_state:
+            where += (f"--redis-password={self._password}",)
+            environment = {"RAY_REDIS_ADDRESS": self._redis, "RAY_external_storage_namespace": "ray"}
         command = (
             *RAY, "start", *where, f"--node-ip-address={machine.address}", "--num-cpus=2", "--object-store-memory=100000000",
             "--disable-usage-stats", "--block",
         )  # fmt: skip
-        self.rays.append(machine.keep(*command, log="ray.log"))
+        self.rays.append(machine.keep(*command, log="ray.log", environment=environment))
 
     async def _up(self) -> None:
         head = self.machines[0]
@@ -145,7 +153,15 @@ class Nodes:
         return log.exists() and "Ray runtime started" in log.read_text()
 
     async def _is_up(self) -> bool:
-        return (self.run_dir / "run.json").exists() and "is up after" in (self.machines[0].directory / "up.log").read_text()
+        return (self.run_dir / "run.json").exists() and self.times_up() > 0
+
+    def times_up(self) -> int:
+        """How often `trunkline up` has said that everything is up."""
+        return (self.machines[0].directory / "up.log").read_text().count("is up after")
+
+    def front(self) -> list[int]:
+        """The process of `trunkline up`."""
+        return [pid for pid in self.machines[0].pids("python") if b"cluster.cli.main" in _command_line(pid)]
 
     def access(self, *first: int) -> Access:
         """Its gateways, those of these machines (by index) first."""
@@ -182,6 +198,14 @@ class Nodes:
         output = await self.machines[0].run(*TRUNKLINE, *arguments, "--json", "--run-dir", str(self.run_dir))
         document: dict[str, Any] = json.loads(output)
         return document
+
+
+def _command_line(pid: int) -> bytes:
+    """A process's command line; empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def shard_of(conversation: str) -> str:
