@@ -49,6 +49,8 @@ PATIENCE = {
     "RAY_grpc_client_keepalive_time_ms": "10000",
     "RAY_grpc_client_keepalive_timeout_ms": "5000",
 }
+#: Likewise, where the head keeps its state: so long machines go on without it.
+HEADLESS = {"RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
 RAY = (str(Path(sys.executable).with_name("ray")),)
 TRUNKLINE = (sys.executable, "-m", "cluster.cli.main")
 
@@ -62,7 +64,8 @@ class Nodes:
         self._head_state = head_state
         self._password = secrets.token_hex(16)
         self._stack = AsyncExitStack()
-        self.machines = Machines(3, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **PATIENCE})
+        ray = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **PATIENCE}
+        self.machines = Machines(3, ray | (HEADLESS if head_state else {}))
         self.rays: list[Service] = []
         self.store_url = ""
         self.run_dir = Path()
@@ -118,6 +121,13 @@ class Nodes:
         head = self.machines[0]
         self.run_dir = head.directory / "run"
         (head.directory / "centre.yaml").write_text(centre())
+        head.keep(*self.up_command(self.run_dir), log="up.log")
+        await self.until(self._is_up, UP_WITHIN_S)
+        self.tokens = {role: tokens[0] for role, tokens in json.loads((self.run_dir / "tokens.json").read_text()).items()}
+
+    def up_command(self, run_dir: Path, *more: dict[str, Any]) -> list[str]:
+        """How `trunkline up` is called on the head, with more gateways if wanted."""
+        head = self.machines[0]
         settings = {
             "cluster": CLUSTER,
             "shards": SHARDS,
@@ -128,15 +138,14 @@ class Nodes:
                 {"name": f"gateway-{at}", "listen": target, "standby": False}
                 | ({"node": machine.address} if machine is not head else {})
                 for at, (machine, target) in enumerate(zip(self.machines, self.targets, strict=True), 1)
-            ],
+            ]
+            + list(more),
             "programs": [],
             "centre": str(head.directory / "centre.yaml"),
-            "run_dir": str(self.run_dir),
+            "run_dir": str(run_dir),
         }
         flags = [part for name, value in settings.items() for part in ("--set", f"{name}={json.dumps(value)}")]
-        head.keep(*TRUNKLINE, "up", *flags, log="up.log")
-        await self.until(self._is_up, UP_WITHIN_S)
-        self.tokens = {role: tokens[0] for role, tokens in json.loads((self.run_dir / "tokens.json").read_text()).items()}
+        return [*TRUNKLINE, "up", *flags]
 
     # -- what is so -------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from loadtest.chaos.machines import why_no_machines
 from loadtest.chaos.seen import now_ms
 from tests.patient import Patient, offered
 from tests.ray.nodes import Nodes, shard_of
-from tests.ray.traffic import KEPT, Spread, verdict
+from tests.ray.traffic import KEPT, Spread, busy_worker, verdict
 
 pytestmark = [
     pytest.mark.ray,
@@ -26,15 +26,6 @@ CUT_S = 30.0
 #: Until a cut-off machine's shards run elsewhere: the lease (3 s), a check (0.5 s), claiming, on a busy machine.
 MOVED_WITHIN_S = 20.0
 BACK_WITHIN_S = 60.0
-
-
-async def busy_worker(nodes: Nodes) -> tuple[int, str]:
-    """A worker machine whose host has shards, and that host. The head is none: who is cut off from it is cut off from Ray."""
-    for at in (1, 2):
-        for host, shards in (await nodes.hosts_on(nodes.machines[at])).items():
-            if shards:
-                return at, host
-    raise AssertionError("hosts are not spread over the machines")
 
 
 async def cut_and_heal(nodes: Nodes, traffic: Spread, figures: dict[str, float]) -> None:
