@@ -28,8 +28,8 @@ pytestmark = [
 #: Ray's processes and the hosts' start-up, on a machine that may have other things to do.
 BACK_WITHIN_S = 180.0
 MOVED_WITHIN_S = 20.0
-#: What has nothing to do with the head must not wait for it, and it takes several times as long to come back.
-STANDSTILL_AT_MOST_S = 10.0
+#: What has nothing to do with the head must not wait for it: no longer, on a busy machine, than this share of the head's absence.
+STANDSTILL_AT_MOST = 0.5
 NAMES = {"host-1", "host-2", "host-3"}
 
 
@@ -154,4 +154,5 @@ async def test_the_head_is_started_again_with_its_state_in_redis(tmp_path: Path,
     assert found == KEPT
     assert status["cluster"]["hosts"].keys() == NAMES
     assert status["run"]["gateways"].keys() == {"gateway-1", "gateway-2", "gateway-3"}
-    assert max(figures[what]["standstill_elsewhere_s"] for what in ("gcs", "head")) < STANDSTILL_AT_MOST_S
+    for what in ("gcs", "head"):
+        assert figures[what]["standstill_elsewhere_s"] < STANDSTILL_AT_MOST * figures[what]["supervised_s"], "others go on"
