@@ -28,7 +28,7 @@ pytestmark = [
 #: Ray's processes and the hosts' start-up, on a machine that may have other things to do.
 BACK_WITHIN_S = 180.0
 MOVED_WITHIN_S = 20.0
-#: What has nothing to do with the head must not wait for it: no longer, on a busy machine, than this share of the head's absence.
+#: What has nothing to do with the head must not wait for it: on a busy machine no longer than this share of its absence.
 STANDSTILL_AT_MOST = 0.5
 NAMES = {"host-1", "host-2", "host-3"}
 
