@@ -78,6 +78,10 @@ class InProcess:
         await self.stop_archiver()
         await self.start_archiver()
 
+    async def is_running(self) -> bool:
+        """Never: nothing of an earlier process is in this one."""
+        return False
+
     async def until_lost(self) -> str:
         """Never returns: what runs in this process dies with it."""
         await asyncio.Event().wait()

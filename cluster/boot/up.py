@@ -26,7 +26,7 @@ from cluster.boot.ports import require_free_ports
 from cluster.boot.programs import Program, ProgramSpec, start_all
 from cluster.boot.run_file import ProgramEntry, RunFile, run_file_path, write_run_file
 from cluster.boot.secrets import Secrets, read_tokens
-from cluster.config.layout import EMBEDDED, MEMORY, METRICS, LayoutModel, resolve, split_listen
+from cluster.config.layout import EMBEDDED, LOCAL_RAY, MEMORY, METRICS, LayoutModel, resolve, split_listen
 from cluster.config.layout import Gateway as GatewaySection
 from cluster.config.layout_file import Layout
 from cluster.config.load import read_text
@@ -47,6 +47,8 @@ Announce = Callable[[str], None]
 
 class Runtime(Protocol):
     """Where hosts and gateways run: on Ray or in this process."""
+
+    async def is_running(self) -> bool: ...
 
     async def start(self) -> None: ...
 
@@ -170,7 +172,8 @@ async def _up(
 async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -> Running:
     started = time.monotonic()
     settings = layout.settings
-    require_free_ports((owner, address) for owner, _, address in settings.listeners() if owner != METRICS)
+    own, of_gateways = _ports(settings)
+    require_free_ports(own)
     layout.run_path.mkdir(parents=True, exist_ok=True)
     secrets = Secrets(layout.run_path)
     secrets.ensure()
@@ -182,9 +185,15 @@ async def _bring_up(layout: Layout, announce: Announce, stack: AsyncExitStack) -
         ray_address = await attached
     spec = spec_of(layout, store_url)
     runtime = _runtime(spec, settings)
-    running = Running(layout, spec, server, secrets, runtime, metrics_listen=_metrics_listen(settings, announce))
+    taken_over = await runtime.is_running()
+    if taken_over:
+        announce("its hosts and gateways run already: taking them over as they are")
+    else:
+        require_free_ports(of_gateways)
+    metrics = settings.metrics.listen if taken_over else _metrics_listen(settings, announce)
+    running = Running(layout, spec, server, secrets, runtime, metrics_listen=metrics)
     _claim_run_directory(running, ray_address, stack)
-    stack.push_async_callback(runtime.stop)
+    stack.push_async_callback(_stop_runtime, running, taken_over)
     gateways = [
         runtime.start_gateway(
             gateway.name,
@@ -215,7 +224,7 @@ async def _attach_ray(settings: LayoutModel, announce: Announce, stack: AsyncExi
     from cluster.onray.cluster import start_ray, stop_ray
 
     address = settings.ray.address
-    announce("starting Ray" if address == "local" else f"attaching to Ray at {address}")
+    announce("starting Ray" if address == LOCAL_RAY else f"attaching to Ray at {address}")
     start = partial(start_ray, address, object_store_mb=settings.ray.object_store_mb, dashboard=settings.ray.dashboard)
     found: str = await asyncio.to_thread(start)
     stack.push_async_callback(asyncio.to_thread, stop_ray)
@@ -256,6 +265,23 @@ async def _require_store(url: str, cluster: str) -> None:
         raise StartupFailed(f"the store does not answer: {problem}. Start it, or correct store.url") from problem
     finally:
         await store.close()
+
+
+def _ports(settings: LayoutModel) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What must be free from the first, and what only if no gateway runs yet: on a Ray of its own life they may.
+
+    Metrics are in neither: they are no reason not to start.
+    """
+    outlives = settings.runtime == "ray" and settings.ray.address != LOCAL_RAY
+    gateways = {gateway.name for gateway in settings.gateways if outlives}
+    wanted = [(owner, address) for owner, _, address in settings.listeners() if owner != METRICS]
+    return [port for port in wanted if port[0] not in gateways], [port for port in wanted if port[0] in gateways]
+
+
+async def _stop_runtime(running: Running, taken_over: bool) -> None:
+    """What served customers before this process began goes on doing so if this process cannot come up."""
+    if running.seconds or not taken_over:
+        await running.runtime.stop()
 
 
 def _runtime(spec: ClusterSpec, settings: LayoutModel) -> Runtime:

@@ -91,6 +91,14 @@ class RayCluster:
         self.transport = RayTransport(spec.name)
         self._gateways: dict[str, Any] = {}
 
+    async def is_running(self) -> bool:
+        """Whether the cluster's processes run already: Ray keeps them when the process that had them started is killed."""
+        try:
+            await self.transport.find(SUPERVISOR)
+        except PeerGone:
+            return False
+        return True
+
     async def start(self) -> None:
         """Start the supervisor, which starts the hosts; returns when every shard is placed."""
         # Beside Ray's head: who is cut off from the one is cut off from the other. On a machine that is cut off by itself,

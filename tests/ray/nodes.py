@@ -1,7 +1,7 @@
 """Three Ray nodes, each on a machine of its own, with the product on them as an operator would have it.
 
     outside:    the store (Valkey with a password), the load
-    machine 1:  Ray's head, `trunkline up`, gateway-1
+    machine 1:  Ray's head (with its state in the same Valkey, if wanted), `trunkline up`, gateway-1
     machine 2:  a Ray worker, gateway-2
     machine 3:  a Ray worker, gateway-3
 
@@ -49,6 +49,8 @@ PATIENCE = {
     "RAY_grpc_client_keepalive_time_ms": "10000",
     "RAY_grpc_client_keepalive_timeout_ms": "5000",
 }
+#: Likewise, where the head keeps its state: so long machines go on without it.
+HEADLESS = {"RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
 RAY = (str(Path(sys.executable).with_name("ray")),)
 TRUNKLINE = (sys.executable, "-m", "cluster.cli.main")
 
@@ -56,16 +58,20 @@ TRUNKLINE = (sys.executable, "-m", "cluster.cli.main")
 class Nodes:
     """The product on three nodes; use it as `async with`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, head_state: bool = False) -> None:
+        """With `head_state` Ray's head keeps its state in the store's server."""
         self._directory = directory
+        self._head_state = head_state
         self._password = secrets.token_hex(16)
         self._stack = AsyncExitStack()
-        self.machines = Machines(3, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **PATIENCE})
+        ray = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **PATIENCE}
+        self.machines = Machines(3, ray | (HEADLESS if head_state else {}))
         self.rays: list[Service] = []
         self.store_url = ""
         self.run_dir = Path()
         self.tokens: dict[str, str] = {}
         self.targets: list[str] = []
+        self._redis = ""
 
     async def __aenter__(self) -> Self:
         try:
@@ -83,7 +89,8 @@ class Nodes:
         self._stack.callback(shutil.rmtree, self.machines.directory, ignore_errors=True)
         servers = await self._stack.enter_async_context(Valkeys(self._directory / "valkey", self._password))
         port = await servers.start(bind=f"127.0.0.1 {self.machines.outside}", requirepass=self._password)
-        self.store_url = f"redis://:{self._password}@{self.machines.outside}:{port}/0"
+        self._redis = f"{self.machines.outside}:{port}"
+        self.store_url = f"redis://:{self._password}@{self._redis}/0"
         self.targets = [f"{machine.address}:{GATEWAY_PORT}" for machine in self.machines]
         head, *workers = self.machines
         self.start_ray(head)
@@ -98,18 +105,29 @@ class Nodes:
         """Run a node of Ray on a machine, again whenever it ends."""
         head = self.machines[0]
         where: tuple[str, ...] = ("--head", f"--port={RAY_PORT}", "--include-dashboard=false")
+        environment: dict[str, str] = {}
         if machine is not head:
             where = (f"--address={head.address}:{RAY_PORT}",)
+        elif self._head_state:
+            where += (f"--redis-password={self._password}",)
+            environment = {"RAY_REDIS_ADDRESS": self._redis, "RAY_external_storage_namespace": "ray"}
         command = (
             *RAY, "start", *where, f"--node-ip-address={machine.address}", "--num-cpus=2", "--object-store-memory=100000000",
             "--disable-usage-stats", "--block",
         )  # fmt: skip
-        self.rays.append(machine.keep(*command, log="ray.log"))
+        self.rays.append(machine.keep(*command, log="ray.log", environment=environment))
 
     async def _up(self) -> None:
         head = self.machines[0]
         self.run_dir = head.directory / "run"
         (head.directory / "centre.yaml").write_text(centre())
+        head.keep(*self.up_command(self.run_dir), log="up.log")
+        await self.until(self._is_up, UP_WITHIN_S)
+        self.tokens = {role: tokens[0] for role, tokens in json.loads((self.run_dir / "tokens.json").read_text()).items()}
+
+    def up_command(self, run_dir: Path, *more: dict[str, Any]) -> list[str]:
+        """How `trunkline up` is called on the head, with more gateways if wanted."""
+        head = self.machines[0]
         settings = {
             "cluster": CLUSTER,
             "shards": SHARDS,
@@ -120,15 +138,14 @@ class Nodes:
                 {"name": f"gateway-{at}", "listen": target, "standby": False}
                 | ({"node": machine.address} if machine is not head else {})
                 for at, (machine, target) in enumerate(zip(self.machines, self.targets, strict=True), 1)
-            ],
+            ]
+            + list(more),
             "programs": [],
             "centre": str(head.directory / "centre.yaml"),
-            "run_dir": str(self.run_dir),
+            "run_dir": str(run_dir),
         }
         flags = [part for name, value in settings.items() for part in ("--set", f"{name}={json.dumps(value)}")]
-        head.keep(*TRUNKLINE, "up", *flags, log="up.log")
-        await self.until(self._is_up, UP_WITHIN_S)
-        self.tokens = {role: tokens[0] for role, tokens in json.loads((self.run_dir / "tokens.json").read_text()).items()}
+        return [*TRUNKLINE, "up", *flags]
 
     # -- what is so -------------------------------------------------------------------------------------------------------
 
@@ -145,7 +162,15 @@ class Nodes:
         return log.exists() and "Ray runtime started" in log.read_text()
 
     async def _is_up(self) -> bool:
-        return (self.run_dir / "run.json").exists() and "is up after" in (self.machines[0].directory / "up.log").read_text()
+        return (self.run_dir / "run.json").exists() and self.times_up() > 0
+
+    def times_up(self) -> int:
+        """How often `trunkline up` has said that everything is up."""
+        return (self.machines[0].directory / "up.log").read_text().count("is up after")
+
+    def front(self) -> list[int]:
+        """The process of `trunkline up`."""
+        return [pid for pid in self.machines[0].pids("python") if b"cluster.cli.main" in _command_line(pid)]
 
     def access(self, *first: int) -> Access:
         """Its gateways, those of these machines (by index) first."""
@@ -182,6 +207,14 @@ class Nodes:
         output = await self.machines[0].run(*TRUNKLINE, *arguments, "--json", "--run-dir", str(self.run_dir))
         document: dict[str, Any] = json.loads(output)
         return document
+
+
+def _command_line(pid: int) -> bytes:
+    """A process's command line; empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def shard_of(conversation: str) -> str:
