@@ -38,6 +38,8 @@ class Interactions:
         self.at_once: dict[str, int] = {}
         self.messages = 0
         self.overflows = 0
+        #: Judged at the end: (story, queue, its earlier legs there, shard, commit of a later one).
+        self.moved_again: list[tuple[Story, str, tuple[int, ...], str, int]] = []
         self.loans = 0
 
     def _violated(self, invariant: str, state: ShardState, subject: str, detail: str) -> None:
@@ -60,6 +62,8 @@ class Interactions:
             self._violated("I14", state, interaction, f"{before} -> {after} is not a declared move")
         if (event.reason is None) is (after is ENDED):
             self._violated("I1", state, interaction, f"moved to {after} with the end reason {event.reason}")
+        if event.by:
+            story.redirected.add(event.leg)
         if after is ENDED:
             self.ended[story.origin] += 1
         else:
@@ -169,8 +173,9 @@ class Interactions:
             self._violated("I14", state, event.interaction, detail)
         if event.leg in story.moved_from:
             self._violated("I2", state, event.interaction, f"leg {event.leg} was moved on twice by rules of overflow")
-        if event.to and any(queue == event.queue and to for queue, to in story.moved_from.values()):
-            self._violated("I14", state, event.interaction, f"was moved on from {event.queue} a second time")
+        earlier = tuple(leg for leg, (queue, to) in story.moved_from.items() if queue == event.queue and to)
+        if event.to and earlier:
+            self.moved_again.append((story, event.queue, earlier, state.shard, state.number))
         story.moved_from[event.leg] = (event.queue, event.to)
         self.overflows += 1
 
@@ -206,6 +211,11 @@ class Interactions:
 
     def finish(self, quiet: bool, trimmed: bool) -> None:
         """Close the books (I13), and hold the owners against each other if nothing is in flight (I1)."""
+        for story, queue, earlier, shard, number in self.moved_again:
+            # A supervisor who moves the customer meanwhile is first: the session passes over what the queue says of that leg.
+            if any(leg + 1 not in story.redirected for leg in earlier):
+                detail = f"was moved on from {queue} a second time"
+                self.findings.violated("I14", shard, number, story.interaction, detail)
         live: Book = Counter()
         inside: Book = Counter()
         for story in self.stories.by_interaction.values():

@@ -69,6 +69,7 @@ class Story:
         "moved_from",
         "origin",
         "queue",
+        "redirected",
         "reservation",
         "shard",
         "state",
@@ -91,6 +92,8 @@ class Story:
         self.accepted: dict[int, str] = {}
         #: Leg -> (the queue that moved it on or refused it by a rule, where to; "" for refused).
         self.moved_from: dict[int, tuple[str, str]] = {}
+        #: Legs that a supervisor began.
+        self.redirected: set[int] = set()
         self.forgotten = False
 
     def closed(self) -> bool:
