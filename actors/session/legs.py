@@ -45,16 +45,9 @@ class Legs(Awaiting):
     @on(TransferTo)
     def transfer_to(self, message: TransferTo, turn: Turn) -> None:
         """Hand the customer to a queue, or to an agent through a queue; the serving agent is done."""
-        state = self.state
+        state = self._given_up(message, turn)
         if state is None:
-            return turn.refuse(*UNKNOWN)
-        if message.id in state.transfers:
             return
-        if state.state is InteractionState.ENDED:
-            return turn.refuse(*OVER)
-        serving = self.serving(state, message.agent)
-        if serving is None:
-            return turn.refuse(*NOT_SERVING)
         if not message.id or not (message.queue or message.to_agent):
             return turn.refuse("INVALID_ARGUMENT", "a transfer needs an id, and a queue or an agent to go to")
         if message.to_agent == message.agent:
@@ -65,16 +58,9 @@ class Legs(Awaiting):
     @on(ReturnToQueue)
     def return_to_queue(self, message: ReturnToQueue, turn: Turn) -> None:
         """Let the customer wait for somebody else in the queue that they came from; the serving agent is done."""
-        state = self.state
+        state = self._given_up(message, turn)
         if state is None:
-            return turn.refuse(*UNKNOWN)
-        if message.id in state.transfers:
             return
-        if state.state is InteractionState.ENDED:
-            return turn.refuse(*OVER)
-        serving = self.serving(state, message.agent)
-        if serving is None:
-            return turn.refuse(*NOT_SERVING)
         if not message.id:
             return turn.refuse("INVALID_ARGUMENT", "a return needs an id, so that it is recognised when it comes again")
         self._hand_over(state, message.id, state.queue, message.keep_place, turn)
@@ -145,6 +131,22 @@ class Legs(Awaiting):
         turn.reply(view_of(self.state))
 
     # Steps that several messages take.
+
+    def _given_up(self, message: TransferTo | ReturnToQueue, turn: Turn) -> SessionState | None:
+        """The session whose agent gives the customer up; None when there is nothing to do, or it was refused."""
+        state = self.state
+        if state is None:
+            turn.refuse(*UNKNOWN)
+            return None
+        if message.id in state.transfers:
+            return None
+        if state.state is InteractionState.ENDED:
+            turn.refuse(*OVER)
+            return None
+        if self.serving(state, message.agent) is None:
+            turn.refuse(*NOT_SERVING)
+            return None
+        return state
 
     def _hand_over(
         self,

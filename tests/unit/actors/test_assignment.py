@@ -175,7 +175,7 @@ def test_rounds_run_out_without_harm(problem: Problem) -> None:
     try:
         unpriced = assign(problem.demands, problem.supplies, problem.scores)
     finally:
-        assignment.PRICE_ROUNDS = kept  # type: ignore[misc]
+        assignment.PRICE_ROUNDS = kept  # type: ignore[misc]  # as it was
     priced = assign(problem.demands, problem.supplies, problem.scores)
     assert problem.worth(checked(problem, unpriced))[:2] == problem.worth(checked(problem, priced))[:2]
 

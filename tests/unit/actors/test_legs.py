@@ -27,12 +27,12 @@ def three_waiting(**rules: object) -> Scene:
 
 def redirect(scene: Scene, conversation: str, id: str = "r1", **settings: object) -> InteractionView:
     """A supervisor moves them; where they stand then."""
-    return scene.ask(session(conversation), Redirect(id, "eve", **settings), InteractionView)  # type: ignore[arg-type]
+    return scene.ask(session(conversation), Redirect(id, "eve", **settings), InteractionView)  # type: ignore[arg-type]  # by name
 
 
 def refusal_of(scene: Scene, conversation: str, **settings: object) -> str:
     """With which code a redirection is refused."""
-    refusal = scene.tell(session(conversation), Redirect("r1", "eve", **settings))  # type: ignore[arg-type]
+    refusal = scene.tell(session(conversation), Redirect("r1", "eve", **settings))  # type: ignore[arg-type]  # by name
     return refusal.code if refusal is not None else ""
 
 
