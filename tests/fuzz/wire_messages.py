@@ -54,8 +54,10 @@ def _fill(draw: st.DrawFn, message: Any, likely: Mapping[str, st.SearchStrategy[
 
 def _set(draw: st.DrawFn, message: Any, field: Any, likely: Mapping[str, st.SearchStrategy[Any]], depth: int) -> None:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        if field.message_type.fields_by_name["value"].message_type is None:
-            getattr(message, field.name).update(draw(st.dictionaries(texts, texts, max_size=3)))
+        value = field.message_type.fields_by_name["value"]
+        if value.message_type is None:
+            values = texts if value.cpp_type == Field.CPPTYPE_STRING else _scalar(value)
+            getattr(message, field.name).update(draw(st.dictionaries(texts, values, max_size=3)))
     elif field.message_type is not None:
         if depth < MAX_DEPTH:
             inner = getattr(message, field.name)
