@@ -24,6 +24,7 @@ from actors.messages.queue import Enqueue, Lends, MayBorrow, Staffing
 from actors.messages.session import Overflow
 from actors.queue.expecting import Expecting
 from actors.queue.records import (
+    ASKING,
     BORROWED_PREFIX,
     LENT_PREFIX,
     STAFF,
@@ -48,12 +49,6 @@ class Overflowing(Expecting):
 
     kind = "queue"
     _offered: int
-    #: Whether the timer to ask lenders again is set. Lost with the process: then they are asked once more.
-    _asks_lenders: bool
-
-    def rebuild(self) -> None:
-        super().rebuild()
-        self._asks_lenders = False
 
     if TYPE_CHECKING:  # The other half.
 
@@ -64,6 +59,11 @@ class Overflowing(Expecting):
         def _ask(self, before: Place, place: Place, turn: Turn) -> None: ...
         def _store(self, place: Place, turn: Turn) -> None: ...
         def _leave(self, place: Place, turn: Turn) -> None: ...
+
+    @property
+    def _asks_lenders(self) -> bool:
+        """Whether the timer to ask lenders again is set: stored, so that a replay asks as often."""
+        return ASKING in self.records
 
     # At the door and while waiting.
 
@@ -205,18 +205,16 @@ class Overflowing(Expecting):
         setting = self.setting
         if not self._asks_lenders and setting is not None:  # The place that makes it ask is not stored yet.
             wanted.update(queue for rule in setting.config.overflow for queue in rule.borrow)
-        self._asks_lenders = bool(wanted)
         for lender in sorted(wanted):
             turn.send(lender, MayBorrow(turn.address))
         if wanted:
+            if not self._asks_lenders:
+                turn.put(ASKING, Loan(True))
             turn.set_timer(ASK_LENDERS, turn.now + LOOK_AGAIN_MS)
         else:  # By the next time this will be old.
+            turn.drop(ASKING)
             for key in [key for key in self.records if key.startswith(BORROWED_PREFIX)]:
                 turn.drop(key)
-
-    def _lenders_due(self, turn: Turn) -> None:
-        self._asks_lenders = True
-        self._ask_lenders(turn)
 
     def _is_lent(self, lender: Address) -> bool:
         loan = cast("Loan | None", self.records.get(BORROWED_PREFIX + lender))

@@ -186,7 +186,7 @@ class Queue(Holding):
         """A back-off is over, or the time has come to ask one more agent, to ask less, or elsewhere: announce what changed."""
         name, _, interaction = message.name.partition("/")
         if name == ASK_LENDERS:
-            return self._lenders_due(turn)
+            return self._ask_lenders(turn)
         place = self.place(interaction)
         if place is None:
             return

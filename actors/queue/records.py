@@ -16,6 +16,7 @@ PLACE_PREFIX = "w/"
 #: One record for each kind of interaction, and one, without a kind, for all of them together.
 EXPERIENCE_PREFIX = "expect/"
 STAFF = "staff"
+ASKING = "asks"
 BORROWED_PREFIX = "borrowed/"
 LENT_PREFIX = "lent/"
 
