@@ -12,7 +12,7 @@ from actors.messages.router import AgentReason, RouteExplained, Verdict, Waiting
 from actors.router.matching import Matching
 from actors.router.pools import Candidate, Pool, pool_key
 from actors.routing import order, wording
-from actors.routing.eligibility import membership_of, satisfies
+from actors.routing.eligibility import satisfies
 from actors.routing.strategy import LONGEST_IDLE, ranked_by
 
 #: So many agents are named; the others are counted by reason.
@@ -48,8 +48,7 @@ def _verdict(agent: Candidate, pool: Pool, waiting: Waiting, now: int, reserving
     if ring is None:
         reason = _unable(agent, waiting)
         return Verdict(name, reason, words=wording.REASONS[reason])
-    membership = membership_of(agent.memberships, waiting.queue, waiting.channel) or agent.membership(pool)
-    key = ranked_by(waiting.choice)(agent.standing(membership))
+    key = ranked_by(waiting.choice)(agent.standing(agent.membership(pool)))
     score = tuple(map(float, (agent.breadth, *key) if reserving else key))
     if agent.address in waiting.not_agents:
         reason = AgentReason.BACKED_OFF
