@@ -11,6 +11,8 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 	$(ARGS) pyproject.toml --group build
 ARGS ?=
 PYTEST_ARGS ?=
+# One test for each core; those that start processes come last, one by one (tests/conftest.py).
+PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 3
 # Real questions, where they lie beside the project; else those that come with the product.
@@ -27,10 +29,10 @@ demo: env ## Play 500 customers and 50 agents through the public interfaces, wit
 	@.venv/bin/trunkline demo --customers 500 --agents 50 $(QUESTIONS:%=--source %) $(ARGS)
 
 check: lint types ## The quick checks and tests, under 3 minutes
-	@$(PY) -m pytest tests -m "not (integration or ray or browser or chaos or slow)" $(PYTEST_ARGS)
+	@$(PY) -m pytest tests -m "not (integration or ray or browser or chaos or slow)" $(PARALLEL) $(PYTEST_ARGS)
 
 test: lint types ## Everything: also drift, integration, Ray, browser and chaos tests
-	@$(PY) -m pytest tests $(PYTEST_ARGS)
+	@$(PY) -m pytest tests $(PARALLEL) $(PYTEST_ARGS)
 
 fuzz: env-dev ## Wrong input for every parser and port, FUZZ_SECONDS a target; see docs/how-to/fuzz.md
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(PY) -m pytest tests/fuzz --timeout=0 $(PYTEST_ARGS)

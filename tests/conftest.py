@@ -25,12 +25,23 @@ _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its folder."""
+    """Mark each test by its folder, and put those that start processes last, into one group.
+
+    `make test` runs as many tests at a time as there are cores (`--dist loadgroup`). Tests that start processes depend on
+    time and need the machine for themselves: they follow when the others are done, one by one in one worker.
+    """
     root = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
         if folder in SLOW_FOLDERS:
             item.add_marker(folder)
+        if _starts_processes(item):
+            item.add_marker(pytest.mark.xdist_group("processes"))
+    items.sort(key=lambda item: (_starts_processes(item), item.get_closest_marker("slow") is None))
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(kind) for kind in (*SLOW_FOLDERS, "ray"))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

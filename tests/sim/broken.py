@@ -384,7 +384,14 @@ def room_unclaimed(patch: Patch) -> None:
 Rule = Callable[[Patch], None]
 
 #: What only a rare course of events shows; it takes many seeds.
-RARE: tuple[Rule, ...] = (marks_not_stored, half_a_commit, ended_actors_kept, room_unclaimed)
+RARE: tuple[Rule, ...] = (
+    marks_not_stored,
+    half_a_commit,
+    ended_actors_kept,
+    room_unclaimed,
+    capacity_unchecked,
+    moved_in_circles,
+)
 
 BROKEN: tuple[Rule, ...] = tuple(
     value for value in list(globals().values()) if callable(value) and getattr(value, "__module__", "") == __name__

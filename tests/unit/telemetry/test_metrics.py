@@ -20,8 +20,8 @@ from cluster.telemetry.process import LoopLag, process_samples
 
 #: What a label may say: names from the configuration or of processes, and declared words.
 LABELS = {
-    "channel", "code", "gateway", "host", "how", "kind", "name", "outcome", "presence", "queue", "reason", "service", "state",
-    "author",
+    "author", "bound", "channel", "code", "gateway", "host", "how", "kind", "name", "outcome", "presence", "queue", "reason",
+    "service", "state",
 }  # fmt: skip
 
 
