@@ -6,14 +6,26 @@ agent who is gone; the newest desk wins, and a repeated sign-in is told everythi
 
 from __future__ import annotations
 
+from typing import cast
+
 from msgspec.structs import replace
 
 from actors.actor import Fired, Turn, on
 from actors.address import name_of
-from actors.agent.records import PRESENCE_KEY, SETTING, AgentSetting
+from actors.agent.records import PRESENCE_KEY, SETTING, WHY_PREFIX, AgentSetting, Reason
 from actors.agent.reserving import DESK, OFFER, WRAP_UP, Reserving
 from actors.events import AgentConfigured
-from actors.messages.agent import ConfigureAgent, DeskLost, ReportAgent, RetireAgent, SetPresence, SignIn, SignOut
+from actors.messages.agent import (
+    ConfigureAgent,
+    DeskLost,
+    ExplainReservation,
+    ReportAgent,
+    ReservationExplained,
+    RetireAgent,
+    SetPresence,
+    SignIn,
+    SignOut,
+)
 from actors.messages.centre import AgentConfig
 from actors.messages.link import DeskSignedOut, link_address
 from actors.messages.router import ROUTER, AgentProfile
@@ -129,6 +141,16 @@ class Agent(Reserving):
             return turn.refuse("FAILED_PRECONDITION", f"nobody goes from {before.state} to {message.state} by choice")
         self._set_presence(message.state, message.reason, turn)
         self._settle(turn)
+
+    @on(ExplainReservation)
+    def explain(self, message: ExplainReservation, turn: Turn) -> None:
+        """Answer why this agent was asked."""
+        held = self._open.get(message.reservation)
+        if held is None:
+            return turn.refuse("NOT_FOUND", "the offer or conversation is over; `trunkline trace` tells of earlier ones")
+        reason = cast("Reason | None", self.records.get(WHY_PREFIX + message.reservation))
+        why = reason.why if reason is not None else None
+        turn.reply(ReservationExplained(held.reservation, held.interaction, held.queue, why))
 
     @on(Fired)
     def fired(self, message: Fired, turn: Turn) -> None:

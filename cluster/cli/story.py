@@ -169,7 +169,7 @@ def _words(told: Told, texts: Mapping[int, str]) -> str:
 def _proposed(event: Proposed, at: int) -> str:
     proposes = f"proposes {name_of(event.agent)}, out of {event.waiting} waiting"
     if event.together:
-        return f"{proposes}: the best for all who waited and were free together"
+        return f"{proposes}: {wording.TOGETHER}"
     runner_up = name_of(event.runner_up) if event.runner_up else ""
     reason = wording.why(
         event.choice, event.rings, event.candidates, event.ring, event.score, runner_up,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from gateways import sdk
 from gateways.desk import frames
 from gateways.desk.centre import CentreView
+from gateways.desk.explaining import Explaining
 from gateways.desk.workplaces import Workplace, Workplaces
 from gateways.web.attachment_routes import AttachmentRoutes
 from gateways.web.framing import BadFrame, FrameReader, Problem
@@ -42,6 +43,7 @@ class DeskServices:
     """What every page shares."""
 
     link: sdk.DeskLink
+    client: sdk.DeskClient
     workplaces: Workplaces
     centre: CentreView
     attachments: AttachmentRoutes
@@ -57,6 +59,7 @@ class AgentPage:
         self._workplace: Workplace | None = None
         self._pace = Pace(FRAMES_PER_S, FRAMES_AT_ONCE)
         self._settling = Settling(services.link, IN_FLIGHT)
+        self._explaining = Explaining(page, services.client)
 
     async def serve(self) -> None:
         """Answer the page until it is gone."""
@@ -70,6 +73,7 @@ class AgentPage:
         except sdk.SdkError:
             return  # The link is over and the server stops; the page comes back to the next one.
         finally:
+            self._explaining.stop()
             await self._left()
 
     async def _handle(self, frame: frames.PageFrames) -> None:
@@ -84,6 +88,8 @@ class AgentPage:
                 self._page.push(Problem(code="UNAUTHENTICATED", detail="sign in first"))
             case frames.SignOut(ref=ref):
                 await self._sign_out(ref, self._workplace)
+            case frames.Explain():
+                self._explaining.ask(frame, self._workplace.token)
             case frames.Say():
                 await self._say(frame, self._workplace.agent)
             case _:

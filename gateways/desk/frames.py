@@ -120,13 +120,21 @@ class Show(PageFrame, frozen=True, kw_only=True, tag="show"):
     interaction: Id
 
 
+class Explain(PageFrame, frozen=True, kw_only=True, tag="explain"):
+    """Ask why the agent got an offer, or what became of it; answered with `explained`."""
+
+    ref: Ref
+    reservation: Id
+
+
 class Ping(PageFrame, frozen=True, kw_only=True, tag="ping"):
     """Answered with `pong`: how a page notices a dead connection."""
 
 
 PageFrames = (
-    SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Ping
-)
+    SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Explain
+    | Ping
+)  # fmt: skip
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -160,6 +168,7 @@ class Centre(msgspec.Struct, frozen=True):
     agents: tuple[Colleague, ...]
     dispositions: tuple[Named, ...]
     presence_reasons: tuple[Named, ...]
+    skills: tuple[Named, ...]
 
 
 class Welcome(ServerFrame, frozen=True, kw_only=True, tag="welcome"):
@@ -262,6 +271,41 @@ class TheySaw(ServerFrame, frozen=True, kw_only=True, tag="saw"):
     read: int
 
 
+class Needs(msgspec.Struct, frozen=True):
+    """What is asked of agents: least levels of skills, an expression, one agent, agents of other queues."""
+
+    skills: dict[str, int]
+    where: str
+    agent: str
+    queues: tuple[str, ...]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One figure that told agents apart, as in `AgentFinding` of the gRPC protocol."""
+
+    measure: str
+    amount: float
+
+
+class Explained(ServerFrame, frozen=True, kw_only=True, tag="explained"):
+    """Why the agent was asked; with `decided_at` 0 it is not known. The runner-up would have been asked without them."""
+
+    ref: str
+    reservation: str
+    decided_at: int
+    choice: str
+    waiting: int
+    candidates: int
+    ring: int
+    rings: int
+    needs: Needs
+    together: bool
+    findings: tuple[Finding, ...]
+    runner_up: str
+    runner_up_ring: int
+    runner_up_findings: tuple[Finding, ...]
+
+
 class QueueCounters(msgspec.Struct, frozen=True):
     """Live figures of one queue; `oldest_at` is 0 when nobody waits, and the totals count from its creation."""
 
@@ -306,5 +350,5 @@ class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
 
 ServerFrames = (
     Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType
-    | TheySaw | Queues | Link | Accepted | Refused | Problem | Pong
+    | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong
 )  # fmt: skip

@@ -267,6 +267,29 @@ async def test_agents_act_only_in_their_own_conversations(http: aiohttp.ClientSe
     assert (await customer.next("entries"))["entries"][0]["text"] == "hello"
 
 
+async def test_an_agent_asks_why_they_got_a_conversation(http: aiohttp.ClientSession, product: Product) -> None:
+    """The page is told the figures of the decision; nobody is told of another agent's offers."""
+    grace = await sign_in(http, product, "grace")
+    await grace.send("presence", ref="2", presence="available")
+    await grace.next("accepted")
+    await visit(http, product, "w" * 32, topic="payments", name="Wim")
+    while (offer := (await grace.next("offer"))["reservation"])["customer"]["name"] != "Wim":
+        continue
+    await grace.send("explain", ref="why", reservation=offer["reservation"])
+    told = await grace.next("explained")
+    assert (told["ref"], told["reservation"], told["ring"], told["rings"]) == ("why", offer["reservation"], 1, 1)
+    assert (told["choice"], 0 < told["decided_at"] <= offer["started_at"]) == ("longest_idle", True)
+    assert told["needs"]["skills"] == {"english": 3, "payments": 3}, "the door's and the queue's"
+    emma = await sign_in(http, product, "emma")
+    await emma.send("explain", ref="hers", reservation=offer["reservation"])
+    refused = await emma.next("refused")
+    assert (refused["ref"], refused["code"]) == ("hers", "NOT_FOUND"), "it is not hers"
+    await grace.send("accept", ref="3", reservation=offer["reservation"])
+    await grace.next("conversation")
+    await grace.send("explain", ref="again", reservation=offer["reservation"])
+    assert (await grace.next("explained"))["decided_at"] == told["decided_at"], "also while it is served"
+
+
 async def test_other_sites_cannot_open_the_desk(http: aiohttp.ClientSession, product: Product) -> None:
     """A page of another site may not open the desk's socket in an agent's browser; the desk's own page may."""
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:

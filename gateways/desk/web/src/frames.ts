@@ -2,9 +2,9 @@
 export const SUBPROTOCOL = "trunkline.desk.v1";
 export const MAX_ATTACHMENTS = 10;
 
-export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Ping;
+export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Explain | Ping;
 
-export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Accepted | Refused | Problem | Pong;
+export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong;
 
 export interface SignIn {
   type: "sign_in";
@@ -98,6 +98,13 @@ export interface Show {
   interaction: string;
 }
 
+/** Ask why the agent got an offer, or what became of it; answered with `explained`. */
+export interface Explain {
+  type: "explain";
+  ref: string;
+  reservation: string;
+}
+
 /** Answered with `pong`: how a page notices a dead connection. */
 export interface Ping {
   type: "ping";
@@ -124,6 +131,7 @@ export interface Centre {
   agents: Colleague[];
   dispositions: Named[];
   presence_reasons: Named[];
+  skills: Named[];
 }
 
 /** `in_target_ms` is the wait that the service level counts as in time. */
@@ -277,6 +285,39 @@ export interface QueueCounters {
 export interface Link {
   type: "link";
   up: boolean;
+}
+
+/** Why the agent was asked; with `decided_at` 0 it is not known. The runner-up would have been asked without them. */
+export interface Explained {
+  type: "explained";
+  ref: string;
+  reservation: string;
+  decided_at: number;
+  choice: string;
+  waiting: number;
+  candidates: number;
+  ring: number;
+  rings: number;
+  needs: Needs;
+  together: boolean;
+  findings: Finding[];
+  runner_up: string;
+  runner_up_ring: number;
+  runner_up_findings: Finding[];
+}
+
+/** What is asked of agents: least levels of skills, an expression, one agent, agents of other queues. */
+export interface Needs {
+  skills: Record<string, number>;
+  where: string;
+  agent: string;
+  queues: string[];
+}
+
+/** One figure that told agents apart, as in `AgentFinding` of the gRPC protocol. */
+export interface Finding {
+  measure: string;
+  amount: number;
 }
 
 /** What was asked is committed. */

@@ -126,6 +126,11 @@ export class Desk {
     delete this.typingSentAt[interaction];
   }
 
+  /** Ask why this agent was asked; it comes into the state, and `answered` is told of a refusal. */
+  explain(reservation: string, answered: Answer): void {
+    this.ask({ type: "explain", reservation }, answered);
+  }
+
   /** Ask for a whole conversation again. */
   show(interaction: string): void {
     this.socket.send({ type: "show", interaction });
@@ -175,6 +180,7 @@ export class Desk {
     const next = apply(this.state, frame, Date.now());
     if (frame.type === "signed_out") this.drawer.empty();
     this.update(next);
+    if (frame.type === "explained") this.answered(frame.ref, null);
     if (frame.type === "signed_in") {
       this.sentMarks = {};
       for (const message of next.pending) if (message.refused === null) this.sendMessage(message);

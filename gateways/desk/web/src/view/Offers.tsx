@@ -5,6 +5,7 @@ import type { Reservation } from "../frames";
 import { offersOf } from "../store/state";
 import { clockOf } from "../words";
 import { useClusterNow, useDesk, useDeskState, useSpeech } from "./context";
+import { WhyMe } from "./WhyMe";
 
 export function Offers({ onAccept }: { onAccept: (interaction: string) => void }) {
   const state = useDeskState();
@@ -84,6 +85,7 @@ function OfferCard({ offer, onAccept }: { offer: Reservation; onAccept: (interac
           <Button aria-haspopup="menu">{words.reject}</Button>
         </Dropdown>
       </div>
+      <WhyMe reservation={offer.reservation} />
     </article>
   );
 }
