@@ -102,11 +102,15 @@ class AgentPage:
                 await self._post(ref, set_presence=desk_pb2.SetPresence(presence=_PRESENCES[presence], reason=reason))
             case frames.Accept(ref=ref, reservation=reservation):
                 await self._post(ref, accept_offer=desk_pb2.AcceptOffer(reservation=reservation))
-            case frames.Reject(ref=ref, reservation=reservation, reason=reason):
-                await self._post(ref, reject_offer=desk_pb2.RejectOffer(reservation=reservation, reason=reason))
+            case frames.Reject(ref=ref, reservation=reservation, reason=reason, busy=busy):
+                rejected = desk_pb2.RejectOffer(reservation=reservation, reason=reason, busy=busy)
+                await self._post(ref, reject_offer=rejected)
             case frames.Transfer(ref=ref, interaction=interaction, queue=queue, to_agent=agent):
                 transfer = desk_pb2.Transfer(interaction=interaction, queue=queue, to_agent=agent)
                 await self._post(ref, transfer=transfer)
+            case frames.GiveBack(ref=ref, interaction=interaction, keep_place=keep_place):
+                back = desk_pb2.ReturnToQueue(interaction=interaction, at_end=not keep_place)
+                await self._post(ref, return_to_queue=back)
             case frames.End(ref=ref, interaction=interaction):
                 await self._post(ref, end_conversation=desk_pb2.EndConversation(interaction=interaction))
             case frames.WrapUp(ref=ref, reservation=reservation, disposition=disposition, note=note):

@@ -66,9 +66,12 @@ class Accept(PageFrame, frozen=True, kw_only=True, tag="accept"):
 
 
 class Reject(PageFrame, frozen=True, kw_only=True, tag="reject"):
+    """Decline an offer; `busy`: not now, which the queue may remember for another time than not this one."""
+
     ref: Ref
     reservation: Id
     reason: OptionalId = ""
+    busy: bool = False
 
 
 class Say(PageFrame, frozen=True, kw_only=True, tag="say"):
@@ -102,6 +105,14 @@ class Transfer(PageFrame, frozen=True, kw_only=True, tag="transfer"):
     to_agent: OptionalId = ""
 
 
+class GiveBack(PageFrame, frozen=True, kw_only=True, tag="give_back"):
+    """Let the customer wait for somebody else in the queue they came from, in their place or behind all who wait."""
+
+    ref: Ref
+    interaction: Id
+    keep_place: bool = True
+
+
 class End(PageFrame, frozen=True, kw_only=True, tag="end"):
     ref: Ref
     interaction: Id
@@ -132,8 +143,8 @@ class Ping(PageFrame, frozen=True, kw_only=True, tag="ping"):
 
 
 PageFrames = (
-    SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Explain
-    | Ping
+    SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | GiveBack | End | WrapUp | Show
+    | Explain | Ping
 )  # fmt: skip
 
 

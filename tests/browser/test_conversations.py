@@ -292,6 +292,27 @@ async def test_decline_and_queue_counters(browser: Browser, product: Product) ->
     await expect(queue).to_have_attribute("data-waiting", "0")
 
 
+async def test_busy_and_given_back(browser: Browser, product: Product) -> None:
+    """Who is busy is passed over for now; who gives a customer back frees them for somebody else."""
+    alice = await Agent.sign_in(browser, product, "alice")
+    li_wei = await Agent.sign_in(browser, product, "li-wei", chinese=True)
+    await alice.become_available()
+    customer = await Customer.visit(browser, product)
+    await customer.start("Nora", "General questions")
+    await alice.offer("Nora").get_by_role("button", name="Busy", exact=True).click()
+    await expect(alice.offer("Nora")).to_have_count(0)
+    await li_wei.become_available()
+    await li_wei.accept("Nora")
+    await customer.say("hello")
+    await expect(li_wei.messages).to_have_count(1)
+    await li_wei.button("Give back", "退回队列").click()
+    await li_wei.page.get_by_role("menuitem", name="保留原有位置").click()
+    await alice.accept("Nora")
+    await expect_texts(alice.messages, "hello")
+    await expect(customer.status).to_have_text("You are talking to Alice Archer")
+    assert alice.problems == li_wei.problems == []
+
+
 @pytest.mark.parametrize("chinese", [False, True], ids=["en", "zh"])
 async def test_sign_in(browser: Browser, product: Product, chinese: bool) -> None:
     """A wrong password is refused in words; signing in elsewhere signs the first page out; signing out ends it."""

@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 
 from gateways.desk.frames import SUBPROTOCOL as DESK
+from gateways.sdk import AdminClient
 from gateways.webchat.frames import SUBPROTOCOL as WEBCHAT
-from tests.product import PASSWORD, Product
+from tests.product import ADMIN_TOKEN, PASSWORD, Product
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATIENCE_S = 20.0
@@ -288,6 +289,22 @@ async def test_an_agent_asks_why_they_got_a_conversation(http: aiohttp.ClientSes
     await grace.next("conversation")
     await grace.send("explain", ref="again", reservation=offer["reservation"])
     assert (await grace.next("explained"))["decided_at"] == told["decided_at"], "also while it is served"
+
+
+async def test_only_who_serves_gives_back(http: aiohttp.ClientSession, product: Product) -> None:
+    """The customer waits again, in the place that the frame says; another agent cannot send them away."""
+    farid = await sign_in(http, product, "farid")
+    await visit(http, product, "x" * 32, topic="cards", name="Xia")
+    interaction = await serve(farid, "Xia")
+    emma = await sign_in(http, product, "emma")
+    await emma.send("give_back", ref="hers", interaction=interaction)
+    assert (await emma.next("refused"))["code"] == "PERMISSION_DENIED"
+    await farid.send("give_back", ref="back", interaction=interaction, keep_place=False)
+    assert (await farid.next("accepted", "refused"))["type"] == "accepted"
+    assert (await farid.next("offer_ended"))["outcome"] in {"wrapping", "completed"}
+    async with AdminClient(product.target, ADMIN_TOKEN) as admin:
+        shown = await admin.show_interaction(interaction)
+    assert (shown.leg, shown.queue) == (2, "cards"), "in the queue they came from"
 
 
 async def test_other_sites_cannot_open_the_desk(http: aiohttp.ClientSession, product: Product) -> None:

@@ -2,7 +2,7 @@
 export const SUBPROTOCOL = "trunkline.desk.v1";
 export const MAX_ATTACHMENTS = 10;
 
-export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Explain | Ping;
+export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | GiveBack | End | WrapUp | Show | Explain | Ping;
 
 export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong;
 
@@ -39,11 +39,13 @@ export interface Accept {
   reservation: string;
 }
 
+/** Decline an offer; `busy`: not now, which the queue may remember for another time than not this one. */
 export interface Reject {
   type: "reject";
   ref: string;
   reservation: string;
   reason?: string;
+  busy?: boolean;
 }
 
 /** Write to the customer; `ref` is the message's id, so that sending it again is harmless. */
@@ -76,6 +78,14 @@ export interface Transfer {
   interaction: string;
   queue: string;
   to_agent?: string;
+}
+
+/** Let the customer wait for somebody else in the queue they came from, in their place or behind all who wait. */
+export interface GiveBack {
+  type: "give_back";
+  ref: string;
+  interaction: string;
+  keep_place?: boolean;
 }
 
 export interface End {

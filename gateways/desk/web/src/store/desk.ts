@@ -81,6 +81,15 @@ export class Desk {
     this.ask({ type: "reject", reservation, reason });
   }
 
+  /** Not now: the queue asks again after a time of its own. */
+  busy(reservation: string): void {
+    this.ask({ type: "reject", reservation, reason: "busy", busy: true });
+  }
+
+  giveBack(interaction: string, keepPlace: boolean): void {
+    this.ask({ type: "give_back", interaction, keep_place: keepPlace });
+  }
+
   end(interaction: string): void {
     this.ask({ type: "end", interaction });
   }
