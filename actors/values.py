@@ -110,6 +110,8 @@ class Why(Value, frozen=True):
     runner_up_score: tuple[float, ...] = ()
     together: bool = False
     reserving: bool = False
+    #: Why the customer was to go to this agent first, if so.
+    because: str = ""
 
 
 class Form(Value, frozen=True):
@@ -140,6 +142,15 @@ class Attendance(StrEnum):
     ABSENT = "absent"
     SIGNED_IN = "signed_in"
     AVAILABLE = "available"
+
+
+class Preference(StrEnum):
+    """Why one agent is to serve a customer before anybody else."""
+
+    #: The customer's own agent, whom an attribute of the customer names.
+    DEDICATED = "dedicated"
+    #: Whoever served the customer last.
+    LAST = "last"
 
 
 PRESENCE = Transitions(

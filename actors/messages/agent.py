@@ -7,7 +7,7 @@ from typing import ClassVar
 from actors.actor import Message
 from actors.address import Address
 from actors.messages.centre import AgentConfig
-from actors.values import Customer, PresenceState, Why
+from actors.values import Customer, PresenceState, Requirement, Why
 
 
 class ConfigureAgent(Message, frozen=True):
@@ -103,6 +103,16 @@ class CompleteWrapUp(Message, frozen=True):
     reservation: str
     disposition: str
     note: str = ""
+
+
+class MayBePreferred(Message, frozen=True):
+    """Could this agent serve it, and are they there? Answered to the queue with `Preferable`."""
+
+    queue: Address
+    interaction: str
+    leg: int
+    channel: str
+    requirement: Requirement
 
 
 class ExplainReservation(Message, frozen=True):

@@ -15,7 +15,7 @@ from actors.actor import Message
 from actors.address import Address
 from actors.messages.centre import QueueConfig
 from actors.routing.expecting import Expected
-from actors.values import Customer, Requirement, ReservationState, Value, WaitingState, Why
+from actors.values import Attendance, Customer, Requirement, ReservationState, Value, WaitingState, Why
 
 
 class ConfigureQueue(Message, frozen=True):
@@ -99,6 +99,24 @@ class Released(Message, frozen=True):
     outcome: ReservationState
     #: A rejecting agent said that they are busy.
     busy: bool = False
+
+
+class LastAgent(Message, frozen=True):
+    """From the customer: who served them last; empty for nobody, or too long ago."""
+
+    interaction: str
+    leg: int
+    agent: Address = Address("")
+
+
+class Preferable(Message, frozen=True):
+    """From an agent: whether they could serve this leg, and whether they are there."""
+
+    interaction: str
+    leg: int
+    agent: Address
+    serves: bool
+    attendance: Attendance
 
 
 class Reprioritise(Message, frozen=True):

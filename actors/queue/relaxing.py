@@ -42,6 +42,15 @@ def opened(place: Place, now: int) -> Place:
     return replace(place, outer=tuple(outer), steps=place.steps[len(due) :])
 
 
+def given_up(place: Place, now: int) -> Place:
+    """The place once the agent who was preferred did not want it: anybody of the widest ring may serve at once."""
+    widest = (place.requirement, *place.outer)[-1]
+    if place.because is None or not widest.agent:
+        return place
+    steps = tuple(replace(step, requirement=replace(step.requirement, agent="")) for step in place.steps)
+    return replace(place, outer=(*place.outer, replace(widest, agent="")), steps=steps, fallback_at=now)
+
+
 def asked_anew(place: Place, config: QueueConfig, now: int) -> Place:
     """The place as if it had entered under this configuration."""
     inner = first_ring(place.asked or place.requirement, config)

@@ -299,7 +299,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Explained(ServerFrame, frozen=True, kw_only=True, tag="explained"):
-    """Why the agent was asked; with `decided_at` 0 it is not known. The runner-up would have been asked without them."""
+    """Why the agent was asked; with `decided_at` 0 it is not known. The runner-up would have been asked without them.
+
+    `because` is `dedicated` or `last` where the customer was to go to this agent first.
+    """
 
     ref: str
     reservation: str
@@ -315,6 +318,7 @@ class Explained(ServerFrame, frozen=True, kw_only=True, tag="explained"):
     runner_up: str
     runner_up_ring: int
     runner_up_findings: tuple[Finding, ...]
+    because: str = ""
 
 
 class QueueCounters(msgspec.Struct, frozen=True):

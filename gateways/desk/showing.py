@@ -129,6 +129,7 @@ def explained_of(ref: str, reservation: str, why: desk_pb2.ExplainOfferResponse)
         runner_up=why.runner_up,
         runner_up_ring=why.runner_up_ring,
         runner_up_findings=_findings(why.runner_up_findings),
+        because=why.because,
     )
 
 

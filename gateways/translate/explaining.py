@@ -51,6 +51,7 @@ def offer_explained(explained: ReservationExplained) -> desk_pb2.ExplainOfferRes
         runner_up_ring=why.runner_up_ring + 1 if second else 0,
         runner_up_findings=_findings(wording.findings(why.choice, why.runner_up_score, decided_at, why.reserving)),
         words=wording.why_in_words(why),
+        because=why.because,
     )
 
 

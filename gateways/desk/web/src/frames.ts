@@ -297,7 +297,9 @@ export interface Link {
   up: boolean;
 }
 
-/** Why the agent was asked; with `decided_at` 0 it is not known. The runner-up would have been asked without them. */
+/** Why the agent was asked; with `decided_at` 0 it is not known. The runner-up would have been asked without them.
+
+    `because` is `dedicated` or `last` where the customer was to go to this agent first. */
 export interface Explained {
   type: "explained";
   ref: string;
@@ -314,6 +316,7 @@ export interface Explained {
   runner_up: string;
   runner_up_ring: number;
   runner_up_findings: Finding[];
+  because: string;
 }
 
 /** What is asked of agents: least levels of skills, an expression, one agent, agents of other queues. */

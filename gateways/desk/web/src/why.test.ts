@@ -27,6 +27,7 @@ const WHY: Explained = {
   runner_up: "grace",
   runner_up_ring: 1,
   runner_up_findings: [{ measure: "idle", amount: 8_000 }],
+  because: "",
 };
 
 it("says what was asked for, how the agent was chosen, and who came next", () => {
@@ -50,6 +51,12 @@ it("says when it was meant for the agent, and that somebody further out came nex
     "You were in the first of 2 circles that could be asked.",
     "Without you, Grace of circle 2 would have been asked.",
   ]);
+});
+
+it("says when the agent is the customer's own, or served them last", () => {
+  const mine = { ...WHY, needs: { skills: {}, where: "", agent: "alice", queues: [] } };
+  expect(whyLines({ ...mine, because: "last" }, "alice", CENTRE, "en")[0]).toEqual("You served this customer last.");
+  expect(whyLines({ ...mine, because: "dedicated" }, "alice", CENTRE, "zh")[0]).toEqual("您是该客户的专属坐席。");
 });
 
 it("says when agents were lent, when a batch was assigned, and when nothing was kept", () => {

@@ -44,7 +44,7 @@ export function whyLines(why: Explained, me: string, centre: Centre, language: L
 function needed(why: Explained, me: string, centre: Centre, language: Language): string {
   const words = wordsOf(language);
   const { skills, where, agent, queues } = why.needs;
-  if (agent && agent === me) return words.whyMeant;
+  if (agent && agent === me) return { dedicated: words.whyDedicated, last: words.whyLast }[why.because] ?? words.whyMeant;
   const asked = Object.entries(skills).map(([skill, level]) => `${named(centre.skills, skill, language)} ${level}`);
   if (where) asked.push(where);
   const lent = queues.map((id) => named(centre.queues, id, language));

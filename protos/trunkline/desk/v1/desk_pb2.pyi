@@ -540,6 +540,7 @@ class ExplainOfferResponse(_message.Message):
     RUNNER_UP_RING_FIELD_NUMBER: _builtins.int
     RUNNER_UP_FINDINGS_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
     interaction: _builtins.str
     """What it is for."""
     queue: _builtins.str
@@ -564,6 +565,8 @@ class ExplainOfferResponse(_message.Message):
     """The ring of that agent, from 1."""
     words: _builtins.str
     """All of it in an English sentence."""
+    because: _builtins.str
+    """`dedicated` or `last`, where the agent came before anybody else as the customer's own, or as who served them last."""
     @_builtins.property
     def needs(self) -> Global___AgentNeeds:
         """What that ring asks of agents."""
@@ -594,10 +597,11 @@ class ExplainOfferResponse(_message.Message):
         runner_up_ring: _builtins.int = ...,
         runner_up_findings: _abc.Iterable[Global___AgentFinding] | None = ...,
         words: _builtins.str = ...,
+        because: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["needs", b"needs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "choice", b"choice", "decided_at", b"decided_at", "findings", b"findings", "interaction", b"interaction", "needs", b"needs", "queue", b"queue", "ring", b"ring", "rings", b"rings", "runner_up", b"runner_up", "runner_up_findings", b"runner_up_findings", "runner_up_ring", b"runner_up_ring", "together", b"together", "waiting", b"waiting", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["because", b"because", "candidates", b"candidates", "choice", b"choice", "decided_at", b"decided_at", "findings", b"findings", "interaction", b"interaction", "needs", b"needs", "queue", b"queue", "ring", b"ring", "rings", b"rings", "runner_up", b"runner_up", "runner_up_findings", b"runner_up_findings", "runner_up_ring", b"runner_up_ring", "together", b"together", "waiting", b"waiting", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
