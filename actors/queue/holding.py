@@ -129,7 +129,7 @@ class Holding(Overflowing):
             back_offs = (*others, BackOff(message.agent, turn.now + back_off_ms))
         left = replace(place.without(message.reservation), back_offs=back_offs)
         if name_of(message.agent) == place.requirement.agent:
-            left = given_up(left, turn.now)
+            left = given_up(left)
         if left.state is WaitingState.WAITING:
             self._offered -= 1
             if place.further_at:

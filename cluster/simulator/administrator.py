@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from random import Random
 
+from msgspec.structs import replace
+
 from actors.actor import Message
 from actors.address import Address, address
 from actors.messages.centre import (
@@ -72,6 +74,9 @@ class Administrator:
                     no_answer_backoff_ms=random.choice((None, None, 1_000)), busy_backoff_ms=random.choice((None, 1_000)),
                     no_answer=random.choice((None, None, PresenceState.AVAILABLE)), prefer=self.returning.prefer(),
                 )  # fmt: skip
+                if complete and not queues[name].reject_backoff_ms and not queues[name].no_answer_backoff_ms:
+                    # Who never answers and stays available would be asked for ever, being idle for longest.
+                    queues[name] = replace(queues[name], no_answer_backoff_ms=1_000)
         served = tuple(address("queue", name) for name in queues)
         agents = {}
         for index, name in enumerate(self.agents):

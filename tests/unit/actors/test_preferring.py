@@ -1,4 +1,4 @@
-"""A newcomer goes to their own agent, or to whoever served them last, before anybody else; for a time, and only if that helps."""
+"""A newcomer goes to their own agent, or to whoever served them last, before anybody else; for a time, if they are there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actors.messages.centre import Prefer
 from actors.messages.customer import AskLastAgent, Served
 from actors.messages.queue import ConfigureQueue, Enqueue, LastAgent, Preferable, Withdraw
 from actors.queue import Queue
-from actors.values import Attendance, Customer, Preference, Requirement, WaitingState
+from actors.values import Attendance, Customer, Preference, PresenceState, Requirement, WaitingState
 from tests.unit.actors.scene import Scene, agent, agent_at, interaction, queue, session
 
 SALES = address("queue", "sales")
@@ -26,8 +26,7 @@ LAST = Prefer(5_000, last_within_ms=60_000)
 def scene(prefer: Prefer = LAST, **changes: Any) -> Scene:
     """Ann and bob serve one queue that prefers; ann has been idle for longer."""
     agents = {"ann": agent("ann"), "bob": agent("bob"), "cat": agent("cat", "support")}
-    made = Scene(agents, (queue("sales", prefer=prefer, wrap_up_ms=0, **changes), queue("support", wrap_up_ms=0)))
-    return made
+    return Scene(agents, (queue("sales", prefer=prefer, wrap_up_ms=0, **changes), queue("support", wrap_up_ms=0)))
 
 
 def served_by_bob(made: Scene) -> None:
@@ -93,6 +92,15 @@ def test_a_no_lets_anybody_serve_at_once(answer: str) -> None:
             made.advance(20_000)
         case "sign_out":
             made.sign_out("bob")
+    assert made.offers("ann") == ["two"]
+
+
+def test_who_never_answers_is_not_asked_first_again() -> None:
+    """After one offer that rang out, an agent who stays available is one of many: who has been free for longer goes first."""
+    made = scene(no_answer=PresenceState.AVAILABLE, reject_backoff_ms=0)
+    served_by_bob(made)
+    made.arrive("two", customer=XIA)
+    made.advance(20_000)
     assert made.offers("ann") == ["two"]
 
 
