@@ -14,7 +14,6 @@ at the door and in the queue; a wish that cannot be met costs no wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
@@ -39,7 +38,8 @@ class Preferring(Holding):
     """The half of a queue that finds somebody in particular; `actors.queue.queue.Queue` adds the rest."""
 
     if TYPE_CHECKING:  # The other half.
-        _enter: Callable[[Enqueue, Turn, Preference | None], None]
+
+        def _enter(self, message: Enqueue, turn: Turn, because: Preference | None = None) -> None: ...
 
     def _seek(self, message: Enqueue, turn: Turn) -> bool:
         """Whether the newcomer stays at the door until it is known whom to prefer."""
@@ -104,7 +104,7 @@ class Preferring(Holding):
 
     def _open_door(self, door: AtDoor, turn: Turn) -> None:
         self._leave_door(door, turn)
-        self._enter(door.enqueue, turn, None)
+        self._enter(door.enqueue, turn)
 
     def _pursue(self, door: AtDoor, turn: Turn) -> None:
         """Ask about the first wish that is left; enter when there is none."""

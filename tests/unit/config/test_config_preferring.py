@@ -39,7 +39,7 @@ def test_a_wait_that_leaves_no_time_for_others_is_a_warning() -> None:
     """A rule of overflow that acts before the time of the one agent is over: nobody else would ever be asked."""
     text = written("prefer: {last_within_s: 60, for_s: 90}", "overflow: [{after_s: 60, queue: general}]")
     (warning,) = (one for one in load_centre(text).warnings if "one agent" in one.problem)
-    assert (warning.line, warning.problem) == (
+    assert (warning.mark.line, warning.problem) == (
         text.splitlines().index("    prefer: {last_within_s: 60, for_s: 90}") + 1,
         "waits for one agent until a rule of overflow acts after 60 s, and nobody else is asked",
     )
