@@ -13,8 +13,11 @@ from actors.actor import Actor, Event, Fired, Message, Record
 from actors.agent import Agent
 from actors.agent import records as agent_records
 from actors.centre import Centre
+from actors.customer import Customer
+from actors.customer import records as customer_records
 from actors.messages import agent as agent_messages
 from actors.messages import centre as centre_messages
+from actors.messages import customer as customer_messages
 from actors.messages import gateway as gateway_messages
 from actors.messages import link as link_messages
 from actors.messages import queue as queue_messages
@@ -48,7 +51,7 @@ def _defined_in(base: type[T], *modules: ModuleType) -> tuple[type[T], ...]:
 
 
 #: Actor classes by the kind in their address.
-ACTOR_TYPES: Final[dict[str, type[Actor]]] = {actor.kind: actor for actor in (Session, Queue, Agent, Router, Centre)}
+ACTOR_TYPES: Final[dict[str, type[Actor]]] = {actor.kind: actor for actor in (Session, Queue, Agent, Router, Centre, Customer)}
 
 MESSAGE_TYPES: Final[tuple[type[Message], ...]] = (
     Fired,
@@ -61,11 +64,12 @@ MESSAGE_TYPES: Final[tuple[type[Message], ...]] = (
         centre_messages,
         gateway_messages,
         link_messages,
+        customer_messages,
     ),
 )
 
 RECORD_TYPES: Final[tuple[type[Record], ...]] = _defined_in(
-    Record, session_records, queue_records, agent_records, router_module, centre
+    Record, session_records, queue_records, agent_records, router_module, centre, customer_records
 )
 
 EVENT_TYPES: Final[tuple[type[Event], ...]] = _defined_in(Event, events)

@@ -14,6 +14,7 @@ from actors.values import (
     Attendance,
     EndReason,
     InteractionState,
+    Preference,
     PresenceState,
     Requirement,
     ReservationState,
@@ -98,6 +99,21 @@ class Overflowed(Event, frozen=True):
     waited_ms: int = 0
     others: int = 0
     nobody: Attendance | None = None
+
+
+class Preferred(Event, frozen=True):
+    """Queue: before anybody else, until `until`, a newcomer goes to `agent`; or does not, and `until` is 0.
+
+    Then the agent cannot serve it, or is `missing`; without an agent nobody said in time who it would be.
+    """
+
+    queue: Address
+    interaction: str
+    leg: int
+    because: Preference
+    agent: Address = Address("")
+    until: int = 0
+    missing: Attendance | None = None
 
 
 class Lent(Event, frozen=True):

@@ -90,6 +90,30 @@ def skill_levels(levels: Mapping[str, int]) -> tuple[SkillLevel, ...]:
     return tuple(SkillLevel(skill, level) for skill, level in sorted(levels.items()))
 
 
+class Why(Value, frozen=True):
+    """How the router came to ask an agent: the figures of its decision, as `actors.events.Proposed` has them.
+
+    `asked` is what the ring asks of agents that the agent was found in. `reserving`: by the reserve policy, whose part of
+    each score comes first.
+    """
+
+    decided_at: int
+    asked: Requirement
+    choice: str = ""
+    waiting: int = 0
+    rings: int = 1
+    candidates: int = 0
+    ring: int = 0
+    score: tuple[float, ...] = ()
+    runner_up: Address = Address("")
+    runner_up_ring: int = 0
+    runner_up_score: tuple[float, ...] = ()
+    together: bool = False
+    reserving: bool = False
+    #: Why the customer was to go to this agent first, if so.
+    because: str = ""
+
+
 class Form(Value, frozen=True):
     """What an agent did lately. Counts fade by half-lives, so that two agents compare the same at any later instant.
 
@@ -118,6 +142,15 @@ class Attendance(StrEnum):
     ABSENT = "absent"
     SIGNED_IN = "signed_in"
     AVAILABLE = "available"
+
+
+class Preference(StrEnum):
+    """Why one agent is to serve a customer before anybody else."""
+
+    #: The customer's own agent, whom an attribute of the customer names.
+    DEDICATED = "dedicated"
+    #: Whoever served the customer last.
+    LAST = "last"
 
 
 PRESENCE = Transitions(

@@ -6,18 +6,34 @@ agent who is gone; the newest desk wins, and a repeated sign-in is told everythi
 
 from __future__ import annotations
 
+from typing import cast
+
 from msgspec.structs import replace
 
 from actors.actor import Fired, Turn, on
 from actors.address import name_of
-from actors.agent.records import PRESENCE_KEY, SETTING, AgentSetting
+from actors.agent.records import PRESENCE_KEY, SETTING, WHY_PREFIX, AgentSetting, Reason
 from actors.agent.reserving import DESK, OFFER, WRAP_UP, Reserving
 from actors.events import AgentConfigured
-from actors.messages.agent import ConfigureAgent, DeskLost, ReportAgent, RetireAgent, SetPresence, SignIn, SignOut
+from actors.messages.agent import (
+    ConfigureAgent,
+    DeskLost,
+    ExplainReservation,
+    MayBePreferred,
+    ReportAgent,
+    ReservationExplained,
+    RetireAgent,
+    SetPresence,
+    SignIn,
+    SignOut,
+)
 from actors.messages.centre import AgentConfig
 from actors.messages.link import DeskSignedOut, link_address
+from actors.messages.queue import Preferable
 from actors.messages.router import ROUTER, AgentProfile
 from actors.messages.session import DeskMoved
+from actors.routing.eligibility import ring_of
+from actors.routing.expression import Qualities
 from actors.values import PRESENCE, PresenceState, ReservationState
 
 
@@ -129,6 +145,29 @@ class Agent(Reserving):
             return turn.refuse("FAILED_PRECONDITION", f"nobody goes from {before.state} to {message.state} by choice")
         self._set_presence(message.state, message.reason, turn)
         self._settle(turn)
+
+    @on(MayBePreferred)
+    def may_be_preferred(self, message: MayBePreferred, turn: Turn) -> None:
+        """Tell a queue that would like to ask this agent first whether they could serve it, and are there."""
+        setting, serves = self.setting, False
+        if setting is not None and not setting.retired:
+            config = setting.config
+            skills = {skill.skill: skill.level for skill in config.skills}
+            qualities = Qualities(name_of(turn.address), skills, config.attributes, frozenset(config.groups))
+            memberships = {queue: tuple(one for one in config.memberships if one.queue == queue) for queue in config.queues}
+            serves = ring_of(qualities, memberships, message.queue, message.channel, (message.requirement,)) is not None
+        answer = Preferable(message.interaction, message.leg, turn.address, serves, self.attendance)
+        turn.send(message.queue, answer)
+
+    @on(ExplainReservation)
+    def explain(self, message: ExplainReservation, turn: Turn) -> None:
+        """Answer why this agent was asked."""
+        held = self._open.get(message.reservation)
+        if held is None:
+            return turn.refuse("NOT_FOUND", "the offer or conversation is over; `trunkline trace` tells of earlier ones")
+        reason = cast("Reason | None", self.records.get(WHY_PREFIX + message.reservation))
+        why = reason.why if reason is not None else None
+        turn.reply(ReservationExplained(held.reservation, held.interaction, held.queue, why))
 
     @on(Fired)
     def fired(self, message: Fired, turn: Turn) -> None:

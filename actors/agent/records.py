@@ -5,12 +5,13 @@ from __future__ import annotations
 from actors.actor import Record
 from actors.address import Address
 from actors.messages.centre import AgentConfig
-from actors.values import Customer, Form, PresenceState, ReservationState
+from actors.values import Customer, Form, PresenceState, ReservationState, Why
 
 SETTING = "cfg"
 FORM = "form"
 PRESENCE_KEY = "presence"
 RESERVATION_PREFIX = "r/"
+WHY_PREFIX = "why/"
 
 
 class AgentSetting(Record, frozen=True):
@@ -72,3 +73,9 @@ class Reservation(Record, frozen=True):
     interrupted: int = 0
     #: What becomes of an agent who does not answer, where the queue says it.
     no_answer: PresenceState | None = None
+
+
+class Reason(Record, frozen=True):
+    """Why the agent was asked: alone in its record, so that a reservation's moves do not write it again."""
+
+    why: Why

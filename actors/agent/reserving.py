@@ -21,7 +21,18 @@ from msgspec.structs import replace
 
 from actors.actor import Actor, Turn, on
 from actors.address import name_of
-from actors.agent.records import FORM, PRESENCE_KEY, RESERVATION_PREFIX, SETTING, AgentForm, AgentSetting, Presence, Reservation
+from actors.agent.records import (
+    FORM,
+    PRESENCE_KEY,
+    RESERVATION_PREFIX,
+    SETTING,
+    WHY_PREFIX,
+    AgentForm,
+    AgentSetting,
+    Presence,
+    Reason,
+    Reservation,
+)
 from actors.events import PresenceMoved, ReservationMoved
 from actors.messages.agent import (
     AcceptOffer,
@@ -154,6 +165,8 @@ class Reserving(Actor):
         )  # fmt: skip
         self._interrupt(held, setting, turn)
         self._keep(held, turn)
+        if message.why is not None:
+            turn.put(WHY_PREFIX + held.reservation, Reason(message.why))
         self._journal(held, None, turn)
         form = self.form
         turn.put(FORM, AgentForm(replace(form, offers=form.offers + 1, offered_at=turn.now)))
@@ -308,6 +321,7 @@ class Reserving(Actor):
             self._keep(moved, turn)
         else:
             turn.drop(RESERVATION_PREFIX + held.reservation)
+            turn.drop(WHY_PREFIX + held.reservation)
             del self._open[held.reservation]
         self._journal(moved, held.state, turn, disposition, note, busy)
         if held.state is ReservationState.ACCEPTED:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from actors.actor import Message
 from actors.address import Address
 from actors.messages.centre import AgentConfig
-from actors.values import Customer, PresenceState
+from actors.values import Customer, PresenceState, Requirement, Why
 
 
 class ConfigureAgent(Message, frozen=True):
@@ -56,6 +58,7 @@ class Reserve(Message, frozen=True):
     labels: tuple[str, ...] = ()
     #: What becomes of an agent who does not answer; None: what the agent's own configuration says.
     no_answer: PresenceState | None = None
+    why: Why | None = None
 
 
 class AcceptOffer(Message, frozen=True):
@@ -100,6 +103,33 @@ class CompleteWrapUp(Message, frozen=True):
     reservation: str
     disposition: str
     note: str = ""
+
+
+class MayBePreferred(Message, frozen=True):
+    """Could this agent serve it, and are they there? Answered to the queue with `Preferable`."""
+
+    queue: Address
+    interaction: str
+    leg: int
+    channel: str
+    requirement: Requirement
+
+
+class ExplainReservation(Message, frozen=True):
+    """Ask why this agent was asked; answered with `ReservationExplained` as long as the reservation is open."""
+
+    fleeting: ClassVar[bool] = True
+
+    reservation: str
+
+
+class ReservationExplained(Message, frozen=True):
+    """`why` is None where a release from before explanations were kept had decided."""
+
+    reservation: str
+    interaction: str
+    queue: Address
+    why: Why | None = None
 
 
 class ReportAgent(Message, frozen=True):

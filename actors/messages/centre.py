@@ -102,6 +102,21 @@ class Announce(Value, frozen=True):
     every_ms: int = 60_000
 
 
+class Prefer(Value, frozen=True):
+    """Who serves a queue's newcomers before anybody else, for `for_ms`.
+
+    First the agent whom the customer's attribute `dedicated` names (empty: none), then whoever served them last, at most
+    `last_within_ms` ago (0: nobody). An agent who is not signed in is passed over if `only_if_signed_in`. Nobody waits for
+    longer than `answer_ms` until it is known who that is.
+    """
+
+    for_ms: int
+    dedicated: str = ""
+    last_within_ms: int = 0
+    only_if_signed_in: bool = True
+    answer_ms: int = 500
+
+
 class QueueConfig(Value, frozen=True):
     """How one queue behaves. `service_level_ms` is the target wait that counters report against.
 
@@ -136,6 +151,8 @@ class QueueConfig(Value, frozen=True):
     no_answer_backoff_ms: int | None = None
     busy_backoff_ms: int | None = None
     no_answer: PresenceState | None = None
+    #: None: whoever comes first in the queue's order of agents.
+    prefer: Prefer | None = None
 
 
 class AgentConfig(Value, frozen=True):

@@ -15,7 +15,7 @@ from actors.actor import Message
 from actors.address import Address
 from actors.messages.centre import QueueConfig
 from actors.routing.expecting import Expected
-from actors.values import Customer, Requirement, ReservationState, Value, WaitingState
+from actors.values import Attendance, Customer, Requirement, ReservationState, Value, WaitingState, Why
 
 
 class ConfigureQueue(Message, frozen=True):
@@ -69,13 +69,15 @@ class AskPosition(Message, frozen=True):
 class Propose(Message, frozen=True):
     """Ask this agent for this leg (0: whichever it is).
 
-    `rings` are those that were open when the router decided; a queue that has closed one of them declines.
+    `rings` are those that were open when the router decided; a queue that has closed one of them declines. `why` is for the
+    agent to be told, who may ask.
     """
 
     interaction: str
     agent: Address
     rings: tuple[Requirement, ...] = ()
     leg: int = 0
+    why: Why | None = None
 
 
 class Accept(Message, frozen=True):
@@ -97,6 +99,24 @@ class Released(Message, frozen=True):
     outcome: ReservationState
     #: A rejecting agent said that they are busy.
     busy: bool = False
+
+
+class LastAgent(Message, frozen=True):
+    """From the customer: who served them last; empty for nobody, or too long ago."""
+
+    interaction: str
+    leg: int
+    agent: Address = Address("")
+
+
+class Preferable(Message, frozen=True):
+    """From an agent: whether they could serve this leg, and whether they are there."""
+
+    interaction: str
+    leg: int
+    agent: Address
+    serves: bool
+    attendance: Attendance
 
 
 class Reprioritise(Message, frozen=True):

@@ -100,6 +100,8 @@ class Assigned(Message, frozen=True):
     agent_name: str
     agent_address: Address
     desk: str
+    #: For how long the customer is to remember who served them; 0: not at all.
+    remembers_ms: int = 0
 
 
 class DeskMoved(Message, frozen=True):

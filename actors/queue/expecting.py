@@ -156,7 +156,9 @@ class Expecting(Actor):
         return place
 
     def _begins(self, place: Place, turn: Turn) -> Place:
-        kind = kind_of(place.channel, place.requirement)
+        # Who may go to one agent first waits for all the others like everybody else.
+        asked = place.requirement if place.because is None else replace(place.requirement, agent="")
+        kind = kind_of(place.channel, asked)
         ranks, rank = self._kinds.setdefault(kind, []), self._rank(place)
         own, ahead = bisect_left(ranks, rank), bisect_left(self._order, rank)
         before = self.place(ranks[own - 1][-1]) if own else None

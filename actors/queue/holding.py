@@ -30,7 +30,8 @@ from actors.messages.router import ROUTER, NotWaiting, Waiting
 from actors.messages.session import Assigned
 from actors.queue.overflowing import LOOK, Overflowing
 from actors.queue.records import PLACE_PREFIX, TOTALS, BackOff, Place, QueueTotals
-from actors.values import WAITING, ReservationState, WaitingState
+from actors.queue.relaxing import given_up
+from actors.values import WAITING, ReservationState, WaitingState, Why
 
 BACK_OFF = "backoff"
 FURTHER = "further"
@@ -83,7 +84,7 @@ class Holding(Overflowing):
         reserve = Reserve(
             held.reservation, place.interaction, turn.address, place.session, place.channel, place.customer, place.subject,
             turn.now - place.entered_at, setting.config.offer_timeout_ms, setting.config.wrap_up_ms,
-            place.requirement.labels, setting.config.no_answer,
+            place.requirement.labels, setting.config.no_answer, because(place, message.why),
         )  # fmt: skip
         turn.send(message.agent, reserve)
 
@@ -105,8 +106,9 @@ class Holding(Overflowing):
         turn.put(TOTALS, self._answered(counted, in_target, turn.now))
         turn.send(message.agent, Granted(message.reservation, place.interaction, place.session))
         assigned = Assigned(
-            place.interaction, message.reservation, name_of(message.agent), message.agent_name, message.agent, message.desk
-        )
+            place.interaction, message.reservation, name_of(message.agent), message.agent_name, message.agent, message.desk,
+            setting.config.prefer.last_within_ms if setting is not None and setting.config.prefer is not None else 0,
+        )  # fmt: skip
         turn.send(place.session, assigned)
         for offer in place.offers:
             if offer.reservation != message.reservation:
@@ -126,6 +128,8 @@ class Holding(Overflowing):
             others = (back_off for back_off in back_offs if back_off.agent != message.agent)
             back_offs = (*others, BackOff(message.agent, turn.now + back_off_ms))
         left = replace(place.without(message.reservation), back_offs=back_offs)
+        if name_of(message.agent) == place.requirement.agent:
+            left = given_up(left)
         if left.state is WaitingState.WAITING:
             self._offered -= 1
             if place.further_at:
@@ -223,6 +227,13 @@ class Holding(Overflowing):
 def asked(place: Place) -> tuple[object, ...]:
     """What the router goes by, other than who is asked or said no."""
     return (place.rings, place.priority, place.wants)
+
+
+def because(place: Place, why: Why | None) -> Why | None:
+    """The router's reasons, and that the queue preferred the agent, if it did."""
+    if why is None or place.because is None or not why.asked.agent:
+        return why
+    return replace(why, because=place.because.value)
 
 
 def back_off_ms_of(config: QueueConfig, message: Released) -> int:

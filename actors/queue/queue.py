@@ -31,15 +31,16 @@ from actors.messages.queue import (
 )
 from actors.messages.router import ROUTER, NotWaiting
 from actors.messages.session import NotQueued, Withdrawn
-from actors.queue.holding import BACK_OFF, FURTHER, RING, Holding
+from actors.queue.holding import BACK_OFF, FURTHER, RING
 from actors.queue.overflowing import ASK_LENDERS, LOOK
-from actors.queue.records import PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting
+from actors.queue.preferring import DOOR, Preferring
+from actors.queue.records import DOOR_PREFIX, PLACE_PREFIX, SETTING, TOTALS, BackOff, Place, QueueSetting
 from actors.queue.relaxing import asked_anew, first_ring, opened, steps_of
 from actors.routing.expression import ExpressionError, compiled
-from actors.values import Customer, WaitingState
+from actors.values import Customer, Preference, WaitingState
 
 
-class Queue(Holding):
+class Queue(Preferring):
     """Sole owner of the order of its waiting interactions, and of who each is reserved for."""
 
     # Configuration.
@@ -80,6 +81,14 @@ class Queue(Holding):
     @on(Enqueue)
     def enqueue(self, message: Enqueue, turn: Turn) -> None:
         """Let an interaction wait, once for each of its legs."""
+        door = self._door(message.interaction) if message.leg > 1 else None
+        if door is not None and door.enqueue.leg < message.leg:
+            self._leave_door(door, turn)
+        if not self._seek(message, turn):
+            self._enter(message, turn)
+
+    def _enter(self, message: Enqueue, turn: Turn, because: Preference | None = None) -> None:
+        """Take an interaction in, by rule; `because` says why it is for one agent at first."""
         setting = self.setting
         # A customer who was served already is no new arrival: a retired queue takes them back.
         if setting is None or (setting.retired and message.leg == 1):
@@ -93,7 +102,8 @@ class Queue(Holding):
                 return
             until = turn.now + setting.config.reject_backoff_ms
             back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
-            place = replace(opened(self._entering(message, setting.config, turn.now), turn.now), back_offs=back_offs)
+            place = opened(self._entering(message, setting.config, turn.now), turn.now)
+            place = replace(place, back_offs=back_offs, because=because)
             insort(self._order, self._rank(place))
             self._move(None, place, turn)
             totals = self.totals
@@ -115,14 +125,19 @@ class Queue(Holding):
     @on(Withdraw)
     def withdraw(self, message: Withdraw, turn: Turn) -> None:
         """Let the interaction go, ringing or not; one granted or gone already is the session's to end."""
-        place = self.place(message.interaction)
+        place, door = self.place(message.interaction), self._door(message.interaction, message.leg)
         if place is not None and place.leg == message.leg:
             self._withdraw(place, turn)
+        elif door is not None:
+            self._leave_door(door, turn)
+            turn.send(door.enqueue.session, Withdrawn(message.interaction, name_of(turn.address)))
 
     @on(Reprioritise)
     def reprioritise(self, message: Reprioritise, turn: Turn) -> None:
         """Let this leg stand elsewhere; whom it is offered to keeps it."""
-        place = self.place(message.interaction)
+        place, door = self.place(message.interaction), self._door(message.interaction, message.leg)
+        if door is not None:
+            turn.put(DOOR_PREFIX + message.interaction, replace(door, enqueue=replace(door.enqueue, priority=message.priority)))
         if place is not None and place.leg == message.leg and place.priority != message.priority:
             moved = replace(place, priority=message.priority)
             del self._order[bisect_left(self._order, self._rank(place))]
@@ -187,6 +202,8 @@ class Queue(Holding):
         name, _, interaction = message.name.partition("/")
         if name == ASK_LENDERS:
             return self._ask_lenders(turn)
+        if name == DOOR:
+            return self.door_timed_out(interaction, turn)
         place = self.place(interaction)
         if place is None:
             return

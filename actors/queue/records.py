@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from actors.actor import Record
 from actors.address import Address
 from actors.messages.centre import QueueConfig
+from actors.messages.queue import Enqueue
 from actors.routing.expecting import Experience, Foreseen
-from actors.values import Customer, Requirement, Value, WaitingState, reservation_id
+from actors.values import Customer, Preference, Requirement, Value, WaitingState, reservation_id
 
 SETTING = "cfg"
 TOTALS = "counts"
@@ -19,6 +20,7 @@ STAFF = "staff"
 ASKING = "asks"
 BORROWED_PREFIX = "borrowed/"
 LENT_PREFIX = "lent/"
+DOOR_PREFIX = "door/"
 
 
 class QueueSetting(Record, frozen=True):
@@ -113,6 +115,8 @@ class Place(Record, frozen=True):
     asks: int = 1
     #: When one more may be; 0 for never.
     further_at: int = 0
+    #: Why the agent of the innermost ring was to serve before anybody else, if one was.
+    because: Preference | None = None
 
     @property
     def is_newcomer(self) -> bool:
@@ -161,6 +165,20 @@ class Place(Record, frozen=True):
                 self, state=WaitingState.WAITING, agent=Address(""), reservation="", earlier=(), asks=1, further_at=0
             )
         return replace(self, agent=left[0].agent, reservation=left[0].reservation, earlier=left[1:])
+
+
+class Wish(Value, frozen=True):
+    """Who might be preferred; without an agent it is to be found out."""
+
+    because: Preference
+    agent: str = ""
+
+
+class AtDoor(Record, frozen=True):
+    """A newcomer of whom it is not known yet whom to prefer; the first of `wishes` is being asked about."""
+
+    enqueue: Enqueue
+    wishes: tuple[Wish, ...]
 
 
 class QueueTotals(Record, frozen=True):

@@ -1,7 +1,7 @@
 """Who may serve an interaction, ring by ring: what it asks for at first, and how its queue asks less as it waits.
 
-Keeps: rings open in the order of their instants and never close; an interaction that asks for one agent for a time is
-the first of those rings.
+Keeps: rings open in the order of their instants; none closes, but that of an agent who was preferred and did not take it;
+an interaction that asks for one agent for a time is the first of those rings.
 """
 
 from __future__ import annotations
@@ -40,6 +40,23 @@ def opened(place: Place, now: int) -> Place:
         if step.requirement != (outer[-1] if outer else place.requirement):
             outer.append(step.requirement)
     return replace(place, outer=tuple(outer), steps=place.steps[len(due) :])
+
+
+def given_up(place: Place) -> Place:
+    """The place once the agent who was preferred did not take it: as if there had been no such wish.
+
+    Their ring closes, unlike all others: who never answers would be asked first again and again, and nobody else.
+    """
+    if place.because is None or not place.requirement.agent:
+        return place
+    inner, outer = replace(place.requirement, agent=""), list[Requirement]()
+    for ring in place.outer:
+        freed = replace(ring, agent="")
+        if freed != (outer[-1] if outer else inner):
+            outer.append(freed)
+    steps = tuple(replace(step, requirement=replace(step.requirement, agent="")) for step in place.steps)
+    asked = replace(place.asked, agent="") if place.asked is not None else None
+    return replace(place, requirement=inner, outer=tuple(outer), steps=steps, asked=asked, fallback_at=0)
 
 
 def asked_anew(place: Place, config: QueueConfig, now: int) -> Place:

@@ -29,6 +29,7 @@ from actors.messages.router import (
 from actors.router.explaining import explained
 from actors.router.matching import Matching
 from actors.router.staffing import Attending
+from actors.values import Why
 
 MEMBERS = "cfg"
 MATCH = Match()
@@ -136,11 +137,16 @@ class Router(Actor):
         for match in matches:
             waiting, (ring, *score, _) = match.waiting, match.rank
             second, *second_score, runner_up = match.runner_up or (0, Address(""))
-            turn.send(waiting.queue, Propose(waiting.interaction, match.agent, waiting.rings, waiting.leg))
+            why = Why(
+                turn.now, waiting.rings[ring], waiting.choice, left, len(waiting.rings), match.candidates, ring,
+                tuple(map(float, score)), runner_up, second, tuple(map(float, second_score)), match.together,
+                head_start_ms >= 0,
+            )  # fmt: skip
+            turn.send(waiting.queue, Propose(waiting.interaction, match.agent, waiting.rings, waiting.leg, why))
             proposed = Proposed(
                 turn.address, waiting.interaction, match.agent, waiting.queue, waiting.priority, waiting.enqueued_at, left,
-                waiting.choice, len(waiting.rings), match.candidates, ring, tuple(map(float, score)),
-                runner_up, second, tuple(map(float, second_score)), match.together, head_start_ms,
+                waiting.choice, why.rings, match.candidates, ring, why.score, runner_up, second, why.runner_up_score,
+                match.together, head_start_ms,
             )  # fmt: skip
             turn.emit(proposed)
             left -= 1

@@ -18,6 +18,7 @@ from actors.actor import Turn, on
 from actors.address import Address, address
 from actors.events import InteractionMoved
 from actors.messages.agent import ServiceEnded
+from actors.messages.customer import Served
 from actors.messages.link import ShowNotice, link_address
 from actors.messages.queue import Enqueue, Reprioritise, Withdraw
 from actors.messages.session import (
@@ -79,6 +80,8 @@ class Legs(Awaiting):
         else:
             is_present = state.leg == leg_of(message.reservation)
         if is_present:
+            if state.serving is not None:
+                remember(state, state.serving, turn)
             waiting = self._wait_again(state, state.queue, turn)
             self._enqueue(waiting, anybody(waiting), turn)
 
@@ -163,6 +166,7 @@ class Legs(Awaiting):
         serving = state.serving
         if serving is not None:
             turn.send(serving.address, ServiceEnded(serving.reservation))
+            remember(state, serving, turn)
         enqueued_at = state.enqueued_at if keep_place else turn.now
         noted = replace(state, transfers=(*state.transfers, id), enqueued_at=enqueued_at)
         waiting = self._wait_again(noted, queue, turn, by)
@@ -218,6 +222,13 @@ class Legs(Awaiting):
 def anybody(state: SessionState) -> Requirement:
     """What the customer needs, without a wish for one agent: whoever was meant did not serve."""
     return replace(state.requirement, agent="")
+
+
+def remember(state: SessionState, serving: Serving, turn: Turn) -> None:
+    """This service is over: tell the customer who it was, where the queue gives people back to the same agent."""
+    if serving.remembers_ms and state.customer.id:
+        served = Served(serving.address, turn.now, serving.remembers_ms)
+        turn.send(address("customer", state.customer.id), served)
 
 
 #: What to do with an interaction that is not where a command expects it.

@@ -19,6 +19,7 @@ class Serving(Value, frozen=True):
     agent_name: str
     address: Address
     desk: str
+    remembers_ms: int = 0
 
 
 class Told(Value, frozen=True):

@@ -31,7 +31,7 @@ from actors.messages.session import (
     Withdrawn,
 )
 from actors.session.conversation import NOT_SERVING, UNKNOWN
-from actors.session.legs import Legs, anybody
+from actors.session.legs import Legs, anybody, remember
 from actors.session.records import STATE, Serving, SessionState
 from actors.session.waiting import ANNOUNCE
 from actors.values import Author, Content, EndReason, InteractionState, NoticeKind, leg_of
@@ -106,7 +106,9 @@ class Session(Legs):
             turn.send(message.agent_address, ServiceEnded(message.reservation))
             return
         desk = state.moved_desk or message.desk
-        serving = Serving(message.reservation, message.agent, message.agent_name, message.agent_address, desk)
+        serving = Serving(
+            message.reservation, message.agent, message.agent_name, message.agent_address, desk, message.remembers_ms
+        )
         connected = replace(state, state=InteractionState.CONNECTED, serving=serving, moved_desk="")
         self._move(state.state, connected, turn)
         self._show_desk(connected, serving, turn)
@@ -212,6 +214,7 @@ class Session(Legs):
         """The one terminal fact of the interaction (I1)."""
         if state.serving is not None:
             turn.send(state.serving.address, ServiceEnded(state.serving.reservation))
+            remember(state, state.serving, turn)
         ended = replace(state, state=InteractionState.ENDED, reason=reason, serving=None, moved_desk="")
         self._move(before, ended, turn, served=state.serving)
         self._notice_end(ended, turn)

@@ -15,12 +15,13 @@ from actors.events import (
     InteractionMoved,
     MessageAdded,
     Overflowed,
+    Preferred,
     Proposed,
     ReservationMoved,
     WaitingMoved,
 )
 from actors.routing import wording
-from actors.values import EndReason, InteractionState, Requirement, ReservationState, WaitingState
+from actors.values import EndReason, InteractionState, Preference, Requirement, ReservationState, WaitingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Story:
 #: Which comes first among events of one millisecond in different shards: causes before effects.
 _ORDER: tuple[Callable[[Event], bool], ...] = (
     lambda event: isinstance(event, InteractionMoved) and event.before is None,
+    lambda event: isinstance(event, Preferred),
     lambda event: isinstance(event, WaitingMoved) and event.after is WaitingState.WAITING,
     lambda event: isinstance(event, Overflowed),
     lambda event: isinstance(event, Proposed),
@@ -160,6 +162,8 @@ def _words(told: Told, texts: Mapping[int, str]) -> str:
             return _proposed(event, told.at)
         case Overflowed() as event:
             return _overflowed(event)
+        case Preferred() as event:
+            return _preferred(event, told.at)
         case DeadLettered() as event:
             return f"set aside a {event.message_type} that failed three times ({event.error})"
         case event:
@@ -169,13 +173,23 @@ def _words(told: Told, texts: Mapping[int, str]) -> str:
 def _proposed(event: Proposed, at: int) -> str:
     proposes = f"proposes {name_of(event.agent)}, out of {event.waiting} waiting"
     if event.together:
-        return f"{proposes}: the best for all who waited and were free together"
+        return f"{proposes}: {wording.TOGETHER}"
     runner_up = name_of(event.runner_up) if event.runner_up else ""
     reason = wording.why(
         event.choice, event.rings, event.candidates, event.ring, event.score, runner_up,
         event.runner_up_ring, event.runner_up_score, at, event.head_start_ms >= 0,
     )  # fmt: skip
     return f"{proposes}: {reason}" if reason else proposes
+
+
+def _preferred(event: Preferred, at: int) -> str:
+    whose = "the customer's own agent" if event.because is Preference.DEDICATED else "who served the customer last"
+    if not event.agent:
+        return f"does not know {whose}: no answer in time"
+    named = f"{name_of(event.agent)}, {whose}"
+    if event.until:
+        return f"goes to {named}, before anybody else for {(event.until - at) / 1000:g} s"
+    return f"passes over {named}: " + ("cannot serve it" if event.missing is None else "is not signed in")
 
 
 _ENDS = {

@@ -20,6 +20,7 @@ from cluster.config.names import Names, milliseconds
 from cluster.config.offers import presence_of
 from cluster.config.overflow import lending, overflow_rules
 from cluster.config.passwords import hash_plain
+from cluster.config.preferring import preference
 from cluster.config.routing import memberships, relaxations
 from cluster.config.schema import Agent, Centre, Channel, Queue, RoutingProfile, numbered
 from cluster.config.schema import Announce as AnnounceSpec
@@ -71,6 +72,7 @@ def queue_config(queue_id: str, centre: Centre) -> QueueConfig:
         reevaluates=queue.on_change == "ask_anew",
         overflow=overflow_rules(queue.overflow),
         lends=lending(queue.lends),
+        prefer=preference(queue.prefer),
         announce=_announce(queue.announce) if queue.announce is not None else None,
         at_once=offers.at_once,
         every_ms=milliseconds(offers.every_s),

@@ -28,7 +28,7 @@ LOCAL_RAY = "local"
 #: What the listener of `metrics` is called among listeners.
 METRICS = "metrics"
 #: Actor kinds that can be pinned; a gateway always has a process of its own.
-PINNABLE_KINDS = ("session", "queue", "agent", "router", "centre")
+PINNABLE_KINDS = ("session", "queue", "agent", "router", "centre", "customer")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")

@@ -17,6 +17,7 @@ from cluster.config.hours import ALWAYS, Hours, check_timezone
 from cluster.config.names import DisplayName, Id, Seconds, Skills
 from cluster.config.offers import AgentOffers, Offers
 from cluster.config.overflow import MAX_RULES, Lends, Overflow
+from cluster.config.preferring import Prefer
 from cluster.config.routing import CHOICE, Attribute, Choice, Expression, OnChange, Order, Routing, Serving, Step
 
 #: The channel entry point that is meant when an adapter names none.
@@ -95,6 +96,9 @@ class Queue(Section):
         default=[], max_length=MAX_RULES, description="whom the queue does not keep; the first rule that holds decides",
         examples=["[{length: 50, refuse: true, text: All lines are busy.}]"],
     )  # fmt: skip
+    prefer: Prefer | None = Field(
+        default=None, description="who serves a newcomer before anybody else", examples=["{last_within_s: 86400, for_s: 30}"]
+    )
     lends: Lends | None = Field(
         default=None, description="whether other queues may borrow this one's agents", examples=["{service_level_percent: 80}"]
     )

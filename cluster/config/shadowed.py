@@ -1,4 +1,5 @@
-"""Warns of rules that never act: shadowed by an earlier one, borrowing from who does not lend, going round in a circle.
+"""Warns of rules that never act: shadowed by an earlier one, borrowing from who does not lend, going round in a circle;
+and of a wait for one agent that leaves no time for the others.
 
 Invariants kept: a rule that is warned of as shadowed acts on nobody, but for those who come back by a circle.
 """
@@ -18,6 +19,7 @@ def without_effect(document: Document, centre: Centre) -> Iterator[Problem]:
     yield from _shadowed(document, centre)
     yield from _not_lent(document, centre)
     yield from _circles(document, centre)
+    yield from _preferences(document, centre)
     yield from _doors(document, centre)
     if centre.emergency.active:
         problem = "the emergency switch is thrown: newcomers do not reach their queues"
@@ -53,6 +55,15 @@ def _circles(document: Document, centre: Centre) -> Iterator[Problem]:
         problem = f"overflow can go round in a circle: {' -> '.join(way)}"
         advice = "nobody is moved twice out of one queue, so they stay where they come back to; see that this is meant"
         yield document.problem(("queues", queue_id, "overflow", number), problem, advice)
+
+
+def _preferences(document: Document, centre: Centre) -> Iterator[Problem]:
+    for queue_id, queue in centre.queues.items():
+        waits = [rule.after_s for rule in queue.overflow if rule.after_s is not None and not rule.borrow]
+        if queue.prefer is not None and waits and min(waits) <= queue.prefer.for_s:
+            problem = f"waits for one agent until a rule of overflow acts after {min(waits):g} s, and nobody else is asked"
+            advice = f"write less than {min(waits):g}, so that other agents are asked before"
+            yield document.problem(("queues", queue_id, "prefer", "for_s"), problem, advice)
 
 
 def _doors(document: Document, centre: Centre) -> Iterator[Problem]:

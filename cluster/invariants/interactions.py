@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from actors.events import InteractionMoved, Lent, MessageAdded, Overflowed, QueueConfigured, WaitingMoved
+from actors.events import InteractionMoved, Lent, MessageAdded, Overflowed, Preferred, QueueConfigured, WaitingMoved
 from actors.values import InteractionState, ReservationState, WaitingState
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
@@ -41,6 +41,7 @@ class Interactions:
         #: Judged at the end: (story, queue, its earlier legs there, shard, commit of a later one).
         self.moved_again: list[tuple[Story, str, tuple[int, ...], str, int]] = []
         self.loans = 0
+        self.preferences = 0
 
     def _violated(self, invariant: str, state: ShardState, subject: str, detail: str) -> None:
         self.findings.violated(invariant, state.shard, state.number, subject, detail)
@@ -179,6 +180,14 @@ class Interactions:
         story.moved_from[event.leg] = (event.queue, event.to)
         self.overflows += 1
 
+    def preferred(self, state: ShardState, who: str, event: Preferred) -> None:
+        """Queue: a newcomer is to go to one agent first, or is not. It is decided at the door, before they enter."""
+        leg = self.stories.story(event.interaction).legs.get(event.leg)
+        if leg is not None:
+            detail = f"leg {event.leg} stood at the door of {event.queue}, while {leg.queue} has it as {leg.state}"
+            self._violated("I14", state, event.interaction, detail)
+        self.preferences += bool(event.until)
+
     def lent(self, state: ShardState, who: str, event: Lent) -> None:
         """Queue: it began to lend its agents, or ended."""
         self.loans += event.lends
@@ -233,6 +242,7 @@ class Interactions:
         counts["messages"] += self.messages
         counts["overflows"] += self.overflows
         counts["loans"] += self.loans
+        counts["preferences"] += self.preferences
         if not quiet:
             self.findings.judged_in_part("I1", "messages may be in flight, so session, queue and agent were not compared")
             return

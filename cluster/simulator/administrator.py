@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from random import Random
 
+from msgspec.structs import replace
+
 from actors.actor import Message
 from actors.address import Address, address
 from actors.messages.centre import (
@@ -24,6 +26,7 @@ from cluster.config.edge import EdgeCentre
 from cluster.edge import Edge
 from cluster.errors import Refused, Unavailable
 from cluster.simulator.plant import Plant
+from cluster.simulator.returning import Returning
 from cluster.simulator.sharing import Sharing, units_for
 
 CENTRE = address("centre", "main")
@@ -38,10 +41,17 @@ class Administrator:
     """One person with strong opinions."""
 
     def __init__(
-        self, plant: Plant, queues: list[str], agents: list[str], random: Random, sharing: Sharing | None = None
+        self,
+        plant: Plant,
+        queues: list[str],
+        agents: list[str],
+        random: Random,
+        sharing: Sharing | None = None,
+        returning: Returning | None = None,
     ) -> None:
         self.plant = plant
         self.sharing = sharing or Sharing(0)
+        self.returning = returning or Returning(0)
         self.queues = queues
         self.agents = agents
         self.random = random
@@ -62,8 +72,11 @@ class Administrator:
                     lends=random.choice((None, Lending(), Lending(service_level_permille=500))),
                     at_once=random.choice((1, 1, 1, 2, 9)), every_ms=random.choice((0, 0, 2_500)),
                     no_answer_backoff_ms=random.choice((None, None, 1_000)), busy_backoff_ms=random.choice((None, 1_000)),
-                    no_answer=random.choice((None, None, PresenceState.AVAILABLE)),
+                    no_answer=random.choice((None, None, PresenceState.AVAILABLE)), prefer=self.returning.prefer(),
                 )  # fmt: skip
+                if complete and not queues[name].reject_backoff_ms and not queues[name].no_answer_backoff_ms:
+                    # Who never answers and stays available would be asked for ever, being idle for longest.
+                    queues[name] = replace(queues[name], no_answer_backoff_ms=1_000)
         served = tuple(address("queue", name) for name in queues)
         agents = {}
         for index, name in enumerate(self.agents):

@@ -28,7 +28,9 @@ class SimCustomer(Browser):
         super().__init__(world.loop, conversation)
         self.world = world
         self.random = random
-        self.customer = Customer(person, person.title(), random.choice(("en", "zh")))
+        self.customer = Customer(
+            person, person.title(), random.choice(("en", "zh")), world.returning.attributes(world.agent_names)
+        )
         self.conversation = conversation
         self.session = address("session", conversation)
         #: Entry number -> (author, id), as shown to this person.

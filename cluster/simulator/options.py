@@ -9,7 +9,7 @@ from typing import Final
 from cluster.host.host import HostOptions
 from cluster.simulator.plant import Machinery
 
-ALL_KINDS: Final = ("session", "queue", "agent", "router", "centre")
+ALL_KINDS: Final = ("session", "queue", "agent", "router", "centre", "customer")
 #: One seed in this many runs in literal mode: each actor on a shard and host of its own.
 LITERAL_EVERY: Final = 10
 

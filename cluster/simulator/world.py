@@ -18,6 +18,7 @@ from cluster.simulator.loop import VirtualLoop
 from cluster.simulator.options import Scale
 from cluster.simulator.oracle import Oracle
 from cluster.simulator.plant import Plant
+from cluster.simulator.returning import Returning
 from cluster.simulator.sharing import Sharing
 
 ADAPTERS = ("webchat-1", "webchat-2", "desk-1", "desk-2")
@@ -53,7 +54,10 @@ class World:
         # Deadlines must end what a person does not; the first two are the experts, who can serve everybody.
         self.agents[-1].is_lazy = len(self.agents) > 3
         self.sharing = Sharing(seed)
-        self.admin = Administrator(self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"), self.sharing)
+        self.returning = Returning(seed)
+        self.admin = Administrator(
+            self.plant, self.queues, self.agent_names, Random(f"{seed}:admin"), self.sharing, self.returning
+        )
         if seed % ANNOUNCE_EVERY == 2:
             self.admin.announce = Announce(first_after_ms=500, every_ms=1_500)
         self.faults = Faults(self, Random(f"{seed}:faults"))
@@ -122,7 +126,7 @@ class World:
     async def _customer(self, number: int, until: float) -> None:
         random = Random(f"{self.seed}:customer:{number}")
         await asyncio.sleep(random.uniform(0.0, max(1.0, until - self.loop.time() - 8.0)))
-        for visit in range(random.choice((1, 1, 1, 2))):
+        for visit in range(self.returning.visits(random.choice((1, 1, 1, 2)))):
             customer = SimCustomer(self, f"c{number}", visit, random)
             self.customers.append(customer)
             await customer.live()

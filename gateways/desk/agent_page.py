@@ -13,6 +13,7 @@ from typing import Any, Final
 from gateways import sdk
 from gateways.desk import frames
 from gateways.desk.centre import CentreView
+from gateways.desk.explaining import Explaining
 from gateways.desk.workplaces import Workplace, Workplaces
 from gateways.web.attachment_routes import AttachmentRoutes
 from gateways.web.framing import BadFrame, FrameReader, Problem
@@ -42,6 +43,7 @@ class DeskServices:
     """What every page shares."""
 
     link: sdk.DeskLink
+    client: sdk.DeskClient
     workplaces: Workplaces
     centre: CentreView
     attachments: AttachmentRoutes
@@ -57,6 +59,7 @@ class AgentPage:
         self._workplace: Workplace | None = None
         self._pace = Pace(FRAMES_PER_S, FRAMES_AT_ONCE)
         self._settling = Settling(services.link, IN_FLIGHT)
+        self._explaining = Explaining(page, services.client)
 
     async def serve(self) -> None:
         """Answer the page until it is gone."""
@@ -70,6 +73,7 @@ class AgentPage:
         except sdk.SdkError:
             return  # The link is over and the server stops; the page comes back to the next one.
         finally:
+            self._explaining.stop()
             await self._left()
 
     async def _handle(self, frame: frames.PageFrames) -> None:
@@ -84,6 +88,8 @@ class AgentPage:
                 self._page.push(Problem(code="UNAUTHENTICATED", detail="sign in first"))
             case frames.SignOut(ref=ref):
                 await self._sign_out(ref, self._workplace)
+            case frames.Explain():
+                self._explaining.ask(frame, self._workplace.token)
             case frames.Say():
                 await self._say(frame, self._workplace.agent)
             case _:
@@ -96,11 +102,15 @@ class AgentPage:
                 await self._post(ref, set_presence=desk_pb2.SetPresence(presence=_PRESENCES[presence], reason=reason))
             case frames.Accept(ref=ref, reservation=reservation):
                 await self._post(ref, accept_offer=desk_pb2.AcceptOffer(reservation=reservation))
-            case frames.Reject(ref=ref, reservation=reservation, reason=reason):
-                await self._post(ref, reject_offer=desk_pb2.RejectOffer(reservation=reservation, reason=reason))
+            case frames.Reject(ref=ref, reservation=reservation, reason=reason, busy=busy):
+                rejected = desk_pb2.RejectOffer(reservation=reservation, reason=reason, busy=busy)
+                await self._post(ref, reject_offer=rejected)
             case frames.Transfer(ref=ref, interaction=interaction, queue=queue, to_agent=agent):
                 transfer = desk_pb2.Transfer(interaction=interaction, queue=queue, to_agent=agent)
                 await self._post(ref, transfer=transfer)
+            case frames.GiveBack(ref=ref, interaction=interaction, keep_place=keep_place):
+                back = desk_pb2.ReturnToQueue(interaction=interaction, at_end=not keep_place)
+                await self._post(ref, return_to_queue=back)
             case frames.End(ref=ref, interaction=interaction):
                 await self._post(ref, end_conversation=desk_pb2.EndConversation(interaction=interaction))
             case frames.WrapUp(ref=ref, reservation=reservation, disposition=disposition, note=note):

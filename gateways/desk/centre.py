@@ -28,7 +28,7 @@ QUEUES_EVERY_S: Final = 1.5
 QUEUES_AT_ONCE: Final = 200
 LINK_EVERY_S: Final = 0.5
 
-EMPTY: Final = frames.Centre({}, (), (), (), ())
+EMPTY: Final = frames.Centre({}, (), (), (), (), ())
 
 
 class CentreView:

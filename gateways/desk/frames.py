@@ -66,9 +66,12 @@ class Accept(PageFrame, frozen=True, kw_only=True, tag="accept"):
 
 
 class Reject(PageFrame, frozen=True, kw_only=True, tag="reject"):
+    """Decline an offer; `busy`: not now, which the queue may remember for another time than not this one."""
+
     ref: Ref
     reservation: Id
     reason: OptionalId = ""
+    busy: bool = False
 
 
 class Say(PageFrame, frozen=True, kw_only=True, tag="say"):
@@ -102,6 +105,14 @@ class Transfer(PageFrame, frozen=True, kw_only=True, tag="transfer"):
     to_agent: OptionalId = ""
 
 
+class GiveBack(PageFrame, frozen=True, kw_only=True, tag="give_back"):
+    """Let the customer wait for somebody else in the queue they came from, in their place or behind all who wait."""
+
+    ref: Ref
+    interaction: Id
+    keep_place: bool = True
+
+
 class End(PageFrame, frozen=True, kw_only=True, tag="end"):
     ref: Ref
     interaction: Id
@@ -120,13 +131,21 @@ class Show(PageFrame, frozen=True, kw_only=True, tag="show"):
     interaction: Id
 
 
+class Explain(PageFrame, frozen=True, kw_only=True, tag="explain"):
+    """Ask why the agent got an offer, or what became of it; answered with `explained`."""
+
+    ref: Ref
+    reservation: Id
+
+
 class Ping(PageFrame, frozen=True, kw_only=True, tag="ping"):
     """Answered with `pong`: how a page notices a dead connection."""
 
 
 PageFrames = (
-    SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Ping
-)
+    SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | GiveBack | End | WrapUp | Show
+    | Explain | Ping
+)  # fmt: skip
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -160,6 +179,7 @@ class Centre(msgspec.Struct, frozen=True):
     agents: tuple[Colleague, ...]
     dispositions: tuple[Named, ...]
     presence_reasons: tuple[Named, ...]
+    skills: tuple[Named, ...]
 
 
 class Welcome(ServerFrame, frozen=True, kw_only=True, tag="welcome"):
@@ -262,6 +282,45 @@ class TheySaw(ServerFrame, frozen=True, kw_only=True, tag="saw"):
     read: int
 
 
+class Needs(msgspec.Struct, frozen=True):
+    """What is asked of agents: least levels of skills, an expression, one agent, agents of other queues."""
+
+    skills: dict[str, int]
+    where: str
+    agent: str
+    queues: tuple[str, ...]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One figure that told agents apart, as in `AgentFinding` of the gRPC protocol."""
+
+    measure: str
+    amount: float
+
+
+class Explained(ServerFrame, frozen=True, kw_only=True, tag="explained"):
+    """Why the agent was asked; with `decided_at` 0 it is not known. The runner-up would have been asked without them.
+
+    `because` is `dedicated` or `last` where the customer was to go to this agent first.
+    """
+
+    ref: str
+    reservation: str
+    decided_at: int
+    choice: str
+    waiting: int
+    candidates: int
+    ring: int
+    rings: int
+    needs: Needs
+    together: bool
+    findings: tuple[Finding, ...]
+    runner_up: str
+    runner_up_ring: int
+    runner_up_findings: tuple[Finding, ...]
+    because: str = ""
+
+
 class QueueCounters(msgspec.Struct, frozen=True):
     """Live figures of one queue; `oldest_at` is 0 when nobody waits, and the totals count from its creation."""
 
@@ -306,5 +365,5 @@ class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
 
 ServerFrames = (
     Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType
-    | TheySaw | Queues | Link | Accepted | Refused | Problem | Pong
+    | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong
 )  # fmt: skip

@@ -63,6 +63,7 @@ class DeskServer:
         self.url = ""
         self._pages: set[PageSocket] = set()
         self._link = sdk.DeskLink(options.link)
+        self._client = sdk.DeskClient(options.link.targets, options.link.token, options.link.tls)
         self._workplaces = Workplaces()
         self._centre = CentreView(self._link, self._workplaces)
         self._listener = Listener(self._application(), options.listen)
@@ -103,6 +104,7 @@ class DeskServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.close()
         await self._link.close()
 
     async def failed(self) -> None:
@@ -119,7 +121,7 @@ class DeskServer:
         public_url = lambda: options.public_url or self.url  # noqa: E731  # known only once it listens
         attachments = AttachmentRoutes(store, self._workplaces.of_token, public_url, any_origin=False)
         reader = FrameReader[frames.PageFrames](frames.PageFrames)
-        self._services = DeskServices(self._link, self._workplaces, self._centre, attachments, reader)
+        self._services = DeskServices(self._link, self._client, self._workplaces, self._centre, attachments, reader)
         app = web.Application()
         app.router.add_get("/ws", self._socket)
         app.router.add_get("/healthz", self._health)

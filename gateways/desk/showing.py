@@ -107,7 +107,34 @@ def centre_of(answer: desk_pb2.ReadDirectoryResponse) -> frames.Centre:
         agents=tuple(frames.Colleague(agent.id, agent.name, tuple(agent.queues)) for agent in answer.agents),
         dispositions=_choices(answer.dispositions),
         presence_reasons=_choices(answer.presence_reasons),
+        skills=_choices(answer.skills),
     )
+
+
+def explained_of(ref: str, reservation: str, why: desk_pb2.ExplainOfferResponse) -> frames.Explained:
+    """Why an agent was asked, as pages take it."""
+    needs = why.needs
+    return frames.Explained(
+        ref=ref,
+        reservation=reservation,
+        decided_at=why.decided_at,
+        choice=why.choice,
+        waiting=why.waiting,
+        candidates=why.candidates,
+        ring=why.ring,
+        rings=why.rings,
+        needs=frames.Needs(dict(needs.skills), needs.where, needs.agent, tuple(needs.queues)),
+        together=why.together,
+        findings=_findings(why.findings),
+        runner_up=why.runner_up,
+        runner_up_ring=why.runner_up_ring,
+        runner_up_findings=_findings(why.runner_up_findings),
+        because=why.because,
+    )
+
+
+def _findings(found: Iterable[desk_pb2.AgentFinding]) -> tuple[frames.Finding, ...]:
+    return tuple(frames.Finding(finding.measure, finding.amount) for finding in found)
 
 
 def _choices(choices: Iterable[desk_pb2.Choice]) -> tuple[frames.Named, ...]:

@@ -124,6 +124,18 @@ class DeskClient(_Client):
         answer = await self._ask(lambda channel: desk_pb2_grpc.DeskServiceStub(channel).ReadQueues, request)
         return list(answer.queues)
 
+    async def explain_offer(self, token: str, reservation: str) -> desk_pb2.ExplainOfferResponse:
+        """Why the agent whose sign-in token this is was asked.
+
+        Raises:
+            CallFailed: NOT_FOUND once the reservation is over; UNAUTHENTICATED when the token is not good any more.
+        """
+        request = desk_pb2.ExplainOfferRequest(token=token, reservation=reservation)
+        answer: desk_pb2.ExplainOfferResponse = await self._ask(
+            lambda channel: desk_pb2_grpc.DeskServiceStub(channel).ExplainOffer, request
+        )
+        return answer
+
 
 class AdminClient(_Client):
     """Operators' questions; needs an admin token. Every method raises `CallFailed` when the answer is no."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.address import Address
+from actors.messages.agent import ExplainReservation, ReservationExplained
 from actors.messages.queue import QueueCounters, ReadQueue
 from cluster.errors import Refused
 from gateways.server.access import Access, SignIns
@@ -18,6 +19,7 @@ from gateways.server.figures import StreamFigures
 from gateways.server.options import GatewayOptions, Role
 from gateways.server.stream import AdapterStream
 from gateways.translate.desk_commands import counters_to
+from gateways.translate.explaining import offer_explained
 from trunkline.admin.v1 import admin_pb2
 from trunkline.desk.v1 import desk_pb2, desk_pb2_grpc
 from trunkline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
@@ -150,6 +152,7 @@ class DeskService(desk_pb2_grpc.DeskServiceServicer):
             agents=[desk_pb2.AgentInfo(id=id_, name=agent.name, queues=agent.queues) for id_, agent in centre.agents.items()],
             dispositions=[desk_pb2.Choice(id=choice.id, names=choice.names) for choice in centre.dispositions],
             presence_reasons=[desk_pb2.Choice(id=choice.id, names=choice.names) for choice in centre.presence_reasons],
+            skills=[desk_pb2.Choice(id=id_, names=names) for id_, names in centre.skills.items()],
         )
 
     @guarded(Role.DESK)
@@ -163,6 +166,18 @@ class DeskService(desk_pb2_grpc.DeskServiceServicer):
         wanted = [queue for queue in request.queues if queue in known] if request.queues else list(known)
         counters = await asyncio.gather(*(self._counters(queue) for queue in wanted))
         return desk_pb2.ReadQueuesResponse(queues=[counters_to(item) for item in counters if item is not None])
+
+    @guarded(Role.DESK)
+    async def ExplainOffer(self, request: desk_pb2.ExplainOfferRequest, context: Any) -> desk_pb2.ExplainOfferResponse:
+        """See desk.proto."""
+        agent = self._sign_ins.agent_of(self._edge.centre, request.token)
+        if not request.reservation:
+            detail = "reservation is required: which offer?"
+            raise Failure("INVALID_ARGUMENT", Reason.INVALID_REQUEST, detail, violations=[("reservation", detail)])
+        answer = await self._edge.ask(Address(f"agent/{agent}"), ExplainReservation(request.reservation))
+        if not isinstance(answer, ReservationExplained):
+            raise Failure("INTERNAL", Reason.CLUSTER, f"the agent answered {type(answer).__name__} in place of an explanation")
+        return offer_explained(answer)
 
     async def _counters(self, queue: str) -> QueueCounters | None:
         try:

@@ -53,6 +53,24 @@ async def test_two_languages_at_once(browser: Browser, product: Product) -> None
         assert window.problems == [], f"{name} must not run into script errors"
 
 
+async def test_agents_see_why_they_were_asked(browser: Browser, product: Product) -> None:
+    """Offer and conversation tell on demand, in the agent's language, why they came to this agent."""
+    li_wei = await Agent.sign_in(browser, product, "li-wei", chinese=True)
+    await li_wei.become_available()
+    chen = await Customer.visit(browser, product, chinese=True)
+    await chen.start("陈静", "中文服务")
+    offer = li_wei.offer("陈静")
+    await offer.get_by_text("为什么分配给我？").click()
+    await expect(offer.locator(".why li")).to_have_text(["需要：中文 3。", "没有其他可接待的空闲坐席。"])
+    await li_wei.accept("陈静")
+    panel = li_wei.page.locator("aside.right")
+    await panel.get_by_text("为什么分配给我？").click()
+    await expect(panel.locator(".why li")).to_have_count(2)
+    await li_wei.page.get_by_role("button", name="Switch to English").click()
+    await expect(panel.locator(".why li")).to_have_text(["It needs Chinese 3.", "Nobody else who could take it was free."])
+    assert li_wei.problems == []
+
+
 async def test_reloads_lose_nothing(browser: Browser, product: Product) -> None:
     """Agent and customer reload in mid-conversation: transcript, marks, draft and what came meanwhile are there."""
     agent = await Agent.sign_in(browser, product, "alice")
@@ -272,6 +290,27 @@ async def test_decline_and_queue_counters(browser: Browser, product: Product) ->
     await expect(alice.offer("Nora")).to_have_count(0)
     await bob.accept("Nora")
     await expect(queue).to_have_attribute("data-waiting", "0")
+
+
+async def test_busy_and_given_back(browser: Browser, product: Product) -> None:
+    """Who is busy is passed over for now; who gives a customer back frees them for somebody else."""
+    alice = await Agent.sign_in(browser, product, "alice")
+    li_wei = await Agent.sign_in(browser, product, "li-wei", chinese=True)
+    await alice.become_available()
+    customer = await Customer.visit(browser, product)
+    await customer.start("Nora", "General questions")
+    await alice.offer("Nora").get_by_role("button", name="Busy", exact=True).click()
+    await expect(alice.offer("Nora")).to_have_count(0)
+    await li_wei.become_available()
+    await li_wei.accept("Nora")
+    await customer.say("hello")
+    await expect(li_wei.messages).to_have_count(1)
+    await li_wei.button("Give back", "退回队列").click()
+    await li_wei.page.get_by_role("menuitem", name="保留原有位置").click()
+    await alice.accept("Nora")
+    await expect_texts(alice.messages, "hello")
+    await expect(customer.status).to_have_text("You are talking to Alice Archer")
+    assert alice.problems == li_wei.problems == []
 
 
 @pytest.mark.parametrize("chinese", [False, True], ids=["en", "zh"])

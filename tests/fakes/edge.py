@@ -74,6 +74,7 @@ class FakeCentre:
     queues: dict[str, FakeQueue] = field(default_factory=dict)
     dispositions: list[FakeChoice] = field(default_factory=list)
     presence_reasons: list[FakeChoice] = field(default_factory=list)
+    skills: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def channels(self) -> dict[str, dict[str, FakeEntry]]:

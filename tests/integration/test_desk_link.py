@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from actors.actor import Refusal
-from actors.messages.agent import AcceptOffer, SignIn, SignOut
+from actors.address import Address
+from actors.messages.agent import AcceptOffer, ExplainReservation, ReservationExplained, SignIn, SignOut
 from actors.messages.gateway import Frame
 from actors.messages.link import DeskSignedOut
 from actors.messages.queue import QueueCounters, ReadQueue
+from actors.values import Requirement, SkillLevel, Why
 from cluster.errors import Refused as ClusterRefused
 from gateways.sdk import CallFailed, DeskClient, Refused
 from gateways.server.options import Role
@@ -170,11 +172,45 @@ async def test_the_directory_tells_what_an_agent_can_choose() -> None:
         edge.centre.queues["cards"] = FakeQueue({"en": "Cards", "zh": "银行卡"}, 20)
         edge.centre.dispositions.append(FakeChoice("solved", {"en": "Solved"}))
         edge.centre.presence_reasons.append(FakeChoice("lunch", {"en": "Lunch"}))
+        edge.centre.skills["cards"] = {"en": "Cards"}
         directory = await client.read_directory()
         assert directory.version == 1
         assert [(queue.id, queue.names["zh"], queue.service_level_ms) for queue in directory.queues] == [
             ("cards", "银行卡", 20_000)
         ]
         assert [(agent.id, agent.name) for agent in directory.agents] == [("alice", "Alice")]
-        assert [choice.id for choice in (*directory.dispositions, *directory.presence_reasons)] == ["solved", "lunch"]
+        choices = (*directory.dispositions, *directory.presence_reasons, *directory.skills)
+        assert [choice.id for choice in choices] == ["solved", "lunch", "cards"]
         assert await client.read_directory(known_version=1) == pb.ReadDirectoryResponse(version=1)
+
+
+async def test_an_agent_learns_why_they_were_asked() -> None:
+    """Figures and words of the decision, for the agent whose token it is; a forged token learns nothing."""
+    edge = FakeEdge()
+    asked = Requirement((SkillLevel("cards", 3),), agent="agent/alice")
+    why = Why(9_000, asked, "", 2, 2, 3, 0, (0.0, 4_000.0), Address("agent/bob"), 1, (1.0, 6_000.0))
+    edge.answers[ExplainReservation] = ReservationExplained("c/1#1.1", "c/1", Address("queue/cards"), why)
+    async with serving(edge) as gateway, DeskClient(gateway.target, TOKENS[Role.DESK]) as client:
+        token = (await client.sign_in("alice", PASSWORD)).token
+        told = await client.explain_offer(token, "c/1#1.1")
+        assert edge.asked == [("agent/alice", ExplainReservation("c/1#1.1"))], "only of her own"
+        assert (told.interaction, told.queue, told.choice, told.decided_at) == ("c/1", "cards", "longest_idle", 9_000)
+        assert (told.waiting, told.candidates, told.ring, told.rings, told.runner_up_ring) == (2, 3, 1, 2, 2)
+        assert (dict(told.needs.skills), told.needs.agent, told.runner_up) == ({"cards": 3}, "alice", "bob")
+        assert [(one.measure, one.amount) for one in (*told.findings, *told.runner_up_findings)] == [
+            ("idle", 5_000), ("serving", 3_000),
+        ]  # fmt: skip
+        assert told.words == (
+            "longest idle of 3 free (idle for 5.0 s); in ring 1 of 2; bob came next, in ring 2, asked only when nobody "
+            "nearer is free"
+        )
+        for wrong in (token[:-2], ""):
+            with pytest.raises(CallFailed, match="UNAUTHENTICATED"):
+                await client.explain_offer(wrong, "c/1#1.1")
+        with pytest.raises(CallFailed, match="which offer"):
+            await client.explain_offer(token, "")
+        edge.answers[ExplainReservation] = ReservationExplained("c/1#1.1", "c/1", Address("queue/cards"))
+        assert (await client.explain_offer(token, "c/1#1.1")).decided_at == 0, "a decision of an earlier release"
+        edge.answers[ExplainReservation] = ClusterRefused(Refusal("NOT_FOUND", "over"))
+        with pytest.raises(CallFailed, match="NOT_FOUND"):
+            await client.explain_offer(token, "c/1#1.1")

@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 
 from gateways.desk.frames import SUBPROTOCOL as DESK
+from gateways.sdk import AdminClient
 from gateways.webchat.frames import SUBPROTOCOL as WEBCHAT
-from tests.product import PASSWORD, Product
+from tests.product import ADMIN_TOKEN, PASSWORD, Product
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATIENCE_S = 20.0
@@ -265,6 +266,45 @@ async def test_agents_act_only_in_their_own_conversations(http: aiohttp.ClientSe
     await daniel.send("say", ref="mine", interaction=interaction, text="hello")
     await daniel.next("accepted")
     assert (await customer.next("entries"))["entries"][0]["text"] == "hello"
+
+
+async def test_an_agent_asks_why_they_got_a_conversation(http: aiohttp.ClientSession, product: Product) -> None:
+    """The page is told the figures of the decision; nobody is told of another agent's offers."""
+    grace = await sign_in(http, product, "grace")
+    await grace.send("presence", ref="2", presence="available")
+    await grace.next("accepted")
+    await visit(http, product, "w" * 32, topic="payments", name="Wim")
+    while (offer := (await grace.next("offer"))["reservation"])["customer"]["name"] != "Wim":
+        continue
+    await grace.send("explain", ref="why", reservation=offer["reservation"])
+    told = await grace.next("explained")
+    assert (told["ref"], told["reservation"], told["ring"], told["rings"]) == ("why", offer["reservation"], 1, 1)
+    assert (told["choice"], 0 < told["decided_at"] <= offer["started_at"]) == ("longest_idle", True)
+    assert told["needs"]["skills"] == {"english": 3, "payments": 3}, "the door's and the queue's"
+    emma = await sign_in(http, product, "emma")
+    await emma.send("explain", ref="hers", reservation=offer["reservation"])
+    refused = await emma.next("refused")
+    assert (refused["ref"], refused["code"]) == ("hers", "NOT_FOUND"), "it is not hers"
+    await grace.send("accept", ref="3", reservation=offer["reservation"])
+    await grace.next("conversation")
+    await grace.send("explain", ref="again", reservation=offer["reservation"])
+    assert (await grace.next("explained"))["decided_at"] == told["decided_at"], "also while it is served"
+
+
+async def test_only_who_serves_gives_back(http: aiohttp.ClientSession, product: Product) -> None:
+    """The customer waits again, in the place that the frame says; another agent cannot send them away."""
+    farid = await sign_in(http, product, "farid")
+    await visit(http, product, "x" * 32, topic="cards", name="Xia")
+    interaction = await serve(farid, "Xia")
+    emma = await sign_in(http, product, "emma")
+    await emma.send("give_back", ref="hers", interaction=interaction)
+    assert (await emma.next("refused"))["code"] == "PERMISSION_DENIED"
+    await farid.send("give_back", ref="back", interaction=interaction, keep_place=False)
+    assert (await farid.next("accepted", "refused"))["type"] == "accepted"
+    assert (await farid.next("offer_ended"))["outcome"] in {"wrapping", "completed"}
+    async with AdminClient(product.target, ADMIN_TOKEN) as admin:
+        shown = await admin.show_interaction(interaction)
+    assert (shown.leg, shown.queue) == (2, "cards"), "in the queue they came from"
 
 
 async def test_other_sites_cannot_open_the_desk(http: aiohttp.ClientSession, product: Product) -> None:

@@ -30,7 +30,7 @@ def test_every_message_record_and_event_is_listed() -> None:
 
 def test_every_actor_has_its_kind() -> None:
     """An address leads to the actor of its kind."""
-    assert set(ACTOR_TYPES) == {"session", "queue", "agent", "router", "centre"}
+    assert set(ACTOR_TYPES) == {"session", "queue", "agent", "router", "centre", "customer"}
     assert all(actor.kind == kind for kind, actor in ACTOR_TYPES.items())
 
 

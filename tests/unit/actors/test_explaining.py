@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from actors.address import address
 from actors.events import Proposed
+from actors.messages.agent import ExplainReservation, ReservationExplained, Reserve
 from actors.messages.centre import Relaxation
 from actors.messages.queue import DescribeWaiting
 from actors.messages.router import ROUTER, ExplainRoute, RouteExplained, Waiting
 from actors.routing import wording
-from actors.values import Requirement, SkillLevel
-from tests.unit.actors.scene import Scene, agent, interaction, queue
+from actors.values import Customer, Requirement, SkillLevel, Why
+from tests.unit.actors.scene import Scene, agent, agent_at, interaction, queue, session
 
 SALES = address("queue", "sales")
 
@@ -89,3 +90,57 @@ def test_words_tell_rings() -> None:
     words = wording.why("random", 2, 3, 0, (0.0, 0.5), "dan", 1, (0.0, 0.1), 0)
     assert words == "random of 3 free (by lot); in ring 1 of 2; dan came next, in ring 2, asked only when nobody nearer is free"
     assert wording.why("", 1, 0, 0, (), "", 0, (), 0) == "", "journals of before say nothing"
+
+
+def why(made: Scene, name: str, conversation: str) -> ReservationExplained:
+    """What the agent's desk is told of their reservation for a conversation."""
+    held = made.has(name, conversation).reservation
+    return made.ask(agent_at(name), ExplainReservation(held), ReservationExplained)
+
+
+def test_an_agent_is_told_why_from_the_offer_to_the_end_of_the_wrap_up() -> None:
+    """The agent's own record has what the journal has, over a reload too, until the reservation is over."""
+    made = scene()
+    made.arrive("cy")
+    reservation = made.has("ann", "cy").reservation
+    (proposed,) = (event for event in made.events if isinstance(event, Proposed))
+    told = why(made, "ann", "cy")
+    assert (told.interaction, told.queue, told.why) == (
+        interaction("cy"), SALES,
+        Why(
+            made.now, Requirement((SkillLevel("english", 3),)), "", 1, 1, 2, 0, proposed.score, address("agent", "bob"), 0,
+            proposed.runner_up_score,
+        ),
+    )  # fmt: skip
+    assert told.why is not None and wording.why_in_words(told.why) == (
+        "longest idle of 2 free (idle for 10.0 s); bob came next (idle for 0.0 s)"
+    )
+    made.accept("ann", "cy")
+    made.reload(agent_at("ann"))
+    made.ends("ann", "cy")
+    assert why(made, "ann", "cy") == told, "the same, after a crash and while wrapping up"
+    made.completes("ann", "cy")
+    refusal = made.tell(agent_at("ann"), ExplainReservation(reservation))
+    assert refusal is not None and refusal.code == "NOT_FOUND"
+    assert not [key for key in made.actor(agent_at("ann")).records if key.startswith("why/")], "nothing is left behind"
+
+
+def test_an_agent_of_an_outer_ring_is_told_what_that_ring_asks() -> None:
+    """Once the queue asks less, whoever is found by that hears so, and that nobody nearer was free."""
+    made = Scene(
+        {"dan": agent("dan")}, (queue("sales", requires=(SkillLevel("english", 3),), relax=(Relaxation(5_000, anybody=True),)),)
+    )
+    made.available("dan")
+    made.arrive("cy")
+    made.advance(6_000)
+    told = why(made, "dan", "cy").why
+    assert told is not None and (told.ring, told.rings, told.asked) == (1, 2, Requirement())
+
+
+def test_reasons_of_an_earlier_release_are_said_to_be_unknown() -> None:
+    """A queue that hands on a proposal without reasons still gets an answer: the reservation, and no reason."""
+    made = scene()
+    reserve = Reserve("x/1#1.1", "x/1", SALES, session("x"), "chat", Customer("x"), "", 5, 20_000, 30_000)
+    assert made.tell(agent_at("ann"), reserve) is None
+    told = made.ask(agent_at("ann"), ExplainReservation("x/1#1.1"), ReservationExplained)
+    assert told == ReservationExplained("x/1#1.1", "x/1", SALES)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from actors.actor import Event
 from actors.address import Address, address
-from actors.events import InteractionMoved, Overflowed, WaitingMoved
-from actors.values import Attendance, EndReason, InteractionState, Requirement, WaitingState
+from actors.events import InteractionMoved, Overflowed, Preferred, WaitingMoved
+from actors.values import Attendance, EndReason, InteractionState, Preference, Requirement, WaitingState
 from cluster.cli.story import Told, tell
 
 SALES, SUPPORT, SESSION = address("queue", "sales"), address("queue", "support"), address("session", "c")
@@ -49,3 +49,21 @@ def test_a_trace_tells_of_borrowed_agents() -> None:
     told = words(waiting(None, WAITING), waiting(WAITING, WAITING, Requirement(queues=(SUPPORT,))), waiting(WAITING, WAITING))
     assert "support" in told[1], told
     assert told[2].startswith("asks as at first again"), told
+
+
+def test_a_trace_tells_whom_a_queue_preferred() -> None:
+    """Whose wish it was, for how long, or why it came to nothing."""
+    bob = address("agent", "bob")
+    assert words(
+        (SALES, Preferred(SALES, "c/1", 1, Preference.DEDICATED, address("agent", "ann"))),
+        (SALES, Preferred(SALES, "c/1", 1, Preference.DEDICATED, address("agent", "ann"), 0, Attendance.ABSENT)),
+        (SALES, Preferred(SALES, "c/1", 1, Preference.LAST, bob, 32_000)),
+        (SALES, Preferred(SALES, "c/1", 1, Preference.LAST, bob)),
+        (SALES, Preferred(SALES, "c/1", 1, Preference.LAST)),
+    ) == [
+        "passes over ann, the customer's own agent: cannot serve it",
+        "passes over ann, the customer's own agent: is not signed in",
+        "goes to bob, who served the customer last, before anybody else for 30 s",
+        "passes over bob, who served the customer last: cannot serve it",
+        "does not know who served the customer last: no answer in time",
+    ]

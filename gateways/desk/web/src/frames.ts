@@ -2,9 +2,9 @@
 export const SUBPROTOCOL = "trunkline.desk.v1";
 export const MAX_ATTACHMENTS = 10;
 
-export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | End | WrapUp | Show | Ping;
+export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | GiveBack | End | WrapUp | Show | Explain | Ping;
 
-export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Accepted | Refused | Problem | Pong;
+export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong;
 
 export interface SignIn {
   type: "sign_in";
@@ -39,11 +39,13 @@ export interface Accept {
   reservation: string;
 }
 
+/** Decline an offer; `busy`: not now, which the queue may remember for another time than not this one. */
 export interface Reject {
   type: "reject";
   ref: string;
   reservation: string;
   reason?: string;
+  busy?: boolean;
 }
 
 /** Write to the customer; `ref` is the message's id, so that sending it again is harmless. */
@@ -78,6 +80,14 @@ export interface Transfer {
   to_agent?: string;
 }
 
+/** Let the customer wait for somebody else in the queue they came from, in their place or behind all who wait. */
+export interface GiveBack {
+  type: "give_back";
+  ref: string;
+  interaction: string;
+  keep_place?: boolean;
+}
+
 export interface End {
   type: "end";
   ref: string;
@@ -96,6 +106,13 @@ export interface WrapUp {
 export interface Show {
   type: "show";
   interaction: string;
+}
+
+/** Ask why the agent got an offer, or what became of it; answered with `explained`. */
+export interface Explain {
+  type: "explain";
+  ref: string;
+  reservation: string;
 }
 
 /** Answered with `pong`: how a page notices a dead connection. */
@@ -124,6 +141,7 @@ export interface Centre {
   agents: Colleague[];
   dispositions: Named[];
   presence_reasons: Named[];
+  skills: Named[];
 }
 
 /** `in_target_ms` is the wait that the service level counts as in time. */
@@ -277,6 +295,42 @@ export interface QueueCounters {
 export interface Link {
   type: "link";
   up: boolean;
+}
+
+/** Why the agent was asked; with `decided_at` 0 it is not known. The runner-up would have been asked without them.
+
+    `because` is `dedicated` or `last` where the customer was to go to this agent first. */
+export interface Explained {
+  type: "explained";
+  ref: string;
+  reservation: string;
+  decided_at: number;
+  choice: string;
+  waiting: number;
+  candidates: number;
+  ring: number;
+  rings: number;
+  needs: Needs;
+  together: boolean;
+  findings: Finding[];
+  runner_up: string;
+  runner_up_ring: number;
+  runner_up_findings: Finding[];
+  because: string;
+}
+
+/** What is asked of agents: least levels of skills, an expression, one agent, agents of other queues. */
+export interface Needs {
+  skills: Record<string, number>;
+  where: string;
+  agent: string;
+  queues: string[];
+}
+
+/** One figure that told agents apart, as in `AgentFinding` of the gRPC protocol. */
+export interface Finding {
+  measure: string;
+  amount: number;
 }
 
 /** What was asked is committed. */

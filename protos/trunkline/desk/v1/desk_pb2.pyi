@@ -267,6 +267,7 @@ class ReadDirectoryResponse(_message.Message):
     AGENTS_FIELD_NUMBER: _builtins.int
     DISPOSITIONS_FIELD_NUMBER: _builtins.int
     PRESENCE_REASONS_FIELD_NUMBER: _builtins.int
+    SKILLS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The configuration's version."""
     @_builtins.property
@@ -289,6 +290,10 @@ class ReadDirectoryResponse(_message.Message):
     def presence_reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Choice]:
         """Why an agent can be away."""
 
+    @_builtins.property
+    def skills(self) -> _containers.RepeatedCompositeFieldContainer[Global___Choice]:
+        """What agents can be good at."""
+
     def __init__(
         self,
         *,
@@ -298,10 +303,11 @@ class ReadDirectoryResponse(_message.Message):
         agents: _abc.Iterable[Global___AgentInfo] | None = ...,
         dispositions: _abc.Iterable[Global___Choice] | None = ...,
         presence_reasons: _abc.Iterable[Global___Choice] | None = ...,
+        skills: _abc.Iterable[Global___Choice] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "dispositions", b"dispositions", "names", b"names", "presence_reasons", b"presence_reasons", "queues", b"queues", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "dispositions", b"dispositions", "names", b"names", "presence_reasons", b"presence_reasons", "queues", b"queues", "skills", b"skills", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -486,6 +492,207 @@ class ReadQueuesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReadQueuesResponse: _TypeAlias = ReadQueuesResponse  # noqa: Y015
+
+@_typing.final
+class ExplainOfferRequest(_message.Message):
+    """Which offer, and who asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    RESERVATION_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """From the unary SignIn: an agent is told of their own offers only. Required."""
+    reservation: _builtins.str
+    """The offer, or what became of it. Required."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+        reservation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainOfferRequest: _TypeAlias = ExplainOfferRequest  # noqa: Y015
+
+@_typing.final
+class ExplainOfferResponse(_message.Message):
+    """How the router came to ask the agent. Figures are of the moment of the decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    RING_FIELD_NUMBER: _builtins.int
+    RINGS_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
+    TOGETHER_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    RUNNER_UP_FIELD_NUMBER: _builtins.int
+    RUNNER_UP_RING_FIELD_NUMBER: _builtins.int
+    RUNNER_UP_FINDINGS_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """What it is for."""
+    queue: _builtins.str
+    """Through which queue it came."""
+    decided_at: _builtins.int
+    """When it was decided (ms since the Unix epoch); 0 when it is not known why, and then nothing below is set."""
+    choice: _builtins.str
+    """How the queue chooses among free agents, such as `longest_idle`, or a score expression after `=`."""
+    waiting: _builtins.int
+    """How many waited for agents, this one counted."""
+    candidates: _builtins.int
+    """How many free agents could have been asked, this one counted."""
+    ring: _builtins.int
+    """In which ring the agent was found, from 1. Agents of inner rings go before those of outer ones."""
+    rings: _builtins.int
+    """How many rings were open."""
+    together: _builtins.bool
+    """It was assigned together with others, by what was best for all of them; then nobody was second."""
+    runner_up: _builtins.str
+    """Who would have been asked without this agent; empty for nobody."""
+    runner_up_ring: _builtins.int
+    """The ring of that agent, from 1."""
+    words: _builtins.str
+    """All of it in an English sentence."""
+    because: _builtins.str
+    """`dedicated` or `last`, where the agent came before anybody else as the customer's own, or as who served them last."""
+    @_builtins.property
+    def needs(self) -> Global___AgentNeeds:
+        """What that ring asks of agents."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentFinding]:
+        """What the agent had to show."""
+
+    @_builtins.property
+    def runner_up_findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentFinding]:
+        """What that agent had to show."""
+
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        queue: _builtins.str = ...,
+        decided_at: _builtins.int = ...,
+        choice: _builtins.str = ...,
+        waiting: _builtins.int = ...,
+        candidates: _builtins.int = ...,
+        ring: _builtins.int = ...,
+        rings: _builtins.int = ...,
+        needs: Global___AgentNeeds | None = ...,
+        together: _builtins.bool = ...,
+        findings: _abc.Iterable[Global___AgentFinding] | None = ...,
+        runner_up: _builtins.str = ...,
+        runner_up_ring: _builtins.int = ...,
+        runner_up_findings: _abc.Iterable[Global___AgentFinding] | None = ...,
+        words: _builtins.str = ...,
+        because: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["needs", b"needs"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["because", b"because", "candidates", b"candidates", "choice", b"choice", "decided_at", b"decided_at", "findings", b"findings", "interaction", b"interaction", "needs", b"needs", "queue", b"queue", "ring", b"ring", "rings", b"rings", "runner_up", b"runner_up", "runner_up_findings", b"runner_up_findings", "runner_up_ring", b"runner_up_ring", "together", b"together", "waiting", b"waiting", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainOfferResponse: _TypeAlias = ExplainOfferResponse  # noqa: Y015
+
+@_typing.final
+class AgentNeeds(_message.Message):
+    """What is asked of agents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SkillsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SKILLS_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
+    where: _builtins.str
+    """An expression over what the agent is and can do."""
+    agent: _builtins.str
+    """This agent and nobody else."""
+    @_builtins.property
+    def skills(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Skills and the least level of each."""
+
+    @_builtins.property
+    def queues(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Agents of these queues; none for those of the queue itself."""
+
+    def __init__(
+        self,
+        *,
+        skills: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        where: _builtins.str = ...,
+        agent: _builtins.str = ...,
+        queues: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "queues", b"queues", "skills", b"skills", "where", b"where"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentNeeds: _TypeAlias = AgentNeeds  # noqa: Y015
+
+@_typing.final
+class AgentFinding(_message.Message):
+    """One figure that told agents apart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEASURE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    measure: _builtins.str
+    """`idle`, `serving`, `asked`: so many ms ago, -1 for never; `capacity`: percent taken; `handled`, `talked`: 0 for
+    nothing lately; `level`, `position`: in the queue's list; `levels`: all skill levels together; `score`: of the
+    queue's expression; `kinds`: of work that the agent serves; `lot`: drawn.
+    """
+    amount: _builtins.float
+    """How much."""
+    def __init__(
+        self,
+        *,
+        measure: _builtins.str = ...,
+        amount: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "measure", b"measure"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentFinding: _TypeAlias = AgentFinding  # noqa: Y015
 
 @_typing.final
 class DeskFrame(_message.Message):

@@ -55,6 +55,11 @@ class DeskServiceStub:
                 request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.SerializeToString,
                 response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.FromString,
                 _registered_method=True)
+        self.ExplainOffer = channel.unary_unary(
+                '/trunkline.desk.v1.DeskService/ExplainOffer',
+                request_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ExplainOfferRequest.SerializeToString,
+                response_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ExplainOfferResponse.FromString,
+                _registered_method=True)
 
 
 class DeskServiceServicer:
@@ -89,6 +94,13 @@ class DeskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainOffer(self, request, context):
+        """Why an agent was asked for an interaction, as long as it rings, is served or is wrapped up. NOT_FOUND after that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DeskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +123,11 @@ def add_DeskServiceServicer_to_server(servicer, server):
                     servicer.ReadQueues,
                     request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.FromString,
                     response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.SerializeToString,
+            ),
+            'ExplainOffer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainOffer,
+                    request_deserializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ExplainOfferRequest.FromString,
+                    response_serializer=trunkline_dot_desk_dot_v1_dot_desk__pb2.ExplainOfferResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class DeskService:
             '/trunkline.desk.v1.DeskService/ReadQueues',
             trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesRequest.SerializeToString,
             trunkline_dot_desk_dot_v1_dot_desk__pb2.ReadQueuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainOffer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trunkline.desk.v1.DeskService/ExplainOffer',
+            trunkline_dot_desk_dot_v1_dot_desk__pb2.ExplainOfferRequest.SerializeToString,
+            trunkline_dot_desk_dot_v1_dot_desk__pb2.ExplainOfferResponse.FromString,
             options,
             channel_credentials,
             insecure,

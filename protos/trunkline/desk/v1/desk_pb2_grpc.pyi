@@ -41,6 +41,8 @@ class DeskServiceStub:
     """What desks offer to choose from: queues, colleagues, dispositions, reasons."""
     ReadQueues: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ReadQueuesRequest, _desk_pb2.ReadQueuesResponse]
     """The live counters of queues."""
+    ExplainOffer: _grpc.UnaryUnaryMultiCallable[_desk_pb2.ExplainOfferRequest, _desk_pb2.ExplainOfferResponse]
+    """Why an agent was asked for an interaction, as long as it rings, is served or is wrapped up. NOT_FOUND after that."""
 
 @_typing.type_check_only
 class DeskServiceAsyncStub(DeskServiceStub):
@@ -55,6 +57,8 @@ class DeskServiceAsyncStub(DeskServiceStub):
     """What desks offer to choose from: queues, colleagues, dispositions, reasons."""
     ReadQueues: _aio.UnaryUnaryMultiCallable[_desk_pb2.ReadQueuesRequest, _desk_pb2.ReadQueuesResponse]  # type: ignore[assignment]
     """The live counters of queues."""
+    ExplainOffer: _aio.UnaryUnaryMultiCallable[_desk_pb2.ExplainOfferRequest, _desk_pb2.ExplainOfferResponse]  # type: ignore[assignment]
+    """Why an agent was asked for an interaction, as long as it rings, is served or is wrapped up. NOT_FOUND after that."""
 
 class DeskServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes the link of a desk, and answers its questions."""
@@ -90,5 +94,13 @@ class DeskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_desk_pb2.ReadQueuesResponse, _abc.Awaitable[_desk_pb2.ReadQueuesResponse]]:
         """The live counters of queues."""
+
+    @_abc_1.abstractmethod
+    def ExplainOffer(
+        self,
+        request: _desk_pb2.ExplainOfferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_desk_pb2.ExplainOfferResponse, _abc.Awaitable[_desk_pb2.ExplainOfferResponse]]:
+        """Why an agent was asked for an interaction, as long as it rings, is served or is wrapped up. NOT_FOUND after that."""
 
 def add_DeskServiceServicer_to_server(servicer: DeskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -81,6 +81,15 @@ export class Desk {
     this.ask({ type: "reject", reservation, reason });
   }
 
+  /** Not now: the queue asks again after a time of its own. */
+  busy(reservation: string): void {
+    this.ask({ type: "reject", reservation, reason: "busy", busy: true });
+  }
+
+  giveBack(interaction: string, keepPlace: boolean): void {
+    this.ask({ type: "give_back", interaction, keep_place: keepPlace });
+  }
+
   end(interaction: string): void {
     this.ask({ type: "end", interaction });
   }
@@ -124,6 +133,11 @@ export class Desk {
   stopTyping(interaction: string): void {
     if (this.typingSentAt[interaction]) this.socket.send({ type: "typing", interaction, typing: false });
     delete this.typingSentAt[interaction];
+  }
+
+  /** Ask why this agent was asked; it comes into the state, and `answered` is told of a refusal. */
+  explain(reservation: string, answered: Answer): void {
+    this.ask({ type: "explain", reservation }, answered);
   }
 
   /** Ask for a whole conversation again. */
@@ -175,6 +189,7 @@ export class Desk {
     const next = apply(this.state, frame, Date.now());
     if (frame.type === "signed_out") this.drawer.empty();
     this.update(next);
+    if (frame.type === "explained") this.answered(frame.ref, null);
     if (frame.type === "signed_in") {
       this.sentMarks = {};
       for (const message of next.pending) if (message.refused === null) this.sendMessage(message);

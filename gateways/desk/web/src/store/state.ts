@@ -4,6 +4,7 @@ import type {
   Centre,
   Conversation as ConversationFrame,
   Entry,
+  Explained,
   Offer,
   OfferEnded,
   QueueCounters,
@@ -65,6 +66,8 @@ export interface DeskState {
   accepting: ReadonlySet<string>;
   chats: Record<string, Chat>;
   pending: Pending[];
+  /** Why this agent was asked, by reservation, as far as it was wanted. */
+  explained: Record<string, Explained>;
   queues: QueueCounters[];
   /** The cluster's clock minus this machine's, in ms: the largest sample, which waited the least on its way. */
   skewMs: number | null;
@@ -76,7 +79,7 @@ export interface DeskState {
 
 export const TYPING_SHOWN_MS = 6_000;
 
-const NO_CENTRE: Centre = { names: {}, queues: [], agents: [], dispositions: [], presence_reasons: [] };
+const NO_CENTRE: Centre = { names: {}, queues: [], agents: [], dispositions: [], presence_reasons: [], skills: [] };
 
 export function emptyDesk(): DeskState {
   return {
@@ -92,6 +95,7 @@ export function emptyDesk(): DeskState {
     accepting: new Set(),
     chats: {},
     pending: [],
+    explained: {},
     queues: [],
     skewMs: null,
     maxAttachmentMb: 0,
@@ -147,6 +151,8 @@ export function apply(state: DeskState, frame: ServerFrames, now: number): DeskS
         customerDelivered: Math.max(chat.customerDelivered, frame.delivered, frame.read),
         customerRead: Math.max(chat.customerRead, frame.read),
       }));
+    case "explained":
+      return { ...state, explained: { ...state.explained, [frame.reservation]: frame } };
     case "queues":
       return { ...state, queues: frame.queues };
     case "centre":
@@ -190,6 +196,7 @@ function withState(state: DeskState, frame: StateFrame, now: number): DeskState 
     accepting: new Set([...state.accepting].filter((id) => reservations[id]?.state === "pending")),
     chats: Object.fromEntries(Object.entries(state.chats).filter(([interaction]) => open.has(interaction))),
     pending: state.pending.filter((message) => open.has(message.interaction)),
+    explained: Object.fromEntries(Object.entries(state.explained).filter(([id]) => id in reservations)),
     skewMs: skewed(state, frame.now, now),
   };
 }

@@ -8,6 +8,7 @@ import { offersOf } from "../store/state";
 import { clockOf } from "../words";
 import { Composer } from "./Composer";
 import { useClusterNow, useDesk, useDeskState, useSpeech } from "./context";
+import { GiveBack } from "./GiveBack";
 import { Transcript } from "./Transcript";
 import { TransferDialog } from "./TransferDialog";
 import { WrapUp } from "./WrapUp";
@@ -65,6 +66,7 @@ function ConversationHeader({ reservation }: { reservation: Reservation }) {
       <span className="stretch" />
       {!wrapping && (
         <>
+          <GiveBack interaction={reservation.interaction} />
           <Button icon={<SwapOutlined aria-hidden />} onClick={() => setTransferring(true)}>
             {words.transfer}
           </Button>

@@ -6,6 +6,7 @@ import type { Reservation } from "../frames";
 import { clockOf } from "../words";
 import { useDeskState, useSpeech, type Speech } from "./context";
 import { timeOf } from "./ConversationList";
+import { WhyMe } from "./WhyMe";
 
 export function CustomerPanel({ reservation }: { reservation: Reservation }) {
   const { centre } = useDeskState();
@@ -38,6 +39,7 @@ export function CustomerPanel({ reservation }: { reservation: Reservation }) {
           <code>{customer.id}</code>
         </Fact>
       </dl>
+      <WhyMe key={reservation.reservation} reservation={reservation.reservation} />
     </aside>
   );
 }

@@ -1,10 +1,11 @@
-/** Offers that ring: who waits, how long there is to answer, accept and decline. */
+/** Offers that ring: who waits, how long there is to answer; accept, not now, and decline. */
 
-import { Button, Dropdown, Progress, type MenuProps } from "antd";
+import { Button, Dropdown, Progress, Tooltip, type MenuProps } from "antd";
 import type { Reservation } from "../frames";
 import { offersOf } from "../store/state";
 import { clockOf } from "../words";
 import { useClusterNow, useDesk, useDeskState, useSpeech } from "./context";
+import { WhyMe } from "./WhyMe";
 
 export function Offers({ onAccept }: { onAccept: (interaction: string) => void }) {
   const state = useDeskState();
@@ -41,10 +42,10 @@ function OfferCard({ offer, onAccept }: { offer: Reservation; onAccept: (interac
   const leftMs = Math.max(0, offer.ends_at - now);
   const wholeMs = Math.max(1, offer.ends_at - offer.started_at);
   const queue = centre.queues.find((one) => one.id === offer.queue);
-  const reasons: MenuProps["items"] = [words.reasonBusy, words.reasonSkill, words.reasonBreak].map((label, index) => ({
-    key: ["busy", "skill", "break"][index] ?? "",
-    label,
-  }));
+  const reasons: MenuProps["items"] = [
+    { key: "skill", label: words.reasonSkill },
+    { key: "break", label: words.reasonBreak },
+  ];
   return (
     <article className="offer" data-reservation={offer.reservation}>
       <Progress
@@ -73,6 +74,11 @@ function OfferCard({ offer, onAccept }: { offer: Reservation; onAccept: (interac
         >
           {words.accept}
         </Button>
+        <Tooltip title={words.busyHint}>
+          <Button disabled={taken} onClick={() => desk.busy(offer.reservation)}>
+            {words.busy}
+          </Button>
+        </Tooltip>
         <Dropdown
           trigger={["click"]}
           disabled={taken}
@@ -84,6 +90,7 @@ function OfferCard({ offer, onAccept }: { offer: Reservation; onAccept: (interac
           <Button aria-haspopup="menu">{words.reject}</Button>
         </Dropdown>
       </div>
+      <WhyMe reservation={offer.reservation} />
     </article>
   );
 }
