@@ -56,6 +56,8 @@ class Reserve(Message, frozen=True):
     labels: tuple[str, ...] = ()
     #: What becomes of an agent who does not answer; None: what the agent's own configuration says.
     no_answer: PresenceState | None = None
+    #: The name of the colleague who asks for help with this customer; empty for a customer who waits.
+    asks: str = ""
 
 
 class AcceptOffer(Message, frozen=True):
@@ -91,9 +93,10 @@ class Cancelled(Message, frozen=True):
 
 
 class ServiceEnded(Message, frozen=True):
-    """The session is over for this agent (ended or transferred): wrap up."""
+    """The session is over for this agent (ended or transferred): wrap up, if there is something to."""
 
     reservation: str
+    wraps_up: bool = True
 
 
 class CompleteWrapUp(Message, frozen=True):

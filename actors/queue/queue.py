@@ -91,7 +91,7 @@ class Queue(Holding):
                 self._withdraw(place, turn)
             if not self._is_kept(message, setting.config, turn):
                 return
-            until = turn.now + setting.config.reject_backoff_ms
+            until = message.not_until or turn.now + setting.config.reject_backoff_ms
             back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
             place = replace(opened(self._entering(message, setting.config, turn.now), turn.now), back_offs=back_offs)
             insort(self._order, self._rank(place))
@@ -216,6 +216,7 @@ class Queue(Holding):
             message.priority, inner, message.enqueued_at, message.fallback_at, entered_at,
             asked=message.requirement if config.reevaluates else None,
             steps=steps_of(inner, config, entered_at, message.fallback_at), moved_from=message.moved_from,
+            asks_for_help=message.asks,
         )  # fmt: skip
 
     def _places(self) -> list[Place]:

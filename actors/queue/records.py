@@ -113,6 +113,8 @@ class Place(Record, frozen=True):
     asks: int = 1
     #: When one more may be; 0 for never.
     further_at: int = 0
+    #: The name of the agent who asks for help; empty for a customer who waits.
+    asks_for_help: str = ""
 
     @property
     def is_newcomer(self) -> bool:
