@@ -1,15 +1,17 @@
-/** Where the agent writes; the draft survives a reload. */
+/** Where the agent writes, to the customer or to a colleague only; the draft survives a reload. */
 
 import { PaperClipOutlined, SendOutlined } from "@ant-design/icons";
-import { App, Button, Input, Tag, type GetRef } from "antd";
+import { App, Button, Input, Segmented, Tag, type GetRef } from "antd";
 import { useEffect, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 import { MAX_ATTACHMENTS, type AttachmentInfo, type Reservation } from "../frames";
+import { partOf } from "../store/state";
 import { useDesk, useDeskState, useSpeech } from "./context";
 import { upload } from "./upload";
 
 export function Composer({ reservation }: { reservation: Reservation }) {
   const desk = useDesk();
-  const { me, maxAttachmentMb } = useDeskState();
+  const state = useDeskState();
+  const { me, maxAttachmentMb } = state;
   const { words, fill } = useSpeech();
   const { notification } = App.useApp();
   const { interaction } = reservation;
@@ -18,7 +20,19 @@ export function Composer({ reservation }: { reservation: Reservation }) {
   const [uploading, setUploading] = useState(0);
   const input = useRef<GetRef<typeof Input.TextArea>>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const name = reservation.customer.name || words.visitor;
+  const [chosen, setChosen] = useState<"customer" | "colleague">("customer");
+  const consult = state.chats[interaction]?.consult ?? null;
+  const part = partOf(state, interaction);
+  const customer = reservation.customer.name || words.visitor;
+  const colleague = (part === "helps" ? consult?.asked_by_name : consult?.agent_name) || words.someColleague;
+  // Until it is a conference the customer does not hear the colleague.
+  const mute = part === "helps" && consult?.stage !== "conference";
+  const aside = consult !== null && (mute || chosen === "colleague");
+  const label = aside ? fill(words.placeholderAside, { name: colleague }) : fill(words.placeholder, { name: customer });
+
+  useEffect(() => {
+    if (consult === null) setChosen("customer");
+  }, [consult === null]);
 
   useEffect(() => {
     input.current?.focus();
@@ -28,13 +42,13 @@ export function Composer({ reservation }: { reservation: Reservation }) {
   const write = (value: string): void => {
     setText(value);
     desk.drawer.keep({ drafts: { ...desk.drawer.content.drafts, [interaction]: value } });
-    if (value.trim()) desk.type(interaction);
+    if (value.trim() && !aside) desk.type(interaction);
     else desk.stopTyping(interaction);
   };
 
   const send = (): void => {
     if (uploading || (!text.trim() && !files.length)) return;
-    desk.say(interaction, text.trim(), files);
+    desk.say(interaction, text.trim(), files, aside);
     write("");
     setFiles([]);
     input.current?.focus();
@@ -73,12 +87,27 @@ export function Composer({ reservation }: { reservation: Reservation }) {
 
   return (
     <form
-      className="composer"
+      className={aside ? "composer aside" : "composer"}
       onSubmit={(event) => {
         event.preventDefault();
         send();
       }}
     >
+      {consult && (
+        <div className="readers">
+          <Segmented
+            size="small"
+            aria-label={words.readers}
+            value={aside ? "colleague" : "customer"}
+            onChange={setChosen}
+            options={[
+              { value: "customer", label: fill(words.readersAll, { name: customer }), disabled: mute },
+              { value: "colleague", label: words.readersColleague },
+            ]}
+          />
+          {aside && <span className="quiet">{fill(words.asideHint, { name: customer })}</span>}
+        </div>
+      )}
       {files.length > 0 && (
         <div className="files">
           {files.map((file) => (
@@ -121,8 +150,8 @@ export function Composer({ reservation }: { reservation: Reservation }) {
           onBlur={() => desk.stopTyping(interaction)}
           autoSize={{ minRows: 1, maxRows: 6 }}
           maxLength={8000}
-          placeholder={fill(words.placeholder, { name })}
-          aria-label={fill(words.placeholder, { name })}
+          placeholder={label}
+          aria-label={label}
         />
         <Button type="primary" htmlType="submit" icon={<SendOutlined aria-hidden />} disabled={uploading > 0 || (!text.trim() && !files.length)}>
           {words.send}
