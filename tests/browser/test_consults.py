@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,28 @@ async def ask(agent: Agent, colleague: str) -> None:
     await expect(dialog).to_have_count(0)
 
 
+async def test_what_is_for_a_colleague_is_never_a_draft_for_the_customer(browser: Browser, product: Product) -> None:
+    """When the colleague leaves under Alice's hands, her half sentence is not in the box that writes to Nora."""
+    alice = await Agent.sign_in(browser, product, "alice")
+    await alice.become_available()
+    nora = await Customer.visit(browser, product)
+    await nora.start("Nora", "General questions")
+    await alice.accept("Nora")
+    bob = await Agent.sign_in(browser, product, "bob")
+    await bob.become_available()
+    for _ in range(2):
+        await ask(alice, "Bob Baker")
+        await bob.accept("Nora")
+        await alice.page.get_by_text("Colleague only", exact=True).click()
+        await alice.composer.fill("between us, she is")
+        await bob.button("Leave", "离开").click()
+        await expect(alice.composer).to_have_attribute("placeholder", re.compile("^Write to Nora…"))
+        await expect(alice.composer).to_have_value("")
+        await expect(alice.composer).not_to_be_focused()
+        await expect(alice.page.get_by_text("Bob Baker has left.").last).to_be_visible()
+    await expect_texts(nora.messages)
+
+
 async def test_a_colleague_helps_and_takes_over(browser: Browser, product: Product) -> None:
     """Bob is asked, writes where Nora does not see it, talks with her, and has her once Alice leaves her to him."""
     alice = await Agent.sign_in(browser, product, "alice")
@@ -72,6 +95,8 @@ async def test_a_colleague_helps_and_takes_over(browser: Browser, product: Produ
     await expect(bar(alice)).to_contain_text("Bob Baker is helping you")
 
     await alice.button("Let both talk", "三方会话").click()
+    await expect(bar(bob)).to_contain_text("You talk with Nora, together with Alice Archer")
+    await expect(bob.composer).to_have_attribute("placeholder", "Write to Alice Archer only…")
     await expect(nora.page.locator(".remark").last).to_have_text("Bob Baker has joined the conversation")
     await bob.page.locator(".readers").get_by_text("Nora", exact=True).click()
     await bob.say("Good morning Nora, you can, and it costs nothing.")

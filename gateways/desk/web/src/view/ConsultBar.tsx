@@ -48,17 +48,19 @@ function Asking({ reservation, consult }: Props) {
   return (
     <>
       <p>{fill(conference ? words.conferenceWith : words.consultWith, { name, customer })}</p>
-      {!conference && (
-        <Button size="small" icon={<TeamOutlined aria-hidden />} onClick={() => desk.conference(interaction, consult.consult)}>
-          {words.conferenceStart}
+      <div className="deeds">
+        {!conference && (
+          <Button size="small" icon={<TeamOutlined aria-hidden />} onClick={() => desk.conference(interaction, consult.consult)}>
+            {words.conferenceStart}
+          </Button>
+        )}
+        <Button size="small" type="primary" icon={<SwapOutlined aria-hidden />} onClick={() => desk.handOver(interaction, consult.consult)}>
+          {fill(words.handOver, { name })}
         </Button>
-      )}
-      <Button size="small" type="primary" icon={<SwapOutlined aria-hidden />} onClick={() => desk.handOver(interaction, consult.consult)}>
-        {fill(words.handOver, { name })}
-      </Button>
-      <Button size="small" icon={<StopOutlined aria-hidden />} onClick={end}>
-        {conference ? fill(words.conferenceEnd, { name }) : words.consultEnd}
-      </Button>
+        <Button size="small" icon={<StopOutlined aria-hidden />} onClick={end}>
+          {conference ? fill(words.conferenceEnd, { name }) : words.consultEnd}
+        </Button>
+      </div>
     </>
   );
 }
