@@ -197,6 +197,12 @@ class HostReport(msgspec.Struct, frozen=True, array_like=True):
     pid: int = 0
     #: The machine that it runs on, as Ray knows it; empty without Ray.
     node: str = ""
+    #: Shards that it was given and still reads from the store, with their epochs.
+    claiming: dict[ShardId, int] = {}
+
+    def holds(self, shard: ShardId, epoch: int) -> bool:
+        """Whether it runs a shard under this epoch, or is about to."""
+        return self.shards.get(shard) == epoch or self.claiming.get(shard) == epoch
 
 
 class SupervisorReport(msgspec.Struct, frozen=True, array_like=True):

@@ -195,7 +195,8 @@ class _Problem:
 
         rows = np.repeat(np.arange(len(served)), served)
         columns = np.repeat(np.arange(len(self.slots)), np.minimum(self.slots, len(rows)))
-        table = self._costs[rows]
+        # Where no two need the same and all are served, the costs are the table, without a copy.
+        table = self._costs if served.count(1) == len(served) else self._costs[rows]
         _, chosen = linear_sum_assignment(table if len(columns) == len(self.slots) else table[:, columns])
         return rows, columns[chosen]
 

@@ -11,6 +11,7 @@ letting in whatever fits, in the order of preference, ends with the best set of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,8 @@ class Flow:
 
     def __init__(self, may: NDArray[np.bool_], needs: Sequence[int], slots: Sequence[int]) -> None:
         self.units: list[dict[int, int]] = [{} for _ in needs]
+        self._table = may
         self._may = masks(may)
-        self._able = masks(may.T)
         self._held = [0] * len(needs)
         self._holders = [0] * len(slots)
         self._needs = list(needs)
@@ -56,6 +57,11 @@ class Flow:
         self._needy = sum(1 << one for one, need in enumerate(needs) if need)
         self._open = sum(1 << one for one, free in enumerate(slots) if free)
         self._live = (1 << len(needs)) - 1
+
+    @cached_property
+    def _able(self) -> list[int]:
+        """The classes that each supply may serve, which only `use` needs."""
+        return masks(np.ascontiguousarray(self._table.T))
 
     @property
     def is_full(self) -> bool:

@@ -100,6 +100,8 @@ class Host:
         self.node = node
         self.options = options or HostOptions()
         self.shards: dict[ShardId, Shard] = {}
+        self._claiming: dict[ShardId, int] = {}
+        self._claims: set[asyncio.Task[None]] = set()
         self.figures = HostFigures(self.shards)
         self.commits = 0
         self._store = store
@@ -167,9 +169,15 @@ class Host:
         return encode(Receipt(receipts, list(strangers), self._behind_ms()))
 
     async def assign(self, payload: bytes) -> bytes:
-        """Claim shards and run them; answers with a report of what runs here now."""
+        """Claim shards and run them; answers with a report of what runs here now, which may be long after."""
         wanted = assignment_decoder.decode(payload).shards
-        await asyncio.gather(*(self._claim(shard, epoch) for shard, epoch in wanted.items()))
+        self._claiming |= wanted
+        claims = [asyncio.create_task(self._claim(*one), name=f"{self.name}:claim") for one in wanted.items()]
+        self._claims.update(claims)
+        for claim in claims:
+            claim.add_done_callback(self._claims.discard)
+        # Whoever gave them may stop waiting; they go on being read all the same.
+        await asyncio.gather(*(asyncio.shield(claim) for claim in claims))
         return await self.report(b"")
 
     async def release(self, payload: bytes) -> bytes:
@@ -208,6 +216,7 @@ class Host:
                 calls=self.outlets.calls,
                 pid=os.getpid(),
                 node=self.node,
+                claiming=self._claiming,
             )
         )
 
@@ -217,9 +226,10 @@ class Host:
 
     async def stop(self) -> None:
         """End; whatever is not committed was never acknowledged."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._claims]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._alarm is not None:
             self._alarm.cancel()
         await self.outlets.stop()
@@ -394,6 +404,13 @@ class Host:
     # -- shards come and go -------------------------------------------------------------------------------------------
 
     async def _claim(self, shard_id: ShardId, epoch: int) -> None:
+        try:
+            await self._load(shard_id, epoch)
+        finally:
+            if self._claiming.get(shard_id) == epoch:
+                del self._claiming[shard_id]
+
+    async def _load(self, shard_id: ShardId, epoch: int) -> None:
         held = self.shards.get(shard_id)
         if held is not None and held.epoch >= epoch:
             return
@@ -451,7 +468,7 @@ class Host:
 
     def _is_idle(self) -> bool:
         """Whether a pinned actor's host has nothing left to do: its actor ended and everything was delivered."""
-        if self._clock.now_ms() - self._idle_since < self.options.retire_after_ms:
+        if self._claiming or self._clock.now_ms() - self._idle_since < self.options.retire_after_ms:
             return False
         return all(
             is_pinned(shard.id) and not shard.live and not shard.queue and not shard.outbox.unacknowledged

@@ -39,7 +39,7 @@ ANSWERED_WITHIN_S = 0.2
 
 
 class RayLauncher:
-    """See `cluster.supervisor.supervisor.Launcher`. `host_actor` is the Ray actor class of hosts."""
+    """See `cluster.supervisor.launcher.Launcher`. `host_actor` is the Ray actor class of hosts."""
 
     def __init__(self, spec: ClusterSpec, transport: RayTransport, host_actor: Any) -> None:
         self._spec = spec

@@ -40,6 +40,8 @@ class Quality(msgspec.Struct, frozen=True):
     default_waits: dict[str, float]
     reserve_waits: dict[str, float]
     optimum_waits: dict[str, float]
+    #: Agent -> `hold_back` of the reserve policy, as computed from the rates.
+    hold_back: dict[str, int]
 
 
 def measure_quality(names: list[str] | None = None) -> list[Quality]:
@@ -75,6 +77,7 @@ def quality_of(name: str, model: SkillBased) -> Quality:
         default_waits=dict(default_waits),
         reserve_waits=dict(reserve_waits),
         optimum_waits=dict(best_waits),
+        hold_back=dict(zip(model.serves, Reserving(model).most_held, strict=True)),
     )
 
 
@@ -107,7 +110,13 @@ def as_table(found: list[Quality]) -> str:
         for one in found
     ]
     lines += ["", *(f"{one.model:8}{one.about}; {_rates(one.arrivals)}" for one in found)]
-    return "\n".join(lines)
+    held = [
+        f"agent {agent} of {one.model} while at most {most} wait"
+        for one in found
+        for agent, most in one.hold_back.items()
+        if most
+    ]
+    return "\n".join([*lines, "", f"The reserve policy holds back: {', '.join(held) or 'nobody'}"])
 
 
 def _rates(arrivals: dict[str, float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from actors.address import ShardId, is_pinned
+from cluster.wire import HostReport, Placed
 
 PINNED_HOST_PREFIX = "pin:"
 
@@ -48,6 +49,22 @@ def plan(
         _adopt(held, group, keep_together=former is not None, spares=spares)
     _share(held, spares)
     return {shard: host for host, group in held.items() for shard in group}
+
+
+def misplaced(placed: Mapping[ShardId, Placed], alive: Mapping[str, HostReport]) -> list[ShardId]:
+    """Shards whose host is gone, or neither runs them nor reads them under the epoch they were given.
+
+    A pinned actor's host that is gone is waited for: its shard can be nowhere else.
+    """
+    wrong: list[ShardId] = []
+    for shard, entry in placed.items():
+        report = alive.get(entry.host)
+        if report is None:
+            if not entry.host.startswith(PINNED_HOST_PREFIX):
+                wrong.append(shard)
+        elif not report.holds(shard, entry.epoch):
+            wrong.append(shard)
+    return wrong
 
 
 def _adopt(held: dict[str, list[ShardId]], group: list[ShardId], *, keep_together: bool, spares: int) -> None:

@@ -15,7 +15,6 @@ import itertools
 import os
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import structlog
 
@@ -26,7 +25,8 @@ from cluster.host.host import Assignment
 from cluster.store.base import Store
 from cluster.supervisor.board import Board, patiently
 from cluster.supervisor.figures import SupervisorFigures
-from cluster.supervisor.plan import PINNED_HOST_PREFIX, pinned_host, plan
+from cluster.supervisor.launcher import Launcher
+from cluster.supervisor.plan import PINNED_HOST_PREFIX, misplaced, pinned_host, plan
 from cluster.transport import ARCHIVER, SUPERVISOR, PeerMethod, Transport
 from cluster.wire import HostReport, Placed, ShardTable, SupervisorReport, report_decoder
 
@@ -34,26 +34,8 @@ log = structlog.get_logger("supervisor")
 
 PINNED_CHECK_EVERY = 10
 START_RETRY_S = 0.1
-
-
-class Launcher(Protocol):
-    """Starts and ends host processes."""
-
-    async def start_host(self, name: str) -> None:
-        """Start a host unless it runs; it can be called once this returns."""
-        ...
-
-    async def stop_host(self, name: str) -> None:
-        """End a host for good."""
-        ...
-
-    async def wait_for_death(self, name: str) -> None:
-        """Return as soon as the host's process is known to be dead."""
-        ...
-
-    async def restart(self, peer: str) -> None:
-        """Have the supervisor's or a gateway's process ended soon, and started again."""
-        ...
+#: So many times the usual patience has a host that was given shards and may be busy reading them.
+LOADING_LEASES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +79,8 @@ class Supervisor:
         self._members: dict[str, None] = {}
         self._draining: dict[str, None] = {}
         self._restarting: dict[str, None] = {}
+        #: Until when, in the loop's time, a host that reads its shards may be silent.
+        self._loading_until_s: dict[str, float] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._deciding = asyncio.Lock()
         self._starting = asyncio.Semaphore(options.starting_at_once)
@@ -234,7 +218,9 @@ class Supervisor:
 
     async def metrics(self, _: bytes) -> bytes:
         """Tell every figure of the supervisor, as `cluster.telemetry.meter.Samples`."""
-        unplaced = len({*self._misplaced(), *(set(self._placement.hashed_shards()) - self._table.shards.keys())})
+        reading = [shard for report in self._alive.values() for shard in report.claiming]
+        unknown = set(self._placement.hashed_shards()) - self._table.shards.keys()
+        unplaced = len({*misplaced(self._table.shards, self._alive), *unknown, *reading})
         return encode(self.figures.samples(self._table, self._alive, self._watchers, unplaced))
 
     # -- hosts come and go ------------------------------------------------------------------------------------------------
@@ -263,6 +249,8 @@ class Supervisor:
         report = report_decoder.decode(answer)
         if name in self._watchers:
             self._alive[name] = report
+        if not report.claiming:
+            self._loading_until_s.pop(name, None)
         return report
 
     async def _watch(self, name: str) -> None:
@@ -315,13 +303,17 @@ class Supervisor:
                 await self._dismiss(name)
         except PeerGone:
             # It may have died and come back while this check waited for the life before.
-            if before is not None and self._alive.get(name) is before:
+            if before is not None and self._alive.get(name) is before and not self._is_loading(name):
                 del self._alive[name]
                 self.figures.lost("silent")
                 log.warning("host_silent", host=name)
                 await self._decide()
         finally:
             self._checks.pop(name, None)
+
+    def _is_loading(self, name: str) -> bool:
+        """Whether a host may be too busy with reading its shards to answer: given to another, they would be read again."""
+        return asyncio.get_running_loop().time() < self._loading_until_s.get(name, 0.0)
 
     async def _poke(self, gateway: str) -> None:
         """Call a gateway, which is what makes one that Ray has restarted build itself anew."""
@@ -369,25 +361,14 @@ class Supervisor:
         if watcher is not None:
             watcher.cancel()
         self._alive.pop(name, None)
+        self._loading_until_s.pop(name, None)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
     def _lacks(self, name: str) -> bool:
         """Whether a host does not run what it was given. Asked at each report, so looking at all shards would be too much."""
         report, given = self._alive.get(name), self._board.given.get(name, {})
-        return report is not None and any(report.shards.get(shard) != epoch for shard, epoch in given.items())
-
-    def _misplaced(self) -> list[ShardId]:
-        """Shards whose host is gone or does not run them under the epoch they were given."""
-        wrong: list[ShardId] = []
-        for shard, placed in self._table.shards.items():
-            report = self._alive.get(placed.host)
-            if report is None:
-                if not placed.host.startswith(PINNED_HOST_PREFIX):
-                    wrong.append(shard)
-            elif report.shards.get(shard) != placed.epoch:
-                wrong.append(shard)
-        return wrong
+        return report is not None and not all(report.holds(shard, epoch) for shard, epoch in given.items())
 
     async def _decide(self) -> None:
         """Give every shard a living host, under a new epoch wherever that changes, and see that it runs there."""
@@ -396,10 +377,8 @@ class Supervisor:
             placed = {shard: entry.host for shard, entry in self._table.shards.items()}
             wanted = plan(everything, placed, list(self._alive), self._leaving(), self._options.spares)
             wanted |= {shard: host for shard, host in placed.items() if is_pinned(shard)}
-            misplaced = dict.fromkeys(self._misplaced())
-            moving = {
-                s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in misplaced)
-            }
+            wrong = dict.fromkeys(misplaced(self._table.shards, self._alive))
+            moving = {s: host for s, host in wanted.items() if host in self._alive and (placed.get(s) != host or s in wrong)}
             if not moving and self._told_hosts() == self._table.hosts and list(self._members) == self._table.members:
                 return
             self.figures.moving(moving, placed)
@@ -436,7 +415,9 @@ class Supervisor:
         await asyncio.gather(*(self._hand(host, "assign", shards) for host, shards in by_host.items()))
 
     async def _hand(self, host: str, method: str, shards: dict[ShardId, int]) -> None:
-        """Call a host about shards; if it fails, the next check finds the shards misplaced and decides again."""
+        """Call a host about shards; if it fails, the next check finds those it does not hold and decides again."""
+        if method == "assign":
+            self._loading_until_s[host] = asyncio.get_running_loop().time() + LOADING_LEASES * self._options.lease_s
         try:
             # No longer than the lease: while one host hangs, nothing else is decided.
             answer = await self._transport.call(host, method, encode(Assignment(shards)), timeout_s=self._options.lease_s)

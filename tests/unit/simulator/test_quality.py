@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -140,6 +141,9 @@ def test_quality_for_people() -> None:
     assert "1.2314" in text and "1.1685" in text, "ratios to the pooled bound"
     assert "5.4%" in text, "how far the default is above the optimum"
     assert "agent 1 serves a, agent 2 a and b; a 1, b 0.4" in text, "and what was solved"
+    assert "holds back: nobody" in text, "no specialist could keep up"
+    held = [msgspec.structs.replace(one, hold_back={"1": 0, "2": 3}) for one in found]
+    assert "holds back: agent 2 of n while at most 3 wait" in as_table(held)
 
 
 def test_the_quality_command_refuses_what_it_does_not_know() -> None:
