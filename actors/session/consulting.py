@@ -266,8 +266,11 @@ class Consulting(Standing):
             if told is not None:
                 turn.send(link_address(told.desk), DeskConsult(told.agent, told.interaction, over))
 
-    def end_consult_of(self, state: SessionState, reason: EndReason, turn: Turn) -> None:
-        """End the consult, if there is one: nobody is asked any more, and whoever is there is free again."""
+    def end_consult_of(self, state: SessionState, reason: EndReason, turn: Turn, goes_on: bool = True) -> None:
+        """End the consult, if there is one: nobody is asked any more, and whoever is there is free again.
+
+        A customer whose conversation `goes_on` is told who left it.
+        """
         consultation = self.consultation
         if consultation is None:
             return
@@ -282,7 +285,7 @@ class Consulting(Standing):
         over = self._consult_over(state, consultation, reason, turn)
         for watching in told:
             turn.send(link_address(watching.desk), DeskConsult(watching.agent, watching.interaction, over))
-        if consultation.is_conference:
+        if consultation.is_conference and goes_on:
             self._notice(state, NoticeKind.LEFT, turn, colleague)
 
     def _consult_over(self, state: SessionState, consultation: Consultation, reason: EndReason, turn: Turn) -> ConsultView:

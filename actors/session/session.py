@@ -36,7 +36,7 @@ from actors.session.conversation import NOT_SERVING, UNKNOWN
 from actors.session.legs import Legs, anybody, is_of_leg
 from actors.session.records import STATE, Serving, SessionState
 from actors.session.waiting import ANNOUNCE
-from actors.values import Author, Content, EndReason, InteractionState, NoticeKind
+from actors.values import Author, Content, EndReason, InteractionState, NoticeKind, interaction_of
 
 RETENTION = "retention"
 
@@ -111,7 +111,8 @@ class Session(Legs):
             return
         if state is None or state.state is not InteractionState.QUEUED or not is_of_leg(state, message.reservation):
             # The customer left, or the agent was gone already, while the queue granted: nothing to serve any more.
-            turn.send(message.agent_address, ServiceEnded(message.reservation))
+            is_consult = state is not None and interaction_of(message.reservation) != state.interaction
+            turn.send(message.agent_address, ServiceEnded(message.reservation, wraps_up=not is_consult))
             return
         desk = state.moved_desk or message.desk
         serving = Serving(message.reservation, message.agent, message.agent_name, message.agent_address, desk)
@@ -225,7 +226,8 @@ class Session(Legs):
 
     def _end(self, state: SessionState, before: InteractionState | None, reason: EndReason, turn: Turn) -> None:
         """The one terminal fact of the interaction (I1); everybody is released."""
-        self.end_consult_of(state, EndReason.CUSTOMER if reason is EndReason.CUSTOMER else EndReason.AGENT, turn)
+        why = EndReason.CUSTOMER if reason is EndReason.CUSTOMER else EndReason.AGENT
+        self.end_consult_of(state, why, turn, goes_on=False)
         if state.serving is not None:
             turn.send(state.serving.address, ServiceEnded(state.serving.reservation))
         ended = replace(state, state=InteractionState.ENDED, reason=reason, serving=None, moved_desk="")

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from random import Random
 
+from msgspec.structs import replace
+
 from actors.actor import Message
 from actors.address import Address, address
 from actors.messages.centre import (
@@ -55,7 +57,7 @@ class Administrator:
         queues = {}
         for name in self.queues:
             if complete or random.random() < 0.85:
-                queues[name] = QueueConfig(
+                config = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
                     (SkillLevel("loans", 2),) if name == "loans" else (), announce=self.announce,
                     overflow=self._overflow(name),
@@ -64,6 +66,10 @@ class Administrator:
                     no_answer_backoff_ms=random.choice((None, None, 1_000)), busy_backoff_ms=random.choice((None, 1_000)),
                     no_answer=random.choice((None, None, PresenceState.AVAILABLE)),
                 )  # fmt: skip
+                if complete and not config.reject_backoff_ms and config.no_answer_backoff_ms is None:
+                    # Else whoever stays available and never answers is asked for ever, before all who would.
+                    config = replace(config, no_answer_backoff_ms=1_000)
+                queues[name] = config
         served = tuple(address("queue", name) for name in queues)
         agents = {}
         for index, name in enumerate(self.agents):

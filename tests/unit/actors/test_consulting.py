@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actors.actor import Message, Refusal
-from actors.address import address
+from actors.address import Address, address
 from actors.events import InteractionMoved, MessageAdded
 from actors.messages.agent import AcceptOffer
 from actors.messages.link import (
@@ -23,6 +25,7 @@ from actors.messages.session import (
     AgentEnds,
     AgentMessage,
     AgentSaw,
+    Assigned,
     CompleteConsult,
     Consult,
     CustomerResumed,
@@ -40,14 +43,14 @@ PENDING, ACCEPTED, WRAPPING = ReservationState.PENDING, ReservationState.ACCEPTE
 CONSULT = "xia/2"
 
 
-def served(**customer: object) -> Scene:
+def served(kind: type[Scene] = Scene, **customer: object) -> Scene:
     """Ann, of sales, serves xia; bob, of support, and cat, of both, have nothing to do."""
     agents = {
         "ann": agent("ann", "sales", chats=2, skills={"french": 5}),
         "bob": agent("bob", "support", skills={"french": 5}),
         "cat": agent("cat", "support", "sales", chats=2),
     }
-    scene = Scene(agents, (queue("sales"), queue("support")))
+    scene = kind(agents, (queue("sales"), queue("support")))
     scene.available("ann")
     scene.arrive("xia", **customer)  # type: ignore[arg-type]  # by name
     scene.accept("ann", "xia")
@@ -56,9 +59,9 @@ def served(**customer: object) -> Scene:
     return scene
 
 
-def consulted(**customer: object) -> Scene:
+def consulted() -> Scene:
     """Ann has asked support, and bob is there."""
-    scene = served(**customer)
+    scene = served()
     assert ask(scene) is None
     assert accept(scene, "bob") is None
     return scene
@@ -281,6 +284,46 @@ def test_cancelled_while_it_rings() -> None:
     assert [one.reason for one in scene.journal(InteractionMoved) if one.interaction == CONSULT][-1] is EndReason.AGENT
 
 
+class LateWord(Scene):
+    """A scene in which the queue's word that a consult was granted is on its way until it is let through."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.late: list[tuple[Address, Message]] = []
+        super().__init__(*arguments)
+
+    def _turn(self, to: Address, message: Message | None) -> Refusal | None:
+        if isinstance(message, Assigned) and message.interaction == CONSULT:
+            self.late.append((to, message))
+            return None
+        return super()._turn(to, message)
+
+    def let_through(self) -> None:
+        for to, message in self.late:
+            super()._turn(to, message)
+        self.run()
+
+
+@pytest.mark.parametrize("how", ["ann gives up", "ann is gone", "bob is gone"])
+def test_accepted_while_it_came_to_an_end(how: str) -> None:
+    """Bob says yes while the consult ends: he is free, with nothing to wrap up, and the customer has ann or waits."""
+    scene = served(LateWord)
+    assert isinstance(scene, LateWord)
+    ask(scene, to_agent="bob")
+    accept(scene, "bob")
+    assert (held(scene, "bob"), len(scene.late)) == ({CONSULT: ACCEPTED}, 1)
+    deeds = {
+        "ann gives up": lambda: end(scene),
+        "ann is gone": lambda: scene.sign_out("ann"),
+        "bob is gone": lambda: scene.sign_out("bob"),
+    }
+    deeds[how]()
+    scene.let_through()
+    assert held(scene, "bob") == {}
+    assert standing(scene).agent == ("" if how == "ann is gone" else "ann")
+    moves = [(one.before, one.after) for one in scene.journal(InteractionMoved) if one.interaction == CONSULT]
+    assert moves == [(None, InteractionState.QUEUED), (InteractionState.QUEUED, InteractionState.ENDED)]
+
+
 def test_only_whom_she_named_is_asked() -> None:
     """A consult for one agent goes to nobody else, however long they do not answer."""
     scene = served()
@@ -327,6 +370,9 @@ def test_everybody_is_released(how: str, stage: ConsultStage) -> None:
     assert CONSULT not in held(scene, "bob") or held(scene, "bob")[CONSULT] is WRAPPING
     if stage is not ConsultStage.CONFERENCE:
         assert CONSULT not in held(scene, "bob"), "who only listened has nothing to wrap up"
+    told = NoticeKind.LEFT in scene.notices("xia")
+    goes_on = standing(scene).state is not InteractionState.ENDED
+    assert told is (goes_on and stage is ConsultStage.CONFERENCE), "of an end only the end is told"
     over = [one for one in scene.journal(InteractionMoved) if one.interaction == CONSULT][-1]
     assert over.after is InteractionState.ENDED
     assert over.reason is (EndReason.CUSTOMER if how == "customer leaves" else EndReason.AGENT)
