@@ -103,7 +103,7 @@ def agent_config(name: str, agent: Agent, centre: Centre) -> AgentConfig:
         desk_grace_ms=milliseconds(profile.desk_grace_s),
         attributes=agent.attributes,
         groups=tuple(agent.groups),
-        memberships=memberships(profile.serves),
+        memberships=memberships(profile.serves, {queue: centre.queues[queue].order.weight for queue in profile.queues}),
         window_ms=milliseconds(profile.recent_s),
         away_available=tuple(centre.attendance.counts_as_available),
         away_absent=tuple(centre.attendance.counts_as_absent),

@@ -19,6 +19,7 @@ from cluster.config.explain import Section, wrong
 from cluster.config.names import Id, Level, Seconds, milliseconds
 from cluster.config.problems import did_you_mean
 
+MAX_WEIGHT = 1_000
 #: Ageing is counted in points an hour, priorities in points.
 MAX_AGEING = 1_000_000
 
@@ -89,6 +90,11 @@ class Order(Section):
         examples=[60],
     )  # fmt: skip
     newest_first: bool = Field(default=False, description="among equal priorities the newest goes first", examples=["false"])
+    weight: int = Field(
+        default=1, ge=1, le=MAX_WEIGHT, examples=[10],
+        description="agents of several queues take from the one of the greatest weight first, whoever waits longer; the"
+        " `priority` of a routing profile decides before that",
+    )  # fmt: skip
 
 
 class ChannelServing(Section):
@@ -159,16 +165,29 @@ def _relaxation(queue: str, step: Step) -> Relaxation:
     return Relaxation(milliseconds(step.after_s), lower, tuple(step.drop), step.where, queues, anybody=step.anybody)
 
 
-def memberships(serves: Mapping[str, Serving]) -> tuple[Membership, ...]:
-    """How agents serve the queues that are not like every other, single channels before all."""
-    return tuple(one for queue, serving in serves.items() for one in _memberships(queue, serving))
+def memberships(serves: Mapping[str, Serving], weights: Mapping[str, int] | None = None) -> tuple[Membership, ...]:
+    """How agents serve the queues that are not like every other, single channels before all.
+
+    Args:
+        serves: what their routing profile says of some of its queues.
+        weights: of all queues of the profile. Where they differ, they decide between queues of equal priority.
+    """
+    behind = {}
+    if weights and len(set(weights.values())) > 1:
+        serves = dict.fromkeys(weights, Serving()) | dict(serves)
+        behind = {queue: MAX_WEIGHT - weight for queue, weight in weights.items()}
+    return tuple(one for queue, serving in serves.items() for one in _memberships(queue, serving, behind))
 
 
-def _memberships(queue: str, serving: Serving) -> Iterator[Membership]:
+def _memberships(queue: str, serving: Serving, behind: Mapping[str, int]) -> Iterator[Membership]:
     at = address("queue", queue)
     standing = (serving.level, serving.position, serving.weight)
+
+    def rank(priority: int) -> int:
+        return (priority - 1) * MAX_WEIGHT + behind[queue] if behind else priority - 1
+
     for channel, special in serving.channels.items():
         priority = serving.priority if special.priority is None else special.priority
         delay_s = serving.delay_s if special.delay_s is None else special.delay_s
-        yield Membership(at, channel, priority - 1, milliseconds(delay_s), *standing)
-    yield Membership(at, "", serving.priority - 1, milliseconds(serving.delay_s), *standing)
+        yield Membership(at, channel, rank(priority), milliseconds(delay_s), *standing)
+    yield Membership(at, "", rank(serving.priority), milliseconds(serving.delay_s), *standing)

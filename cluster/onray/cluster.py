@@ -52,6 +52,8 @@ def start_ray(address: str = LOCAL, *, object_store_mb: int = 100, dashboard: bo
         StartupFailed: there is no Ray at the address, or it cannot be started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's own value, 15, is for work that can wait: everything else on the machine would go before hosts and gateways.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": True, "logging_level": "ERROR"}
     if address == LOCAL:
         options |= {

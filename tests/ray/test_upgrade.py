@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -49,6 +50,7 @@ async def test_hosts_leave_join_and_are_upgraded_under_load(tmp_path: Path) -> N
             await trunkline(tmp_path, "drain", "host-1")
             await traffic.until_flowing(time.monotonic(), messages=100)
             before = await running.status()
+            niceness = {os.getpriority(os.PRIO_PROCESS, pid) for pid in (before["pid"], before["hosts"]["host-2"]["pid"])}
             upgraded = await trunkline(tmp_path, "upgrade")
             await traffic.until_flowing(time.monotonic(), messages=200)
             after = await status_with_another(running, "supervisor_pid", before)
@@ -61,6 +63,7 @@ async def test_hosts_leave_join_and_are_upgraded_under_load(tmp_path: Path) -> N
         await store.close()
     assert sorted(step["part"] for step in upgraded["steps"]) == ["archiver", "gateway-1", "host-2", "host-3", "supervisor"]
     assert sorted(before["hosts"]) == sorted(after["hosts"]) == ["host-2", "host-3"], "the drained host stays away"
+    assert niceness == {os.getpriority(os.PRIO_PROCESS, 0)}, "gateways and hosts are no background work, as Ray has it"
     assert before["pid"] != after["pid"], "the gateway is another process"
     for host in after["hosts"]:
         assert before["hosts"][host]["pid"] != after["hosts"][host]["pid"], f"{host} is another process"

@@ -48,6 +48,20 @@ def test_queue_settings_reach_the_actor() -> None:
     assert QueueConfig("Cards", 7500, 0, 2000, 15_000, CARDS) == queue, "no setting may be lost or rounded to seconds"
 
 
+def test_weights_decide_between_queues() -> None:
+    """The queue of the greater weight goes first, on each channel, but after what the routing profile puts first."""
+    heavy = BASE.replace("offer_timeout_s: 20", "order: {weight: 7}")
+    ranks = {one.queue: one.priority for one in compiled(heavy).agents["alice"].memberships}
+    assert ranks[Address("queue/cards")] < ranks[Address("queue/general")]
+    profile = "queues: [general, cards]\n    serves: {cards: {priority: 2, channels: {webchat: {priority: 1}}}}"
+    with_profile = heavy.replace("queues: [general, cards]", profile)
+    assert heavy != with_profile
+    ranks = {(one.queue, one.channel): one.priority for one in compiled(with_profile).agents["alice"].memberships}
+    general, cards = ranks[Address("queue/general"), ""], Address("queue/cards")
+    assert ranks[cards, "webchat"] < general < ranks[cards, ""]
+    assert () == compiled(BASE.replace("offer_timeout_s: 20", "order: {weight: 1}")).agents["alice"].memberships
+
+
 def test_offers_reach_queue_and_agent() -> None:
     """To how many at once, what follows no answer, and each back-off arrive at the actor that goes by them."""
     offers = "offers: {at_once: 5, every_s: 2.5, no_answer: available, no_answer_backoff_s: 0, busy_backoff_s: 60}"
