@@ -322,7 +322,9 @@ class Consulting(Standing):
     def _show_consult(self, state: SessionState, turn: Turn) -> None:
         """Tell every desk how the consult stands."""
         view = self._consult_view(state)
-        for watching in self.watching(state) if view is not None else ():
+        if view is None:
+            return
+        for watching in self.watching(state):
             turn.send(link_address(watching.desk), DeskConsult(watching.agent, watching.interaction, view))
 
     def _move_colleague(

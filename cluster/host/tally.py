@@ -110,7 +110,7 @@ class Tally:
 
     def _interaction(self, event: InteractionMoved, now: int, tally: ShardTally) -> None:
         if event.consults:
-            state = "asked" if event.before is None else event.reason or event.after
+            state = "asked" if event.before is None else (event.reason or event.after).value
             if event.before is not event.after:
                 self._consults.add(1, event.channel, state)
             return

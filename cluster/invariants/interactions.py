@@ -91,7 +91,7 @@ class Interactions:
         story.shard, story.channel = state.shard, event.channel
         story.origin = (event.queue, event.channel)
         if event.before is not None:
-            story.leg = event.leg - 1 if event.after is QUEUED else event.leg
+            story.leg = event.leg - 1 if begins_leg(event) else event.leg
         self.created[story.origin] += 1
         conversation = self.stories.conversation(who)
         if conversation.ended:
@@ -100,11 +100,10 @@ class Interactions:
         conversation.interactions.append(event.interaction)
 
     def _judge_leg(self, state: ShardState, event: InteractionMoved, story: Story) -> None:
-        is_taken_over = event.before is CONNECTED and event.after is CONNECTED
-        expected = story.leg + 1 if event.after is QUEUED or is_taken_over else story.leg
+        expected = story.leg + 1 if begins_leg(event) else story.leg
         if event.leg != expected:
             self._violated("I14", state, event.interaction, f"moved to {event.after} on leg {event.leg}, not {expected}")
-        if is_taken_over:
+        if is_taken_over(event):
             self._judge_taking_over(state, event)
         elif event.after is CONNECTED and not event.reservation.startswith(f"{event.interaction}#{event.leg}."):
             detail = f"was connected on leg {event.leg} by the reservation {event.reservation!r}, which is of another leg"
@@ -316,6 +315,16 @@ class Interactions:
         )
         if detail:
             self.findings.violated("I1", story.shard, 0, story.interaction, f"its session is {story.state}: {detail}")
+
+
+def is_taken_over(event: InteractionMoved) -> bool:
+    """Whether it goes from one agent to another without a queue."""
+    return event.before is CONNECTED and event.after is CONNECTED
+
+
+def begins_leg(event: InteractionMoved) -> bool:
+    """Whether the interaction is on its next leg from here on."""
+    return event.after is QUEUED or is_taken_over(event)
 
 
 def _missing(story: Story, served: Story, trimmed: bool) -> str:

@@ -194,7 +194,8 @@ def handed_to_who_has_not_accepted(patch: Patch) -> None:
             return session.take_over(state, turn)
         gone(session, message, turn)
 
-    patch.setattr(Session, "handlers", {**Session.handlers, AgentGone: handed})
+    handlers: dict[type[Message], Any] = {**Session.handlers, AgentGone: handed}
+    patch.setattr(Session, "handlers", handlers)
 
 
 def handed_over_and_kept(patch: Patch) -> None:
@@ -205,7 +206,8 @@ def handed_over_and_kept(patch: Patch) -> None:
         complete(session, message, turn)
         turn.sent[:] = [one for one in turn.sent if not isinstance(one.message, ServiceEnded)]
 
-    patch.setattr(Session, "handlers", {**Session.handlers, CompleteConsult: completed})
+    handlers: dict[type[Message], Any] = {**Session.handlers, CompleteConsult: completed}
+    patch.setattr(Session, "handlers", handlers)
 
 
 def released_on_taking_over(patch: Patch) -> None:
@@ -237,7 +239,8 @@ def asides_shown_to_customers(patch: Patch) -> None:
             entry = session.asides[-1].entry
             turn.send(link_address(state.link), ShowEntries(state.conversation, (entry,)))
 
-    patch.setattr(Session, "handlers", {**Session.handlers, AgentAside: shown})
+    handlers: dict[type[Message], Any] = {**Session.handlers, AgentAside: shown}
+    patch.setattr(Session, "handlers", handlers)
 
 
 # -- the shard --------------------------------------------------------------------------------------------------------

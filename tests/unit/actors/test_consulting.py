@@ -110,17 +110,17 @@ def standing(scene: Scene) -> InteractionView:
 
 def entries(scene: Scene, name: str) -> list[str]:
     """What the agent's desk was given of the transcript."""
-    link, texts = f"desk-{name}", {}
-    for given in (*scene.seen(link, DeskConversation), *scene.seen(link, DeskEntries)):
-        texts.update({entry.number: entry.content.text for entry in given.entries})
+    link = f"desk-{name}"
+    given = [one.entries for one in scene.seen(link, DeskConversation)] + [one.entries for one in scene.seen(link, DeskEntries)]
+    texts = {entry.number: entry.content.text for entries in given for entry in entries}
     return [texts[number] for number in sorted(texts)]
 
 
 def asides(scene: Scene, name: str) -> list[str]:
     """What the agent's desk was given of what agents said to each other."""
-    link, texts = f"desk-{name}", {}
-    given = [one.asides for one in (*scene.seen(link, DeskConversation), *scene.seen(link, DeskAsides))]
-    texts.update({one.entry.number: one.entry.content.text for lines in given for one in lines})
+    link = f"desk-{name}"
+    given = [one.asides for one in scene.seen(link, DeskConversation)] + [one.asides for one in scene.seen(link, DeskAsides)]
+    texts = {one.entry.number: one.entry.content.text for lines in given for one in lines}
     return [texts[number] for number in sorted(texts)]
 
 

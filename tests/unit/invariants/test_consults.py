@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actors.actor import Event
@@ -20,7 +22,7 @@ from tests.unit.invariants.scribe import (
     waiting,
 )
 
-ABOUT = {"consults": "c/1"}
+ABOUT: dict[str, Any] = {"consults": "c/1"}
 BOBS = "c/2#1.1"
 
 
@@ -104,6 +106,16 @@ def test_i14_taking_over_on_the_same_leg_is_caught() -> None:
     """Whoever looked at the leg before must see that it is another agent's now."""
     scribe = consulted().commit(over("taken_over"), moved("c/1", "connected", "connected", 1, BOBS))
     assert "I14" in broken(check(scribe))
+
+
+def test_a_journal_that_begins_in_between_is_clean() -> None:
+    """Whatever was before the first commit that is left, what follows is no violation."""
+    whole = taken_over()
+    alice_is_done(whole)
+    for kept in range(1, len(whole.entries)):
+        rest = whole.copy()
+        rest.entries = whole.entries[kept:]
+        assert check(rest).violations == [], f"from commit {kept + 1} on"
 
 
 def test_i1_nobody_serves_after_a_take_over_is_caught() -> None:
