@@ -37,10 +37,12 @@ class InteractionMoved(Event, frozen=True):
     reason: EndReason | None = None
     #: The supervisor who wanted it, if one did.
     by: str = ""
+    #: An agent asks a colleague: the interaction that it is about; empty for what a customer wants.
+    consults: str = ""
 
 
 class MessageAdded(Event, frozen=True):
-    """Session: one transcript entry was accepted; never its text."""
+    """Session: one transcript entry was accepted; never its text. Colleagues' asides are numbered by themselves."""
 
     interaction: str
     number: int

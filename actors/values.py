@@ -43,12 +43,13 @@ class Content(Value, frozen=True):
 
 
 class Author(StrEnum):
-    """Who wrote a transcript entry."""
+    """Who wrote a transcript entry. `COLLEAGUE` writes asides: lines between agents that no customer is shown."""
 
     CUSTOMER = "customer"
     AGENT = "agent"
     BOT = "bot"
     SYSTEM = "system"
+    COLLEAGUE = "colleague"
 
 
 class SkillLevel(Value, frozen=True):
@@ -184,6 +185,11 @@ def reservation_id(interaction: str, leg: int, attempt: int) -> str:
     return f"{interaction}#{leg}.{attempt}"
 
 
+def interaction_of(reservation: str) -> str:
+    """Which interaction a reservation is for."""
+    return reservation.rpartition("#")[0]
+
+
 def leg_of(reservation: str) -> int:
     """Which leg of its interaction a reservation is for."""
     return int(reservation.rpartition("#")[2].partition(".")[0])
@@ -224,7 +230,8 @@ INTERACTION = Transitions(
     [InteractionState.QUEUED, InteractionState.ENDED],
     {
         InteractionState.QUEUED: [InteractionState.CONNECTED, InteractionState.QUEUED, InteractionState.ENDED],
-        InteractionState.CONNECTED: [InteractionState.QUEUED, InteractionState.ENDED],
+        # Connected to connected: a colleague who was consulted has taken the customer over.
+        InteractionState.CONNECTED: [InteractionState.CONNECTED, InteractionState.QUEUED, InteractionState.ENDED],
         InteractionState.ENDED: [],
     },
 )
@@ -258,8 +265,17 @@ WAITING = Transitions(
 )
 
 
+class ConsultStage(StrEnum):
+    """How far an agent is who asks a colleague for help."""
+
+    ASKING = "asking"
+    CONSULTING = "consulting"
+    CONFERENCE = "conference"
+    ENDED = "ended"
+
+
 class EndReason(StrEnum):
-    """The one terminal outcome of an interaction (I1)."""
+    """The one terminal outcome of an interaction (I1). The last three end consults only."""
 
     AGENT = "agent"
     CUSTOMER = "customer"
@@ -267,6 +283,9 @@ class EndReason(StrEnum):
     CLOSED = "closed"
     NO_SUCH_QUEUE = "no_such_queue"
     REFUSED = "refused"
+    COLLEAGUE = "colleague"
+    UNANSWERED = "unanswered"
+    TAKEN_OVER = "taken_over"
 
 
 class NoticeKind(StrEnum):
@@ -277,6 +296,8 @@ class NoticeKind(StrEnum):
     TRANSFERRED = "transferred"
     ENDED = "ended"
     CLOSED = "closed"
+    JOINED = "joined"
+    LEFT = "left"
 
 
 class TranscriptEntry(Value, frozen=True):
@@ -288,3 +309,13 @@ class TranscriptEntry(Value, frozen=True):
     author_name: str
     at: int
     content: Content
+
+
+class Aside(Value, frozen=True):
+    """A line between agents, which the customer is not shown; `after` is the entry that it follows (0: none).
+
+    Asides are numbered by themselves, from 1: the customer's numbers have no gaps that would tell of them.
+    """
+
+    entry: TranscriptEntry
+    after: int

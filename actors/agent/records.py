@@ -73,6 +73,8 @@ class Reservation(Record, frozen=True):
     interrupted: int = 0
     #: What becomes of an agent who does not answer, where the queue says it.
     no_answer: PresenceState | None = None
+    #: The name of the colleague who asks for help; empty for a customer who waited.
+    asks: str = ""
 
 
 class Reason(Record, frozen=True):

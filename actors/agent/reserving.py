@@ -162,6 +162,7 @@ class Reserving(Actor):
             message.reservation, message.interaction, message.queue, message.session, message.channel, message.customer,
             message.subject, message.waited_ms, message.wrap_up_ms, turn.now, turn.now + message.offer_timeout_ms,
             is_accepting=setting.config.auto_accept, labels=message.labels, no_answer=message.no_answer,
+            asks=message.asks,
         )  # fmt: skip
         self._interrupt(held, setting, turn)
         self._keep(held, turn)
@@ -238,7 +239,7 @@ class Reserving(Actor):
             held = self._move(held, ReservationState.ACCEPTED, turn)
         if held is None or held.state is not ReservationState.ACCEPTED:
             return
-        if held.wrap_up_ms:
+        if held.wrap_up_ms and message.wraps_up:
             ends_at = turn.now + held.wrap_up_ms
             turn.set_timer(f"{WRAP_UP}/{held.reservation}", ends_at)
             self._move(held, ReservationState.WRAPPING, turn, ends_at)
@@ -442,5 +443,5 @@ def desk_reservation(held: Reservation) -> DeskReservation:
     """A reservation as the desk shows it."""
     return DeskReservation(
         held.reservation, held.interaction, held.state, name_of(held.queue), held.channel, held.customer, held.subject,
-        held.waited_ms, held.started_at, held.ends_at,
+        held.waited_ms, held.started_at, held.ends_at, held.asks,
     )  # fmt: skip

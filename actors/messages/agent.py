@@ -59,6 +59,8 @@ class Reserve(Message, frozen=True):
     #: What becomes of an agent who does not answer; None: what the agent's own configuration says.
     no_answer: PresenceState | None = None
     why: Why | None = None
+    #: The name of the colleague who asks for help with this customer; empty for a customer who waits.
+    asks: str = ""
 
 
 class AcceptOffer(Message, frozen=True):
@@ -94,9 +96,10 @@ class Cancelled(Message, frozen=True):
 
 
 class ServiceEnded(Message, frozen=True):
-    """The session is over for this agent (ended or transferred): wrap up."""
+    """The session is over for this agent (ended or transferred): wrap up, if there is something to."""
 
     reservation: str
+    wraps_up: bool = True
 
 
 class CompleteWrapUp(Message, frozen=True):

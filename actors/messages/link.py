@@ -10,7 +10,17 @@ from actors.actor import Message
 from actors.address import GATEWAY_KIND, Address
 from actors.messages.queue import QueueCounters
 from actors.routing.expecting import Expected
-from actors.values import Customer, NoticeKind, PresenceState, ReservationState, TranscriptEntry, Value
+from actors.values import (
+    Aside,
+    ConsultStage,
+    Customer,
+    EndReason,
+    NoticeKind,
+    PresenceState,
+    ReservationState,
+    TranscriptEntry,
+    Value,
+)
 
 
 def link_address(link: str) -> Address:
@@ -52,7 +62,10 @@ class ShowNotice(Message, frozen=True):
 
 
 class DeskReservation(Value, frozen=True):
-    """One reservation as the desk shows it; `ends_at` is the offer's or wrap-up's deadline, 0 for none."""
+    """One reservation as the desk shows it; `ends_at` is the offer's or wrap-up's deadline, 0 for none.
+
+    `asks` is the name of the colleague who asks for help; empty for a customer who waits.
+    """
 
     reservation: str
     interaction: str
@@ -64,6 +77,7 @@ class DeskReservation(Value, frozen=True):
     waited_ms: int
     started_at: int
     ends_at: int
+    asks: str = ""
 
 
 class DeskState(Message, frozen=True):
@@ -95,8 +109,45 @@ class DeskOfferEnded(Message, frozen=True):
     outcome: ReservationState
 
 
+class ConsultView(Value, frozen=True):
+    """An agent (`asked_by`) who asks a colleague, as the desks of both show it.
+
+    `consult` is its id. `agent` is the colleague: whom it is for, or who took it; empty as long as anybody of `queue` may.
+    `reason` is why it ended. Two of the same consult differ in `stage`.
+    """
+
+    consult: str
+    stage: ConsultStage
+    asked_by: str
+    asked_by_name: str
+    queue: str
+    agent: str = ""
+    agent_name: str = ""
+    reason: EndReason | None = None
+
+
+class DeskConsult(Message, frozen=True):
+    """How a consult about this conversation stands now; `interaction` is as this desk knows the conversation."""
+
+    agent: str
+    interaction: str
+    consult: ConsultView
+
+
+class DeskAsides(Message, frozen=True):
+    """Lines between agents, in order; numbers already shown are to be skipped."""
+
+    agent: str
+    interaction: str
+    asides: tuple[Aside, ...]
+
+
 class DeskConversation(Message, frozen=True):
-    """The whole conversation, for an agent who begins or comes back to it."""
+    """The whole conversation, for an agent who begins or comes back to it.
+
+    `interaction` is what this agent's reservation is for: for a consulted colleague the consult, also once they have taken
+    the customer over.
+    """
 
     agent: str
     interaction: str
@@ -106,6 +157,9 @@ class DeskConversation(Message, frozen=True):
     entries: tuple[TranscriptEntry, ...]
     customer_delivered: int
     customer_read: int
+    asides: tuple[Aside, ...] = ()
+    #: The consult that goes on; None when there is none.
+    consult: ConsultView | None = None
 
 
 class DeskEntries(Message, frozen=True):

@@ -47,6 +47,10 @@ class Enqueue(Message, frozen=True):
     not_agents: tuple[Address, ...] = ()
     #: The queues that moved it on by a rule of overflow, and do not do so again.
     moved_from: tuple[Address, ...] = ()
+    #: The name of the agent who asks for help with this customer; empty for a customer who waits.
+    asks: str = ""
+    #: Until when `not_agents` are not asked; 0: for the queue's back-off.
+    not_until: int = 0
 
 
 class Withdraw(Message, frozen=True):

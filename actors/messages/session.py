@@ -190,6 +190,53 @@ class ReturnToQueue(Message, frozen=True):
     keep_place: bool = True
 
 
+class Consult(Message, frozen=True):
+    """The agent asks a colleague for help, anybody of `queue` or `to_agent`, and goes on serving the customer meanwhile.
+
+    Nobody is asked any more after `give_up_ms`. Answered at the desk by `DeskConsult`.
+    """
+
+    agent: str
+    interaction: str
+    id: str
+    queue: str
+    to_agent: str = ""
+    give_up_ms: int = 120_000
+
+
+class StartConference(Message, frozen=True):
+    """Whoever asked lets the colleague of this consult talk with the customer too."""
+
+    agent: str
+    interaction: str
+    consult: str
+
+
+class CompleteConsult(Message, frozen=True):
+    """Whoever asked leaves the customer to the colleague of this consult."""
+
+    agent: str
+    interaction: str
+    consult: str
+
+
+class EndConsult(Message, frozen=True):
+    """Whoever asked needs the colleague no more, or asks no longer; or the colleague leaves."""
+
+    agent: str
+    interaction: str
+    consult: str
+
+
+class AgentAside(Message, frozen=True):
+    """What one agent writes to the other during a consult or conference; the customer is not shown it."""
+
+    agent: str
+    interaction: str
+    id: str
+    content: Content
+
+
 class Redirect(Message, frozen=True):
     """A supervisor (`by`) lets the customer wait in a queue (empty: the same), or there for one agent until `fallback_ms`.
 
@@ -205,19 +252,24 @@ class Redirect(Message, frozen=True):
     keep_place: bool = True
     expected_leg: int = 0
     expects: InteractionState | None = None
+    #: Which one is meant; empty: the customer's. An agent's consult cannot be moved.
+    interaction: str = ""
 
 
 class Prioritise(Message, frozen=True):
-    """A supervisor gives the customer another priority; `expected_leg` and answer as of `Redirect`."""
+    """A supervisor gives the customer another priority; `expected_leg`, `interaction` and answer as of `Redirect`."""
 
     priority: int
     expected_leg: int = 0
+    interaction: str = ""
 
 
 class ReadInteraction(Message, frozen=True):
     """Ask where the interaction stands; answered with `InteractionView`."""
 
     fleeting: ClassVar[bool] = True
+
+    interaction: str = ""
 
 
 class InteractionView(Message, frozen=True):

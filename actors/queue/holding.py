@@ -84,7 +84,7 @@ class Holding(Overflowing):
         reserve = Reserve(
             held.reservation, place.interaction, turn.address, place.session, place.channel, place.customer, place.subject,
             turn.now - place.entered_at, setting.config.offer_timeout_ms, setting.config.wrap_up_ms,
-            place.requirement.labels, setting.config.no_answer, because(place, message.why),
+            place.requirement.labels, setting.config.no_answer, because(place, message.why), place.asks_for_help,
         )  # fmt: skip
         turn.send(message.agent, reserve)
 

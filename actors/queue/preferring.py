@@ -45,7 +45,7 @@ class Preferring(Holding):
         """Whether the newcomer stays at the door until it is known whom to prefer."""
         setting = self.setting
         prefer = setting.config.prefer if setting is not None and not setting.retired else None
-        if prefer is None or message.requirement.agent or message.leg != 1 + len(message.moved_from):
+        if prefer is None or message.requirement.agent or message.asks or message.leg != 1 + len(message.moved_from):
             return False
         wishes = wishes_of(prefer, message.customer)
         place = self.place(message.interaction)

@@ -100,7 +100,7 @@ class Queue(Preferring):
                 self._withdraw(place, turn)
             if not self._is_kept(message, setting.config, turn):
                 return
-            until = turn.now + setting.config.reject_backoff_ms
+            until = message.not_until or turn.now + setting.config.reject_backoff_ms
             back_offs = tuple(BackOff(agent, until) for agent in message.not_agents if until > turn.now)
             place = opened(self._entering(message, setting.config, turn.now), turn.now)
             place = replace(place, back_offs=back_offs, because=because)
@@ -233,6 +233,7 @@ class Queue(Preferring):
             message.priority, inner, message.enqueued_at, message.fallback_at, entered_at,
             asked=message.requirement if config.reevaluates else None,
             steps=steps_of(inner, config, entered_at, message.fallback_at), moved_from=message.moved_from,
+            asks_for_help=message.asks,
         )  # fmt: skip
 
     def _places(self) -> list[Place]:

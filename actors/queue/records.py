@@ -117,6 +117,8 @@ class Place(Record, frozen=True):
     further_at: int = 0
     #: Why the agent of the innermost ring was to serve before anybody else, if one was.
     because: Preference | None = None
+    #: The name of the agent who asks for help; empty for a customer who waits.
+    asks_for_help: str = ""
 
     @property
     def is_newcomer(self) -> bool:

@@ -16,10 +16,8 @@ from msgspec.structs import replace
 
 from actors.actor import Turn, on
 from actors.address import Address, address
-from actors.events import InteractionMoved
 from actors.messages.agent import ServiceEnded
 from actors.messages.customer import Served
-from actors.messages.link import ShowNotice, link_address
 from actors.messages.queue import Enqueue, Reprioritise, Withdraw
 from actors.messages.session import (
     AgentGone,
@@ -30,15 +28,15 @@ from actors.messages.session import (
     ReturnToQueue,
     TransferTo,
 )
+from actors.session.consulting import Consulting, view_of_consult
 from actors.session.conversation import NOT_SERVING, OVER, UNKNOWN
 from actors.session.records import STATE, Serving, SessionState
-from actors.session.waiting import Awaiting
-from actors.values import INTERACTION, InteractionState, NoticeKind, Requirement, leg_of
+from actors.values import EndReason, InteractionState, NoticeKind, Requirement, interaction_of, leg_of
 
 MAX_PRIORITY = 1000
 
 
-class Legs(Awaiting):
+class Legs(Consulting):
     """The moving part of a session; `actors.session.session.Session` adds how it begins, connects and ends."""
 
     # The agent's side.
@@ -68,20 +66,22 @@ class Legs(Awaiting):
 
     @on(AgentGone)
     def agent_gone(self, message: AgentGone, turn: Turn) -> None:
-        """Wait again, before newcomers, for another agent.
+        """Wait again, before newcomers, for another agent; a colleague who was consulted takes the customer over instead.
 
         The agent may be heard before the queue: a reservation of the present leg was granted then, and is over.
         """
         state = self.state
-        if state is None or state.state is InteractionState.ENDED:
+        if state is None or state.state is InteractionState.ENDED or self.colleague_gone(state, message.reservation, turn):
             return
         if state.serving is not None:
             is_present = state.serving.reservation == message.reservation
         else:
-            is_present = state.leg == leg_of(message.reservation)
-        if is_present:
-            if state.serving is not None:
-                remember(state, state.serving, turn)
+            is_present = is_of_leg(state, message.reservation)
+        if is_present and state.serving is not None:
+            remember(state, state.serving, turn)
+        if is_present and self.colleague is not None:
+            self.take_over(state, turn)
+        elif is_present:
             waiting = self._wait_again(state, state.queue, turn)
             self._enqueue(waiting, anybody(waiting), turn)
 
@@ -93,6 +93,8 @@ class Legs(Awaiting):
         state = self.state
         if state is None:
             return turn.refuse(*UNKNOWN)
+        if message.interaction and message.interaction != state.interaction:
+            return turn.refuse(*NOT_MOVED)
         if message.id in state.transfers:
             turn.reply(view_of(state))
             return
@@ -115,6 +117,8 @@ class Legs(Awaiting):
         state = self.state
         if state is None:
             return turn.refuse(*UNKNOWN)
+        if message.interaction and message.interaction != state.interaction:
+            return turn.refuse(*NOT_MOVED)
         if refusal := moved_on(state, message.expected_leg):
             return turn.refuse(*refusal)
         if not 0 <= message.priority <= MAX_PRIORITY:
@@ -128,10 +132,14 @@ class Legs(Awaiting):
 
     @on(ReadInteraction)
     def read_interaction(self, message: ReadInteraction, turn: Turn) -> None:
-        """Answer with where the interaction stands."""
-        if self.state is None:
+        """Answer with where the interaction stands, or the consult about it that goes on."""
+        state, consultation = self.state, self.consultation
+        if state is None:
             return turn.refuse(*UNKNOWN)
-        turn.reply(view_of(self.state))
+        if consultation is not None and consultation.interaction == message.interaction:
+            turn.reply(view_of_consult(state, consultation))
+        else:
+            turn.reply(view_of(state))
 
     # Steps that several messages take.
 
@@ -176,21 +184,6 @@ class Legs(Awaiting):
             self._notice(waiting, NoticeKind.TRANSFERRED, turn)
         return waiting
 
-    def _move(
-        self, before: InteractionState | None, state: SessionState, turn: Turn, served: Serving | None = None, by: str = ""
-    ) -> None:
-        """Record a declared move and journal it with who serves, or served until now, and the supervisor who wanted it."""
-        INTERACTION.check(before, state.state)
-        if before is InteractionState.QUEUED:
-            self.stop_telling(state, turn)
-        turn.put(STATE, state)
-        serving = state.serving or served
-        agent, reservation = (serving.agent, serving.reservation) if serving is not None else ("", "")
-        moved = InteractionMoved(
-            state.interaction, state.channel, state.queue, before, state.state, state.leg, agent, reservation, state.reason, by
-        )
-        turn.emit(moved)
-
     def _enqueue(
         self,
         state: SessionState,
@@ -206,7 +199,8 @@ class Legs(Awaiting):
         turn.send(address("queue", state.queue), enqueue)
 
     def _wait_again(self, state: SessionState, queue: str, turn: Turn, by: str = "") -> SessionState:
-        """Begin the next leg, in this queue."""
+        """Begin the next leg, in this queue; a colleague who is there goes with whoever asked."""
+        self.end_consult_of(state, EndReason.AGENT, turn)
         waiting = replace(
             state, state=InteractionState.QUEUED, leg=state.leg + 1, queue=queue, last_queue=state.queue,
             serving=None, moved_desk="",
@@ -214,9 +208,10 @@ class Legs(Awaiting):
         self._move(state.state, waiting, turn, by=by)
         return waiting
 
-    def _notice(self, state: SessionState, kind: NoticeKind, turn: Turn) -> None:
-        agent_name = state.serving.agent_name if state.serving else ""
-        turn.send(link_address(state.link), ShowNotice(state.conversation, kind, agent_name, state.queue))
+
+def is_of_leg(state: SessionState, reservation: str) -> bool:
+    """Whether it is for the leg that the customer waits on."""
+    return interaction_of(reservation) == state.interaction and leg_of(reservation) == state.leg
 
 
 def anybody(state: SessionState) -> Requirement:
@@ -231,6 +226,10 @@ def remember(state: SessionState, serving: Serving, turn: Turn) -> None:
         turn.send(address("customer", state.customer.id), served)
 
 
+NOT_MOVED = (
+    "FAILED_PRECONDITION",
+    "this is an agent who asks a colleague: move the customer whom the agent serves, and the consult ends with it",
+)
 #: What to do with an interaction that is not where a command expects it.
 HOW_TO_MOVE = {
     InteractionState.QUEUED: "the customer is waiting: push them to an agent, or move them to another queue",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from actors.actor import Record
 from actors.address import Address
-from actors.values import Customer, EndReason, InteractionState, Requirement, TranscriptEntry, Value
+from actors.values import Aside, Customer, EndReason, InteractionState, Requirement, TranscriptEntry, Value, interaction_of
 
 STATE = "s"
 MARKS = "marks"
 LINE_PREFIX = "m/"
+ASIDE_PREFIX = "a/"
+CONSULTATION = "consult"
 
 
 class Serving(Value, frozen=True):
@@ -20,6 +22,11 @@ class Serving(Value, frozen=True):
     address: Address
     desk: str
     remembers_ms: int = 0
+
+    @property
+    def interaction(self) -> str:
+        """As the agent knows the conversation: what their reservation is for, which may be a consult that they took over."""
+        return interaction_of(self.reservation)
 
 
 class Told(Value, frozen=True):
@@ -62,6 +69,8 @@ class SessionState(Record, frozen=True):
     told: Told | None = None
     #: The queues that moved it on by a rule of overflow.
     moved_from: tuple[Address, ...] = ()
+    #: How many consults there were about it; they are numbered after the interaction itself.
+    consults: int = 0
 
 
 class Marks(Record, frozen=True):
@@ -77,3 +86,29 @@ class TranscriptLine(Record, frozen=True):
     """One entry, alone in its record so that a message writes nothing else."""
 
     entry: TranscriptEntry
+
+
+class AsideLine(Record, frozen=True):
+    """One line between agents."""
+
+    aside: Aside
+
+
+class Consultation(Record, frozen=True):
+    """An agent asks a colleague, and how far it got; it goes when that is over. `serving` is the colleague, once there."""
+
+    interaction: str
+    queue: str
+    to_agent: str
+    asked_by: str
+    asked_at: int
+    #: When nobody is asked any more.
+    ends_at: int
+    state: InteractionState = InteractionState.QUEUED
+    leg: int = 1
+    serving: Serving | None = None
+    #: The colleague talks with the customer too.
+    is_conference: bool = False
+    #: As of the session's own state.
+    moved_desk: str = ""
+    moved_from: tuple[Address, ...] = ()

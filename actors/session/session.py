@@ -5,6 +5,7 @@ a reservation of an earlier leg never takes the conversation again, in whatever 
 
     none -> queued -> connected -> ended(agent, customer)
               |  ^________|  transfer, or the agent is gone: the next leg
+              |           |^ a colleague takes over: the next leg, on which nobody waits
               +-> ended(abandoned, refused, no_such_queue)
                   |^ moved on by a rule of its queue: the next leg
 """
@@ -30,11 +31,12 @@ from actors.messages.session import (
     ShowConversation,
     Withdrawn,
 )
+from actors.session.consulting import GIVE_UP
 from actors.session.conversation import NOT_SERVING, UNKNOWN
-from actors.session.legs import Legs, anybody, remember
+from actors.session.legs import Legs, anybody, is_of_leg, remember
 from actors.session.records import STATE, Serving, SessionState
 from actors.session.waiting import ANNOUNCE
-from actors.values import Author, Content, EndReason, InteractionState, NoticeKind, leg_of
+from actors.values import Author, Content, EndReason, InteractionState, NoticeKind, interaction_of
 
 RETENTION = "retention"
 
@@ -69,7 +71,9 @@ class Session(Legs):
     def not_queued(self, message: NotQueued, turn: Turn) -> None:
         """End what never had a queue; a transfer that went nowhere goes back to where it came from."""
         state = self.state
-        if state is None or state.state is not InteractionState.QUEUED or state.queue != message.queue:
+        if state is None or self.consult_not_queued(state, message, turn):
+            return
+        if state.state is not InteractionState.QUEUED or state.queue != message.queue:
             return
         if state.leg == 1 or state.last_queue in ("", state.queue):
             self._end(state, state.state, EndReason.NO_SUCH_QUEUE, turn)
@@ -81,7 +85,9 @@ class Session(Legs):
     def overflow(self, message: Overflow, turn: Turn) -> None:
         """Wait where the queue says, unless it is over or elsewhere already; or end, refused."""
         state = self.state
-        if state is None or state.state is not InteractionState.QUEUED or state.leg != message.leg:
+        if state is None or self.consult_overflowed(state, message, turn):
+            return
+        if state.state is not InteractionState.QUEUED or state.leg != message.leg:
             return
         if message.text:
             self._tell_customer(state, message.text, turn)
@@ -101,9 +107,12 @@ class Session(Legs):
         state = self.state
         if state is not None and state.serving is not None and state.serving.reservation == message.reservation:
             return
-        if state is None or state.state is not InteractionState.QUEUED or state.leg != leg_of(message.reservation):
+        if state is not None and self.colleague_found(state, message, turn):
+            return
+        if state is None or state.state is not InteractionState.QUEUED or not is_of_leg(state, message.reservation):
             # The customer left, or the agent was gone already, while the queue granted: nothing to serve any more.
-            turn.send(message.agent_address, ServiceEnded(message.reservation))
+            is_consult = state is not None and interaction_of(message.reservation) != state.interaction
+            turn.send(message.agent_address, ServiceEnded(message.reservation, wraps_up=not is_consult))
             return
         desk = state.moved_desk or message.desk
         serving = Serving(
@@ -141,6 +150,9 @@ class Session(Legs):
                 turn.send(address("queue", state.queue), AskPosition(state.interaction, state.leg, turn.address))
             case InteractionState.CONNECTED:
                 self._notice(state, NoticeKind.CONNECTED, turn)
+                consultation = self.consultation
+                if consultation is not None and consultation.is_conference:
+                    self._notice(state, NoticeKind.JOINED, turn, consultation.serving)
             case InteractionState.ENDED:
                 self._notice_end(state, turn)
 
@@ -174,20 +186,22 @@ class Session(Legs):
     def desk_moved(self, message: DeskMoved, turn: Turn) -> None:
         """Go on at the agent's new desk; one heard of before the agent was is remembered."""
         state = self.state
-        if state is None:
+        if state is None or self.colleague_moved(state, message, turn):
             return
         serving = self.serving(state, message.agent)
         if serving is not None:
             self._move_desk(state, serving, message.desk, turn)
-        elif state.state is InteractionState.QUEUED and message.reservation and state.leg == leg_of(message.reservation):
+        elif state.state is InteractionState.QUEUED and message.reservation and is_of_leg(state, message.reservation):
             turn.put(STATE, replace(state, moved_desk=message.desk))
 
     @on(ShowConversation)
     def show_conversation(self, message: ShowConversation, turn: Turn) -> None:
-        """Send the serving agent's desk the whole conversation again."""
+        """Send the desk of the serving agent, or of a colleague who is there, the whole conversation again."""
         state = self.state
         if state is None:
             return turn.refuse(*UNKNOWN)
+        if self.show_colleague(state, message, turn):
+            return
         serving = self.serving(state, message.agent)
         if serving is None:
             return turn.refuse(*NOT_SERVING)
@@ -198,6 +212,8 @@ class Session(Legs):
         """The retention time is over: forget the conversation. Or it is time to tell where it stands."""
         if message.name == ANNOUNCE:
             self.ask_again(turn)
+        elif message.name == GIVE_UP:
+            self.give_up(turn)
         elif message.name == RETENTION and self.state is not None and self.state.state is InteractionState.ENDED:
             turn.end()
 
@@ -211,7 +227,9 @@ class Session(Legs):
         self._show_desk(state, serving, turn)
 
     def _end(self, state: SessionState, before: InteractionState | None, reason: EndReason, turn: Turn) -> None:
-        """The one terminal fact of the interaction (I1)."""
+        """The one terminal fact of the interaction (I1); everybody is released."""
+        why = EndReason.CUSTOMER if reason is EndReason.CUSTOMER else EndReason.AGENT
+        self.end_consult_of(state, why, turn, goes_on=False)
         if state.serving is not None:
             turn.send(state.serving.address, ServiceEnded(state.serving.reservation))
             remember(state, state.serving, turn)

@@ -37,6 +37,8 @@ class Awaiting(Conversation):
         state = self.state
         if state is None or state.state is not InteractionState.QUEUED or state.queue != message.queue:
             return
+        if message.interaction != state.interaction:
+            return  # A consult, which no customer is told of.
         told = Told(state.leg, -1 if message.ahead_hidden else message.ahead, *minutes(message.expected))
         if message.ask_after_ms or state.told is not None:
             before = state.told

@@ -63,7 +63,8 @@ class JournalSearch:
         if not found.events:
             return found
         start = min(told.at for told in found.events) - CLOCK_SKEW_MS
-        ended = [told.at for told in found.events if getattr(told.event, "reason", None) is not None]
+        own = (told for told in found.events if getattr(told.event, "interaction", "") == interaction)
+        ended = [told.at for told in own if getattr(told.event, "reason", None) is not None]
         until = max(ended) + AFTERMATH_MS if ended else None
         for shard in await self._store.shards():
             if shard not in first:

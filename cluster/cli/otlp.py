@@ -91,8 +91,11 @@ class _Book:
     def note(self, told: Told) -> None:
         """Take the next event."""
         match told.event:
-            case InteractionMoved() as event:
+            case InteractionMoved(interaction=self._interaction) as event:
                 self._moved(told, event)
+            case InteractionMoved() as event:
+                state = event.reason or event.after
+                self._happened(told, "consult", {"trunkline.consult": event.interaction, "trunkline.state": state.value})
             case WaitingMoved() as event:
                 self._waiting(told, event)
             case ReservationMoved() as event:

@@ -21,7 +21,7 @@ from actors.events import (
     WaitingMoved,
 )
 from actors.routing import wording
-from actors.values import EndReason, InteractionState, Preference, Requirement, ReservationState, WaitingState
+from actors.values import Author, EndReason, InteractionState, Preference, Requirement, ReservationState, WaitingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def concerns(event: Event, interaction: str) -> bool:
     """Whether an event belongs to the interaction's story."""
     if isinstance(event, DeadLettered):
         return event.address == session_of(interaction)
-    return getattr(event, "interaction", None) == interaction
+    return getattr(event, "interaction", None) == interaction or getattr(event, "consults", None) == interaction
 
 
 def session_of(interaction: str) -> Address:
@@ -135,7 +135,7 @@ def _rank(event: Event) -> int:
 
 def _note(story: Story, told: Told) -> None:
     event = told.event
-    if not isinstance(event, InteractionMoved):
+    if not isinstance(event, InteractionMoved) or event.interaction != story.interaction:
         return
     story.channel = event.channel
     story.state = event.after.value
@@ -151,6 +151,8 @@ def _words(told: Told, texts: Mapping[int, str]) -> str:
     match told.event:
         case InteractionMoved() as event:
             return _interaction(event)
+        case MessageAdded(author=Author.COLLEAGUE) as event:
+            return f"line {event.number} from agent to agent"
         case MessageAdded() as event:
             text = f": {texts[event.number]}" if event.number in texts else ""
             return f"message {event.number} from the {event.author}{text}"
@@ -200,10 +202,34 @@ _ENDS = {
     EndReason.NO_SUCH_QUEUE: "ended: the queue does not exist or takes nobody",
     EndReason.REFUSED: "ended: refused by a rule of the queue",
 }
+_CONSULTS_END = {
+    EndReason.AGENT: "is over: whoever asked, or served, is done",
+    EndReason.CUSTOMER: "is over: the customer left",
+    EndReason.COLLEAGUE: "is over: the colleague left",
+    EndReason.UNANSWERED: "is over: nobody took it in time",
+    EndReason.TAKEN_OVER: "is over: the colleague takes the customer over",
+    EndReason.NO_SUCH_QUEUE: "is over: the queue does not exist or takes nobody",
+    EndReason.REFUSED: "is over: refused by a rule of the queue",
+}
+
+
+def _consult(event: InteractionMoved) -> str:
+    name = f"consult {event.interaction}"
+    match event.after:
+        case InteractionState.QUEUED:
+            return f"{name} asks queue {event.queue} about {event.consults}"
+        case InteractionState.CONNECTED:
+            return f"{name} has found {event.agent}"
+        case InteractionState.ENDED:
+            return f"{name} {_CONSULTS_END.get(event.reason, 'is over') if event.reason is not None else 'is over'}"
 
 
 def _interaction(event: InteractionMoved) -> str:
+    if event.consults:
+        return _consult(event)
     match event.after:
+        case InteractionState.CONNECTED if event.before is InteractionState.CONNECTED:
+            return f"is taken over by {event.agent} (leg {event.leg})"
         case InteractionState.QUEUED if event.before is None:
             return f"arrived on {event.channel}, wants queue {event.queue}"
         case InteractionState.QUEUED if event.before is InteractionState.CONNECTED:

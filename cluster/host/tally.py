@@ -52,6 +52,7 @@ class Tally:
         self._offers = meter.counter(metrics.OFFERS)
         self._moves = meter.counter(metrics.INTERACTION_MOVES)
         self._ended = meter.counter(metrics.INTERACTIONS_ENDED)
+        self._consults = meter.counter(metrics.CONSULTS)
         self._messages = meter.counter(metrics.MESSAGES)
         self._dead = meter.counter(metrics.DEAD_LETTERS)
         #: Typed loosely because each takes its own kind of event.
@@ -108,6 +109,11 @@ class Tally:
         self._messages.add(1, event.author)
 
     def _interaction(self, event: InteractionMoved, now: int, tally: ShardTally) -> None:
+        if event.consults:
+            state = "asked" if event.before is None else (event.reason or event.after).value
+            if event.before is not event.after:
+                self._consults.add(1, event.channel, state)
+            return
         self._moves.add(1, event.channel, "arrived" if event.before is None else event.after.value)
         if event.after is InteractionState.ENDED:
             self._ended.add(1, event.channel, event.reason.value if event.reason is not None else "")

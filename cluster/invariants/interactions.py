@@ -1,6 +1,7 @@
 """Judges what sessions and queues say: one terminal event (I1), one grant a leg (I2), books that add up (I13), moves (I14).
 
-A leg is held for one agent, or for as many at once as its queue declares (I2).
+A leg is held for one agent, or for as many at once as its queue declares (I2). Only a colleague who accepted a consult
+takes a customer over without a queue (I2), and nobody is consulted about a customer whom nobody serves (I1).
 
 When nothing is in flight between actors, it also holds session, queue and agent against each other: an interaction that
 one of them still has and another has let go of is lost, and that is I1.
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 
 from actors.events import InteractionMoved, Lent, MessageAdded, Overflowed, Preferred, QueueConfigured, WaitingMoved
-from actors.values import InteractionState, ReservationState, WaitingState
+from actors.values import Author, EndReason, InteractionState, ReservationState, WaitingState, interaction_of
 from cluster.invariants.commits import ShardState
 from cluster.invariants.report import Findings
 from cluster.invariants.stories import ENDED_LEGS, INTERACTION_MOVES, WAITING_MOVES, Leg, Stories, Story
@@ -42,6 +43,8 @@ class Interactions:
         self.moved_again: list[tuple[Story, str, tuple[int, ...], str, int]] = []
         self.loans = 0
         self.preferences = 0
+        self.consults = 0
+        self.taken_over = 0
 
     def _violated(self, invariant: str, state: ShardState, subject: str, detail: str) -> None:
         self.findings.violated(invariant, state.shard, state.number, subject, detail)
@@ -65,12 +68,13 @@ class Interactions:
             self._violated("I1", state, interaction, f"moved to {after} with the end reason {event.reason}")
         if event.by:
             story.redirected.add(event.leg)
+        self._judge_consult(state, event, story)
         if after is ENDED:
             self.ended[story.origin] += 1
         else:
             self._judge_leg(state, event, story)
         story.state, story.leg, story.queue = after, event.leg, event.queue
-        story.agent, story.reservation = event.agent, event.reservation
+        story.agent, story.reservation, story.reason = event.agent, event.reservation, event.reason
         if story.forgotten:
             self.stories.forget(story)
 
@@ -88,29 +92,79 @@ class Interactions:
         story.shard, story.channel = state.shard, event.channel
         story.origin = (event.queue, event.channel)
         if event.before is not None:
-            story.leg = event.leg - 1 if event.after is QUEUED else event.leg
+            story.leg = event.leg - 1 if begins_leg(event) else event.leg
         self.created[story.origin] += 1
         conversation = self.stories.conversation(who)
         if conversation.ended:
-            conversation.ended, conversation.reborn, conversation.number = False, True, 0
+            conversation.ended, conversation.reborn, conversation.number, conversation.asides = False, True, 0, 0
             conversation.ids.clear()
         conversation.interactions.append(event.interaction)
 
     def _judge_leg(self, state: ShardState, event: InteractionMoved, story: Story) -> None:
-        expected = story.leg + 1 if event.after is QUEUED else story.leg
+        expected = story.leg + 1 if begins_leg(event) else story.leg
         if event.leg != expected:
             self._violated("I14", state, event.interaction, f"moved to {event.after} on leg {event.leg}, not {expected}")
-        if event.after is CONNECTED and not event.reservation.startswith(f"{event.interaction}#{event.leg}."):
+        if is_taken_over(event):
+            self._judge_taking_over(state, event)
+        elif event.after is CONNECTED and not event.reservation.startswith(f"{event.interaction}#{event.leg}."):
             detail = f"was connected on leg {event.leg} by the reservation {event.reservation!r}, which is of another leg"
             self._violated("I2", state, event.interaction, detail)
+
+    def _judge_consult(self, state: ShardState, event: InteractionMoved, story: Story) -> None:
+        """A consult lives only while somebody serves whom it is about, one at a time."""
+        interaction = event.interaction
+        if story.consult and event.after is not CONNECTED:
+            detail = f"moved to {event.after} while {story.consult} still asks a colleague about it"
+            self._violated("I1", state, interaction, detail)
+        if not event.consults:
+            return
+        story.consults = event.consults
+        self.consults += event.before is None
+        self.taken_over += event.reason is EndReason.TAKEN_OVER
+        if event.reason is EndReason.TAKEN_OVER and event.before is not CONNECTED:
+            self._violated("I2", state, interaction, f"was taken over while it was {event.before}: nobody had accepted it")
+        about = self.stories.by_interaction.get(event.consults)
+        if about is None or about.state is None:
+            if not state.trimmed:
+                self._violated("I1", state, interaction, f"consults about {event.consults}, which does not exist")
+            return
+        if event.after is not ENDED:
+            if about.state is not CONNECTED:
+                self._violated("I1", state, interaction, f"consults about {event.consults}, which is {about.state}")
+            if about.consult not in ("", interaction):
+                self._violated("I2", state, interaction, f"consults about {event.consults}, as {about.consult} does")
+            about.consult = interaction
+        elif about.consult == interaction:
+            about.consult = ""
+
+    def _judge_taking_over(self, state: ShardState, event: InteractionMoved) -> None:
+        """Only the colleague of a consult about it that has just ended so takes an interaction over, and only once."""
+        consult = self.stories.by_interaction.get(interaction_of(event.reservation))
+        if consult is None or consult.state is None:
+            if not state.trimmed:
+                detail = f"was taken over under {event.reservation!r}, which is of no consult"
+                self._violated("I2", state, event.interaction, detail)
+            return
+        is_over = consult.state is ENDED and consult.reason is EndReason.TAKEN_OVER and not consult.taken
+        if not is_over or consult.consults != event.interaction or consult.reservation != event.reservation:
+            detail = (
+                f"was taken over under {event.reservation!r}, and {consult.interaction} is {consult.reason or consult.state}"
+            )
+            self._violated("I2", state, event.interaction, detail)
+        consult.taken = True
 
     def message_added(self, state: ShardState, who: str, event: MessageAdded) -> None:
         """Session: one transcript entry was accepted."""
         conversation = self.stories.conversation(who)
-        last = conversation.number
+        is_aside = event.author == Author.COLLEAGUE
+        last = conversation.asides if is_aside else conversation.number
         if event.number != last + 1 and (last or not state.trimmed):
-            self._violated("I11", state, who, f"transcript entry {event.number} follows entry {last}")
-        conversation.number = event.number
+            what = "aside" if is_aside else "transcript entry"
+            self._violated("I11", state, who, f"{what} {event.number} follows entry {last}")
+        if is_aside:
+            conversation.asides = event.number
+        else:
+            conversation.number = event.number
         key = (event.author, event.id)
         if key in conversation.ids:
             detail = f"message {event.id!r} of the {event.author} was accepted a second time, as entry {event.number}"
@@ -243,6 +297,8 @@ class Interactions:
         counts["overflows"] += self.overflows
         counts["loans"] += self.loans
         counts["preferences"] += self.preferences
+        counts["consults"] += self.consults
+        counts["taken_over"] += self.taken_over
         if not quiet:
             self.findings.judged_in_part("I1", "messages may be in flight, so session, queue and agent were not compared")
             return
@@ -260,15 +316,31 @@ class Interactions:
         """Hold the three owners' accounts of one interaction against each other."""
         if story.state is None:
             return
-        detail = _missing(story, trimmed) or _still_queued(story) or _still_offered(story) or _not_moved(story)
+        detail = (
+            _missing(story, self.stories.holds_of(story), trimmed)
+            or _still_queued(story)
+            or _still_offered(story, self.stories)
+            or _not_moved(story)
+            or _not_taken(story, trimmed)
+        )
         if detail:
             self.findings.violated("I1", story.shard, 0, story.interaction, f"its session is {story.state}: {detail}")
 
 
-def _missing(story: Story, trimmed: bool) -> str:
-    """What the session counts on and its queue or agent does not have."""
+def is_taken_over(event: InteractionMoved) -> bool:
+    """Whether it goes from one agent to another without a queue."""
+    return event.before is CONNECTED and event.after is CONNECTED
+
+
+def begins_leg(event: InteractionMoved) -> bool:
+    """Whether the interaction is on its next leg from here on."""
+    return event.after is QUEUED or is_taken_over(event)
+
+
+def _missing(story: Story, served: Story, trimmed: bool) -> str:
+    """What the session counts on and its queue or agent does not have; `served` has the reservation of who serves it."""
     if story.state is CONNECTED:
-        return _lacks(story, story.reservation, ReservationState.ACCEPTED, "served by", trimmed)
+        return _lacks(served, story.reservation, ReservationState.ACCEPTED, "served by", trimmed)
     if story.state is not QUEUED:
         return ""
     leg = story.legs.get(story.leg)
@@ -303,10 +375,17 @@ def _still_queued(story: Story) -> str:
     return ""
 
 
-def _still_offered(story: Story) -> str:
+def _not_taken(story: Story, trimmed: bool) -> str:
+    """A consult whose colleague was to have the customer, and does not."""
+    if story.reason is EndReason.TAKEN_OVER and not story.taken and not trimmed:
+        return f"{story.agent} was to take {story.consults} over, and never did"
+    return ""
+
+
+def _still_offered(story: Story, stories: Stories) -> str:
     """An agent's reservation that session and queue know nothing of."""
     for name, hold in story.holds.items():
-        if hold.state is ReservationState.ACCEPTED and (story.state is not CONNECTED or story.reservation != name):
+        if hold.state is ReservationState.ACCEPTED and not stories.serves(story, name):
             return f"{hold.agent} still serves {name}"
         leg = story.legs.get(hold.leg)
         if hold.state is not ReservationState.PENDING or leg is None:

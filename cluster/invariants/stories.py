@@ -8,7 +8,17 @@ from __future__ import annotations
 from typing import Final
 
 from actors.transitions import Transitions
-from actors.values import INTERACTION, PRESENCE, RESERVATION, WAITING, InteractionState, ReservationState, WaitingState
+from actors.values import (
+    INTERACTION,
+    PRESENCE,
+    RESERVATION,
+    WAITING,
+    EndReason,
+    InteractionState,
+    ReservationState,
+    WaitingState,
+    interaction_of,
+)
 
 
 def declared(table: Transitions) -> frozenset[tuple[object, object]]:  # type: ignore[type-arg]  # any state enum
@@ -61,6 +71,8 @@ class Story:
         "accepted",
         "agent",
         "channel",
+        "consult",
+        "consults",
         "forgotten",
         "holds",
         "interaction",
@@ -69,10 +81,12 @@ class Story:
         "moved_from",
         "origin",
         "queue",
+        "reason",
         "redirected",
         "reservation",
         "shard",
         "state",
+        "taken",
     )  # fmt: skip
 
     def __init__(self, interaction: str) -> None:
@@ -94,6 +108,12 @@ class Story:
         self.moved_from: dict[int, tuple[str, str]] = {}
         #: Legs that a supervisor began.
         self.redirected: set[int] = set()
+        self.reason: EndReason | None = None
+        #: An agent's consult: which interaction it is about, and whether that went over to the colleague.
+        self.consults = ""
+        self.taken = False
+        #: The consult about it that goes on.
+        self.consult = ""
         self.forgotten = False
 
     def closed(self) -> bool:
@@ -108,10 +128,12 @@ class Story:
 class Conversation:
     """What a session's transcript has shown: the last number, and the ids that were accepted."""
 
-    __slots__ = ("ended", "ids", "interactions", "number", "reborn")
+    __slots__ = ("asides", "ended", "ids", "interactions", "number", "reborn")
 
     def __init__(self) -> None:
         self.number = 0
+        #: What agents said to each other is numbered by itself.
+        self.asides = 0
         #: (who wrote, their message's id): each side numbers its own.
         self.ids: set[tuple[str, str]] = set()
         self.interactions: list[str] = []
@@ -135,6 +157,17 @@ class Stories:
         if story is None:
             story = self.by_interaction[interaction] = Story(interaction)
         return story
+
+    def holds_of(self, story: Story) -> Story:
+        """Where the reservation stands under which it is served: with the consult by which a colleague took it over."""
+        return self.by_interaction.get(interaction_of(story.reservation), story) if story.reservation else story
+
+    def serves(self, story: Story, reservation: str) -> bool:
+        """Whether somebody is served under this reservation: whom it is for, or whom a consult was about."""
+        served = (story, self.by_interaction.get(story.consults)) if story.consults else (story,)
+        return any(
+            one is not None and one.state is InteractionState.CONNECTED and one.reservation == reservation for one in served
+        )
 
     def conversation(self, session: str) -> Conversation:
         """The transcript of a session, by its actor's address."""

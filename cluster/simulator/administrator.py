@@ -65,7 +65,7 @@ class Administrator:
         queues = {}
         for name in self.queues:
             if complete or random.random() < 0.85:
-                queues[name] = QueueConfig(
+                config = QueueConfig(
                     name, random.choice((4_000, 8_000)), random.choice((0, 2_000, 4_000)), random.choice((0, 3_000)), 5_000,
                     (SkillLevel("loans", 2),) if name == "loans" else (), announce=self.announce,
                     overflow=self._overflow(name),
@@ -74,9 +74,10 @@ class Administrator:
                     no_answer_backoff_ms=random.choice((None, None, 1_000)), busy_backoff_ms=random.choice((None, 1_000)),
                     no_answer=random.choice((None, None, PresenceState.AVAILABLE)), prefer=self.returning.prefer(),
                 )  # fmt: skip
-                if complete and not queues[name].reject_backoff_ms and not queues[name].no_answer_backoff_ms:
-                    # Who never answers and stays available would be asked for ever, being idle for longest.
-                    queues[name] = replace(queues[name], no_answer_backoff_ms=1_000)
+                if complete and not config.reject_backoff_ms and config.no_answer_backoff_ms is None:
+                    # Else whoever stays available and never answers is asked for ever, before all who would.
+                    config = replace(config, no_answer_backoff_ms=1_000)
+                queues[name] = config
         served = tuple(address("queue", name) for name in queues)
         agents = {}
         for index, name in enumerate(self.agents):

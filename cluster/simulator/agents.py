@@ -1,4 +1,4 @@
-"""Simulated agents at their desks: sign in, take offers or not, talk, transfer, wrap up, reload the page, go away."""
+"""Simulated agents at their desks: sign in, take offers or not, talk, consult, transfer, wrap up, reload, go away."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from actors.actor import Message, Refusal
 from actors.address import Address, address
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn, SignOut
 from actors.messages.link import (
+    ConsultView,
+    DeskConsult,
     DeskConversation,
     DeskEntries,
     DeskOffer,
@@ -18,8 +20,20 @@ from actors.messages.link import (
     DeskSignedOut,
     DeskState,
 )
-from actors.messages.session import AgentEnds, AgentMessage, AgentSaw, AgentTyping, ShowConversation, TransferTo
-from actors.values import Author, Content, PresenceState, ReservationState, TranscriptEntry
+from actors.messages.session import (
+    AgentAside,
+    AgentEnds,
+    AgentMessage,
+    AgentSaw,
+    AgentTyping,
+    CompleteConsult,
+    Consult,
+    EndConsult,
+    ShowConversation,
+    StartConference,
+    TransferTo,
+)
+from actors.values import Author, ConsultStage, Content, PresenceState, ReservationState, TranscriptEntry
 from cluster.simulator.adapter import SimAdapter
 from cluster.simulator.browser import Browser
 
@@ -54,6 +68,8 @@ class SimAgent(Browser):
         self.reservations: dict[str, DeskReservation] = {}
         #: Interaction -> entries by number, as the page has shown them.
         self.entries: dict[str, dict[int, TranscriptEntry]] = {}
+        #: Interaction -> the consult about it that goes on, as the page has shown it.
+        self.consults: dict[str, ConsultView] = {}
         #: By reservation: the same interaction may come back on another leg.
         self.talks: dict[str, Talk] = {}
         self._replied: set[tuple[str, int]] = set()
@@ -142,8 +158,13 @@ class SimAgent(Browser):
             talk.done_for += 1
             talk.is_done = talk.done_for % 12 != 0
             return
+        consult = self.consults.get(interaction)
         if not entries and random.random() < 0.15:
             self.say(session, ShowConversation(self.name, interaction, self.adapter.name if self.adapter else ""))
+        elif consult is not None and random.random() < 0.5:
+            self._confer(session, interaction, consult)
+        elif consult is not None and consult.asked_by != self.name and consult.stage is not ConsultStage.CONFERENCE:
+            return  # The customer does not hear this agent.
         elif unanswered:
             self._replied.update((interaction, number) for number in unanswered)
             self._reply(session, interaction, max(unanswered))
@@ -151,10 +172,47 @@ class SimAgent(Browser):
             self.mention(session, AgentTyping(self.name, interaction, True))
         elif random.random() < 0.3 and entries:
             self.mention(session, AgentSaw(self.name, interaction, max(entries), max(entries)))
+        elif consult is None and not self.world.is_calm and random.random() < 0.15:
+            self._ask_colleague(session, interaction)
         else:
             talk.patience -= 1
             if talk.patience < 0:
                 self._finish(session, interaction, talk)
+
+    def _ask_colleague(self, session: Address, interaction: str) -> None:
+        random = self.random
+        self._said += 1
+        to_agent = random.choice(self.world.agent_names) if random.random() < 0.3 else ""
+        give_up_ms = random.choice((1_000, 5_000, 20_000))
+        queue = random.choice(self.world.queues)
+        self.say(session, Consult(self.name, interaction, f"{self.name}-k{self._said}", queue, to_agent, give_up_ms))
+
+    def _confer(self, session: Address, interaction: str, consult: ConsultView) -> None:
+        """The next thing in a consult: say something to each other, let the colleague in, hand over, or end it."""
+        dice = 1.0 if self.world.is_calm else self.random.random()
+        about = (self.name, interaction, consult.consult)
+        if dice < 0.5:
+            self._say_aside(session, interaction)
+        elif consult.asked_by != self.name:
+            if dice > 0.85:
+                self.say(session, EndConsult(*about))
+        elif dice < 0.65 and consult.stage is ConsultStage.CONSULTING:
+            self.say(session, StartConference(*about))
+        elif 0.65 <= dice < 0.85 and consult.stage is not ConsultStage.ASKING:
+            self.say(session, CompleteConsult(*about))
+        elif dice >= 0.85:
+            self.say(session, EndConsult(*about))
+
+    def _say_aside(self, session: Address, interaction: str) -> None:
+        self._said += 1
+        aside = AgentAside(self.name, interaction, f"{self.name}-{self._said}", Content(f"between us, about {interaction}"))
+        conversation = interaction.rpartition("/")[0]
+
+        def answered(refusal: Refusal | None) -> None:
+            if refusal is None:
+                self.world.oracle.message_accepted(conversation, "colleague", self.name, aside.id, self.answered_said_at)
+
+        self.say(session, aside, answered)
 
     def _reply(self, session: Address, interaction: str, number: int) -> None:
         self._said += 1
@@ -230,7 +288,17 @@ class SimAgent(Browser):
             case DeskConversation() | DeskEntries():
                 entries = self.entries.setdefault(message.interaction, {})
                 entries.update((entry.number, entry) for entry in message.entries)
+                if isinstance(message, DeskConversation):
+                    self._show_consult(message.interaction, message.consult)
+            case DeskConsult():
+                self._show_consult(message.interaction, message.consult)
             case DeskSignedOut():
                 self.presence = PresenceState.OFFLINE
                 self.is_signed_in = False
                 self.reservations = {}
+
+    def _show_consult(self, interaction: str, consult: ConsultView | None) -> None:
+        if consult is None or consult.stage is ConsultStage.ENDED:
+            self.consults.pop(interaction, None)
+        else:
+            self.consults[interaction] = consult

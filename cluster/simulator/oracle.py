@@ -2,7 +2,8 @@
 
 The checker judges the journals; this judges the two ends. Keeps no opinion of how the cluster works inside: a message
 that was called accepted stands in the transcript once, in its author's order, and reached the other side; no leg of an
-interaction is with two agents; a number in a transcript means one message for ever.
+interaction is with two agents; a number in a transcript means one message for ever; no customer is shown what agents
+say to each other.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors.actor import Message
-from actors.messages.link import DeskConversation, DeskEntries, DeskState, ShowEntries
-from actors.values import ReservationState, TranscriptEntry, leg_of
+from actors.messages.link import DeskAsides, DeskConversation, DeskEntries, DeskState, ShowEntries
+from actors.values import Aside, Author, ReservationState, TranscriptEntry, leg_of
 from cluster.invariants.evidence import Arrived, Evidence, Wrote
 from cluster.simulator.clock import BEGIN_AT
 from cluster.simulator.loop import VirtualLoop
@@ -38,6 +39,8 @@ class Oracle:
         self._shown: dict[str, set[int]] = {}
         #: (agent, interaction) -> entry numbers that some desk was given.
         self._desked: dict[tuple[str, str], set[int]] = {}
+        #: The same of asides.
+        self._heard: dict[tuple[str, str], set[int]] = {}
 
     @property
     def now_ms(self) -> int:
@@ -76,11 +79,23 @@ class Oracle:
         match message:
             case ShowEntries(conversation, entries):
                 self._shown.setdefault(conversation, set()).update(entry.number for entry in entries)
-            case DeskConversation() | DeskEntries():
-                numbers = (entry.number for entry in message.entries)
-                self._desked.setdefault((message.agent, message.interaction), set()).update(numbers)
+                if any(entry.author is Author.COLLEAGUE for entry in entries):
+                    self._violated(f"{conversation}: the customer's adapter was given what agents said to each other")
+            case DeskConversation():
+                self._desk_shown(message.agent, message.interaction, message.entries)
+                self._desk_heard(message.agent, message.interaction, message.asides)
+            case DeskEntries():
+                self._desk_shown(message.agent, message.interaction, message.entries)
+            case DeskAsides():
+                self._desk_heard(message.agent, message.interaction, message.asides)
             case DeskState():
                 self._judge_served(message)
+
+    def _desk_shown(self, agent: str, interaction: str, entries: tuple[TranscriptEntry, ...]) -> None:
+        self._desked.setdefault((agent, interaction), set()).update(entry.number for entry in entries)
+
+    def _desk_heard(self, agent: str, interaction: str, asides: tuple[Aside, ...]) -> None:
+        self._heard.setdefault((agent, interaction), set()).update(aside.entry.number for aside in asides)
 
     def _judge_served(self, state: DeskState) -> None:
         for held in state.reservations:
@@ -100,11 +115,18 @@ class Oracle:
             missing = transcript.numbers() - self._shown.get(conversation, set())
             if missing and not self.evidence.losses:
                 self._violated(f"{conversation}: no adapter was given the entries {sorted(missing)}")
-            for agent, number, at in transcript.served:
-                if number not in self._desked.get((agent, transcript.interaction), ()) and not self.evidence.losses:
-                    self._violated(f"{conversation}: entry {number} never reached the desk of {agent}, who served at {at}")
+            self._judge_shown(conversation, "entry", transcript.served, self._desked)
+            self._judge_shown(conversation, "aside", transcript.heard, self._heard)
         for customer in customers:
             self._judge_customer(customer, transcripts)
+
+    def _judge_shown(
+        self, conversation: str, what: str, due: list[tuple[str, str, int]], shown: dict[tuple[str, str], set[int]]
+    ) -> None:
+        """Whoever was there when a line was added has it at their desk."""
+        for agent, interaction, number in due:
+            if number not in shown.get((agent, interaction), ()) and not self.evidence.losses:
+                self._violated(f"{conversation}: {what} {number} never reached the desk of {agent}, who was there")
 
     def _judge_order(self, transcripts: Transcripts) -> None:
         for (conversation, author), accepted in self._accepted.items():

@@ -1,32 +1,49 @@
-"""Transcripts as the journals tell them: every entry of every conversation, and who served when it was added."""
+"""Transcripts as the journals tell them: every entry of every conversation, and at whose desks it was when it was added."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from actors.events import InteractionMoved, MessageAdded
-from actors.values import InteractionState
+from actors.values import Author, InteractionState, interaction_of
 from cluster.invariants.entries import Entry
 
 
 class Transcript:
     """One conversation."""
 
-    def __init__(self, interaction: str) -> None:
-        self.interaction = interaction
+    def __init__(self) -> None:
         #: (number, author, id)
         self.entries: list[tuple[int, str, str]] = []
-        #: (agent, number, journal time) of each entry that was added while an agent served.
-        self.served: list[tuple[str, int, int]] = []
-        self.agent = ""
-        self.state: InteractionState | None = None
+        #: What agents said to each other, likewise.
+        self.asides: list[tuple[int, str, str]] = []
+        #: (agent, what their reservation is for, number) of each entry that was added while the agent was there.
+        self.served: list[tuple[str, str, int]] = []
+        #: The same of asides.
+        self.heard: list[tuple[str, str, int]] = []
+        #: Interaction -> who is there for it, serving or consulted, and under which interaction they know it.
+        self.there: dict[str, tuple[str, str]] = {}
 
     def numbers(self) -> set[int]:
         return {number for number, _, _ in self.entries}
 
     def ids(self, author: str) -> list[str]:
         """Message ids of one side, in their order."""
-        return [message_id for _, by, message_id in self.entries if by == author]
+        return [message_id for _, by, message_id in (*self.entries, *self.asides) if by == author]
+
+    def moved(self, event: InteractionMoved) -> None:
+        """Somebody is there, or no more."""
+        if event.after is InteractionState.CONNECTED:
+            self.there[event.interaction] = (event.agent, interaction_of(event.reservation))
+        else:
+            self.there.pop(event.interaction, None)
+
+    def added(self, event: MessageAdded) -> None:
+        """A line was added."""
+        is_aside = event.author == Author.COLLEAGUE
+        lines, shown = (self.asides, self.heard) if is_aside else (self.entries, self.served)
+        lines.append((event.number, str(event.author), event.id))
+        shown.extend((agent, interaction, event.number) for agent, interaction in self.there.values())
 
 
 class Transcripts:
@@ -42,18 +59,9 @@ class Transcripts:
         for event in events:
             match event:
                 case InteractionMoved():
-                    transcript = self._of(event.interaction)
-                    transcript.state = event.after
-                    transcript.agent = event.agent if event.after is InteractionState.CONNECTED else ""
+                    self._of(event.interaction).moved(event)
                 case MessageAdded():
-                    transcript = self._of(event.interaction)
-                    transcript.entries.append((event.number, str(event.author), event.id))
-                    if transcript.agent:
-                        transcript.served.append((transcript.agent, event.number, 0))
+                    self._of(event.interaction).added(event)
 
     def _of(self, interaction: str) -> Transcript:
-        conversation = interaction.rpartition("/")[0]
-        transcript = self.by_conversation.get(conversation)
-        if transcript is None:
-            transcript = self.by_conversation[conversation] = Transcript(interaction)
-        return transcript
+        return self.by_conversation.setdefault(interaction.rpartition("/")[0], Transcript())

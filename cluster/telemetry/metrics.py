@@ -154,6 +154,13 @@ INTERACTION_MOVES = _metric(
     ("channel", "state"),
 )
 INTERACTIONS_ENDED = _metric("interactions_ended_total", C, HOST, "interactions by how they ended", ("channel", "reason"))
+CONSULTS = _metric(
+    "consults_total",
+    C,
+    HOST,
+    "agents' consults of colleagues by what became of them: `asked`, `connected`, and how they ended",
+    ("channel", "state"),
+)
 INTERACTIONS = _metric(
     "interactions",
     G,

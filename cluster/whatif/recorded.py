@@ -72,6 +72,8 @@ async def lived(store: Store) -> list[Lived]:
 
 
 def _moved(found: dict[str, Lived], event: InteractionMoved, now: int) -> None:
+    if event.consults:
+        return  # An agent asked a colleague; nobody arrived.
     if event.before is None:
         found[event.interaction] = Lived(now, event.channel, event.queue)
     one = found.get(event.interaction)

@@ -22,6 +22,7 @@ from gateways.web.pace import Pace
 from gateways.web.page_socket import PageSocket
 from gateways.web.settling import Settling, nothing
 from gateways.web.transcript import AttachmentInfo, content_of
+from trunkline.content.v1 import content_pb2
 from trunkline.desk.v1 import desk_pb2
 
 #: A page may send this fast; a person never does.
@@ -111,6 +112,8 @@ class AgentPage:
             case frames.GiveBack(ref=ref, interaction=interaction, keep_place=keep_place):
                 back = desk_pb2.ReturnToQueue(interaction=interaction, at_end=not keep_place)
                 await self._post(ref, return_to_queue=back)
+            case frames.AskColleague() | frames.Conference() | frames.HandOver() | frames.EndConsult():
+                await self._consult(frame)
             case frames.End(ref=ref, interaction=interaction):
                 await self._post(ref, end_conversation=desk_pb2.EndConversation(interaction=interaction))
             case frames.WrapUp(ref=ref, reservation=reservation, disposition=disposition, note=note):
@@ -126,6 +129,19 @@ class AgentPage:
             case frames.Show(interaction=interaction):
                 show = desk_pb2.ShowConversation(interaction=interaction)
                 await self._settling.post(self._event("", show_conversation=show), nothing, nothing)
+
+    async def _consult(self, frame: frames.AskColleague | frames.Conference | frames.HandOver | frames.EndConsult) -> None:
+        """What is done about a consult."""
+        ref, interaction = frame.ref, frame.interaction
+        match frame:
+            case frames.AskColleague(queue=queue, to_agent=agent):
+                await self._post(ref, consult=desk_pb2.Consult(interaction=interaction, queue=queue, to_agent=agent))
+            case frames.Conference(consult=consult):
+                await self._post(ref, start_conference=desk_pb2.StartConference(interaction=interaction, consult=consult))
+            case frames.HandOver(consult=consult):
+                await self._post(ref, complete_consult=desk_pb2.CompleteConsult(interaction=interaction, consult=consult))
+            case frames.EndConsult(consult=consult):
+                await self._post(ref, end_consult=desk_pb2.EndConsult(interaction=interaction, consult=consult))
 
     async def _sign_in(self, frame: frames.SignIn) -> None:
         workplace = self._services.workplaces.open(frame.agent)
@@ -185,7 +201,9 @@ class AgentPage:
         if not frame.text.strip() and not files:
             self._refuse(frame.ref, sdk.Refused("INVALID_ARGUMENT", "a message needs text or an attachment"))
             return
-        body = desk_pb2.SendMessage(interaction=frame.interaction, content=content_of(frame.text, tuple(files)))
+        visibility = content_pb2.VISIBILITY_COLLEAGUES if frame.aside else content_pb2.VISIBILITY_UNSPECIFIED
+        content = content_of(frame.text, tuple(files))
+        body = desk_pb2.SendMessage(interaction=frame.interaction, content=content, visibility=visibility)
         await self._post(frame.ref, send_message=body)
 
     async def _left(self) -> None:

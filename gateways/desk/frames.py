@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from gateways.web.framing import Problem, ServerFrame
-from gateways.web.transcript import Entry
+from gateways.web.transcript import AttachmentInfo, Entry
 
 SUBPROTOCOL = "trunkline.desk.v1"
 MAX_TEXT_LENGTH = 8000
@@ -75,12 +75,16 @@ class Reject(PageFrame, frozen=True, kw_only=True, tag="reject"):
 
 
 class Say(PageFrame, frozen=True, kw_only=True, tag="say"):
-    """Write to the customer; `ref` is the message's id, so that sending it again is harmless."""
+    """Write to the customer; `ref` is the message's id, so that sending it again is harmless.
+
+    An `aside`, during a consult or conference, goes to the other agent only.
+    """
 
     ref: Ref
     interaction: Id
     text: Text = ""
     attachments: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_ATTACHMENTS)] = ()
+    aside: bool = False
 
 
 class Typing(PageFrame, frozen=True, kw_only=True, tag="typing"):
@@ -113,6 +117,39 @@ class GiveBack(PageFrame, frozen=True, kw_only=True, tag="give_back"):
     keep_place: bool = True
 
 
+class AskColleague(PageFrame, frozen=True, kw_only=True, tag="ask_colleague"):
+    """Ask anybody of a queue for help, or one agent of it; the customer stays. How it goes is told by `consult`."""
+
+    ref: Ref
+    interaction: Id
+    queue: Id
+    to_agent: OptionalId = ""
+
+
+class Conference(PageFrame, frozen=True, kw_only=True, tag="conference"):
+    """Let the colleague of this consult talk with the customer too."""
+
+    ref: Ref
+    interaction: Id
+    consult: Id
+
+
+class HandOver(PageFrame, frozen=True, kw_only=True, tag="hand_over"):
+    """Leave the customer to the colleague of this consult."""
+
+    ref: Ref
+    interaction: Id
+    consult: Id
+
+
+class EndConsult(PageFrame, frozen=True, kw_only=True, tag="end_consult"):
+    """End the consult, or stop asking; for the colleague: leave it."""
+
+    ref: Ref
+    interaction: Id
+    consult: Id
+
+
 class End(PageFrame, frozen=True, kw_only=True, tag="end"):
     ref: Ref
     interaction: Id
@@ -143,8 +180,8 @@ class Ping(PageFrame, frozen=True, kw_only=True, tag="ping"):
 
 
 PageFrames = (
-    SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | GiveBack | End | WrapUp | Show
-    | Explain | Ping
+    SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | GiveBack | AskColleague
+    | Conference | HandOver | EndConsult | End | WrapUp | Show | Explain | Ping
 )  # fmt: skip
 
 
@@ -216,7 +253,10 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Reservation(msgspec.Struct, frozen=True):
-    """One reservation; instants are ms since the epoch by the cluster's clock, `ends_at` 0 for none."""
+    """One reservation; instants are ms since the epoch by the cluster's clock, `ends_at` 0 for none.
+
+    `asks` is the name of the colleague who asks for help; empty for a customer who waits.
+    """
 
     reservation: str
     interaction: str
@@ -228,6 +268,7 @@ class Reservation(msgspec.Struct, frozen=True):
     waited_ms: int
     started_at: int
     ends_at: int
+    asks: str
 
 
 class State(ServerFrame, frozen=True, kw_only=True, tag="state"):
@@ -252,6 +293,31 @@ class OfferEnded(ServerFrame, frozen=True, kw_only=True, tag="offer_ended"):
     outcome: Literal["pending", "accepted", "rejected", "timed_out", "cancelled", "rescinded", "wrapping", "completed"]
 
 
+class Aside(msgspec.Struct, frozen=True):
+    """A line between agents, which the customer is not shown; numbered by itself, `after` an entry (0: none)."""
+
+    number: int
+    id: str
+    author_name: str
+    at: int
+    text: str
+    attachments: tuple[AttachmentInfo, ...]
+    after: int
+
+
+class Consult(msgspec.Struct, frozen=True):
+    """A consult: `agent` is the colleague, empty as long as anybody of the queue may be; `reason` is why it ended."""
+
+    consult: str
+    stage: Literal["asking", "consulting", "conference", "ended"]
+    asked_by: str
+    asked_by_name: str
+    queue: str
+    agent: str
+    agent_name: str
+    reason: str
+
+
 class Conversation(ServerFrame, frozen=True, kw_only=True, tag="conversation"):
     """A whole conversation: it replaces what the page has of it."""
 
@@ -262,6 +328,8 @@ class Conversation(ServerFrame, frozen=True, kw_only=True, tag="conversation"):
     entries: tuple[Entry, ...]
     customer_delivered: int
     customer_read: int
+    asides: tuple[Aside, ...]
+    consult: Consult | None
 
 
 class Entries(ServerFrame, frozen=True, kw_only=True, tag="entries"):
@@ -269,6 +337,20 @@ class Entries(ServerFrame, frozen=True, kw_only=True, tag="entries"):
 
     interaction: str
     entries: tuple[Entry, ...]
+
+
+class Asides(ServerFrame, frozen=True, kw_only=True, tag="asides"):
+    """New lines between agents; a page skips what it has, and asks with `show` when numbers are missing."""
+
+    interaction: str
+    asides: tuple[Aside, ...]
+
+
+class ConsultStands(ServerFrame, frozen=True, kw_only=True, tag="consult"):
+    """How the consult about this conversation stands now."""
+
+    interaction: str
+    consult: Consult
 
 
 class TheyType(ServerFrame, frozen=True, kw_only=True, tag="typing"):
@@ -364,6 +446,6 @@ class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
 
 
 ServerFrames = (
-    Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType
-    | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong
+    Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | Asides
+    | ConsultStands | TheyType | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong
 )  # fmt: skip

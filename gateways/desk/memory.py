@@ -40,6 +40,10 @@ class AgentMemory:
                 self._conversations[frame.interaction] = frame
             case frames.Entries(interaction=interaction, entries=entries):
                 self._add(interaction, entries)
+            case frames.Asides(interaction=interaction, asides=asides):
+                self._add_asides(interaction, asides)
+            case frames.ConsultStands(interaction=interaction, consult=consult):
+                self._consult(interaction, None if consult.stage == "ended" else consult)
             case frames.TheySaw():
                 self._mark(frame)
 
@@ -66,6 +70,18 @@ class AgentMemory:
             last = known.entries[-1].number if known.entries else 0
             fresh = tuple(entry for entry in entries if entry.number > last)
             self._conversations[interaction] = replace(known, entries=(*known.entries, *fresh)[-MAX_ENTRIES:])
+
+    def _add_asides(self, interaction: str, asides: tuple[frames.Aside, ...]) -> None:
+        known = self._conversations.get(interaction)
+        if known is not None:
+            last = known.asides[-1].number if known.asides else 0
+            fresh = tuple(aside for aside in asides if aside.number > last)
+            self._conversations[interaction] = replace(known, asides=(*known.asides, *fresh)[-MAX_ENTRIES:])
+
+    def _consult(self, interaction: str, consult: frames.Consult | None) -> None:
+        known = self._conversations.get(interaction)
+        if known is not None:
+            self._conversations[interaction] = replace(known, consult=consult)
 
     def _mark(self, saw: frames.TheySaw) -> None:
         known = self._conversations.get(saw.interaction)

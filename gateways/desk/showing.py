@@ -12,6 +12,7 @@ from trunkline.content.v1 import content_pb2
 from trunkline.desk.v1 import desk_pb2
 
 PresenceName = Literal["offline", "available", "away", "not_responding"]
+StageName = Literal["asking", "consulting", "conference", "ended"]
 StateName = Literal["pending", "accepted", "rejected", "timed_out", "cancelled", "rescinded", "wrapping", "completed"]
 
 _PRESENCES: Final[dict[int, PresenceName]] = {
@@ -28,6 +29,11 @@ _STATES: Final[dict[int, StateName]] = {
     desk_pb2.RESERVATION_STATE_CANCELLED: "cancelled",
     desk_pb2.RESERVATION_STATE_WRAPPING: "wrapping",
     desk_pb2.RESERVATION_STATE_COMPLETED: "completed",
+}
+_STAGES: Final[dict[int, StageName]] = {
+    desk_pb2.CONSULT_STAGE_ASKING: "asking",
+    desk_pb2.CONSULT_STAGE_CONSULTING: "consulting",
+    desk_pb2.CONSULT_STAGE_CONFERENCE: "conference",
 }
 
 
@@ -47,6 +53,12 @@ def frame_of(command: desk_pb2.Command) -> ServerFrame | None:
         case "entries":
             entries = tuple(entry_of(entry) for entry in command.entries.entries)
             return frames.Entries(interaction=command.entries.interaction, entries=entries)
+        case "asides":
+            asides = tuple(_aside(aside) for aside in command.asides.asides)
+            return frames.Asides(interaction=command.asides.interaction, asides=asides)
+        case "consulting":
+            consult = _consult(command.consulting.consult)
+            return frames.ConsultStands(interaction=command.consulting.interaction, consult=consult)
         case "customer_typing":
             return frames.TheyType(interaction=command.customer_typing.interaction, typing=command.customer_typing.typing)
         case "customer_marks":
@@ -80,6 +92,25 @@ def _reservation(reservation: desk_pb2.Reservation) -> frames.Reservation:
         waited_ms=reservation.waited_ms,
         started_at=reservation.started_at,
         ends_at=reservation.ends_at,
+        asks=reservation.asks,
+    )
+
+
+def _aside(aside: desk_pb2.Aside) -> frames.Aside:
+    entry = entry_of(aside.entry)
+    return frames.Aside(entry.number, entry.id, entry.author_name, entry.at, entry.text, entry.attachments, aside.after)
+
+
+def _consult(consult: desk_pb2.ConsultView) -> frames.Consult:
+    return frames.Consult(
+        consult=consult.consult,
+        stage=_STAGES.get(consult.stage, "ended"),
+        asked_by=consult.asked_by,
+        asked_by_name=consult.asked_by_name,
+        queue=consult.queue,
+        agent=consult.agent,
+        agent_name=consult.agent_name,
+        reason=consult.reason,
     )
 
 
@@ -96,6 +127,8 @@ def _conversation(conversation: desk_pb2.Conversation) -> frames.Conversation:
         entries=tuple(entry_of(entry) for entry in conversation.entries),
         customer_delivered=conversation.customer_delivered,
         customer_read=conversation.customer_read,
+        asides=tuple(_aside(aside) for aside in conversation.asides),
+        consult=_consult(conversation.consult) if conversation.HasField("consult") else None,
     )
 
 

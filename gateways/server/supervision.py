@@ -56,7 +56,8 @@ class Supervision(admin_pb2_grpc.AdminServiceServicer):
     @guarded(Role.ADMIN)
     async def ShowInteraction(self, request: pb.ShowInteractionRequest, context: Any) -> pb.ShowInteractionResponse:
         """See admin.proto."""
-        view = await self._asked(InteractionView, _session(request.interaction), ReadInteraction())
+        asked = ReadInteraction(request.interaction)
+        view = await self._asked(InteractionView, _session(request.interaction), asked)
         return pb.ShowInteractionResponse(interaction=_shown(view))
 
     @guarded(Role.ADMIN)
@@ -71,11 +72,13 @@ class Supervision(admin_pb2_grpc.AdminServiceServicer):
         if request.queue:
             self._require_queue(request.queue)
         if request.agent:
-            queue = request.queue or (await self._asked(InteractionView, session, ReadInteraction())).queue
+            asked = ReadInteraction(request.interaction)
+            queue = request.queue or (await self._asked(InteractionView, session, asked)).queue
             self._require_agent(request.agent, queue)
         redirect = Redirect(
             request.id, request.author, request.queue, request.agent,
             keep_place=not request.at_end, expected_leg=request.expected_leg, expects=_STATE.get(request.expected_standing),
+            interaction=request.interaction,
             **({"fallback_ms": request.fallback_ms} if request.HasField("fallback_ms") else {}),
         )  # fmt: skip
         return pb.MoveInteractionResponse(interaction=_shown(await self._asked(InteractionView, session, redirect)))
@@ -83,7 +86,7 @@ class Supervision(admin_pb2_grpc.AdminServiceServicer):
     @guarded(Role.ADMIN)
     async def SetPriority(self, request: pb.SetPriorityRequest, context: Any) -> pb.SetPriorityResponse:
         """See admin.proto."""
-        prioritise = Prioritise(request.priority, request.expected_leg)
+        prioritise = Prioritise(request.priority, request.expected_leg, request.interaction)
         view = await self._asked(InteractionView, _session(request.interaction), prioritise)
         return pb.SetPriorityResponse(interaction=_shown(view))
 

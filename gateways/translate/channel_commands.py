@@ -22,6 +22,8 @@ NOTICES: Final = {
     NoticeKind.TRANSFERRED: messaging_pb2.NOTICE_KIND_TRANSFERRED,
     NoticeKind.ENDED: messaging_pb2.NOTICE_KIND_ENDED,
     NoticeKind.CLOSED: messaging_pb2.NOTICE_KIND_CLOSED,
+    NoticeKind.JOINED: messaging_pb2.NOTICE_KIND_JOINED,
+    NoticeKind.LEFT: messaging_pb2.NOTICE_KIND_LEFT,
 }
 
 

@@ -11,6 +11,9 @@ from typing import Any, Final
 from actors.actor import Message
 from actors.messages.gateway import Command
 from actors.messages.link import (
+    ConsultView,
+    DeskAsides,
+    DeskConsult,
     DeskConversation,
     DeskEntries,
     DeskOffer,
@@ -23,8 +26,9 @@ from actors.messages.link import (
     DeskTyping,
 )
 from actors.messages.queue import QueueCounters
-from actors.values import PresenceState, ReservationState
+from actors.values import Aside, ConsultStage, PresenceState, ReservationState
 from gateways.translate.values import customer_to, entry_to
+from trunkline.content.v1 import content_pb2
 from trunkline.desk.v1 import desk_pb2 as pb
 
 PRESENCES: Final = {
@@ -42,6 +46,12 @@ RESERVATION_STATES: Final = {
     ReservationState.RESCINDED: pb.RESERVATION_STATE_RESCINDED,
     ReservationState.WRAPPING: pb.RESERVATION_STATE_WRAPPING,
     ReservationState.COMPLETED: pb.RESERVATION_STATE_COMPLETED,
+}
+CONSULT_STAGES: Final = {
+    ConsultStage.ASKING: pb.CONSULT_STAGE_ASKING,
+    ConsultStage.CONSULTING: pb.CONSULT_STAGE_CONSULTING,
+    ConsultStage.CONFERENCE: pb.CONSULT_STAGE_CONFERENCE,
+    ConsultStage.ENDED: pb.CONSULT_STAGE_ENDED,
 }
 
 
@@ -71,6 +81,28 @@ def reservation_to(reservation: DeskReservation) -> pb.Reservation:
         waited_ms=reservation.waited_ms,
         started_at=reservation.started_at,
         ends_at=reservation.ends_at,
+        asks=reservation.asks,
+    )
+
+
+def aside_to(aside: Aside) -> pb.Aside:
+    """A line between agents for the wire."""
+    entry = entry_to(aside.entry)
+    entry.visibility = content_pb2.VISIBILITY_COLLEAGUES
+    return pb.Aside(entry=entry, after=aside.after)
+
+
+def consult_to(consult: ConsultView) -> pb.ConsultView:
+    """A consult for the wire."""
+    return pb.ConsultView(
+        consult=consult.consult,
+        stage=CONSULT_STAGES[consult.stage],
+        asked_by=consult.asked_by,
+        asked_by_name=consult.asked_by_name,
+        queue=consult.queue,
+        agent=consult.agent,
+        agent_name=consult.agent_name,
+        reason=consult.reason or "",
     )
 
 
@@ -125,6 +157,8 @@ def _conversation(message: DeskConversation) -> pb.Command:
         entries=[entry_to(entry) for entry in message.entries],
         customer_delivered=message.customer_delivered,
         customer_read=message.customer_read,
+        asides=[aside_to(aside) for aside in message.asides],
+        consult=consult_to(message.consult) if message.consult is not None else None,
     )
     return pb.Command(agent=message.agent, conversation=conversation)
 
@@ -132,6 +166,16 @@ def _conversation(message: DeskConversation) -> pb.Command:
 def _entries(message: DeskEntries) -> pb.Command:
     entries = pb.Entries(interaction=message.interaction, entries=[entry_to(entry) for entry in message.entries])
     return pb.Command(agent=message.agent, entries=entries)
+
+
+def _consulting(message: DeskConsult) -> pb.Command:
+    consulting = pb.Consulting(interaction=message.interaction, consult=consult_to(message.consult))
+    return pb.Command(agent=message.agent, consulting=consulting)
+
+
+def _asides(message: DeskAsides) -> pb.Command:
+    asides = pb.Asides(interaction=message.interaction, asides=[aside_to(aside) for aside in message.asides])
+    return pb.Command(agent=message.agent, asides=asides)
 
 
 def _typing(message: DeskTyping) -> pb.Command:
@@ -158,6 +202,8 @@ DESK_COMMANDS: Final[dict[type[Message], Callable[[Any], pb.Command]]] = {
     DeskOfferEnded: _offer_ended,
     DeskConversation: _conversation,
     DeskEntries: _entries,
+    DeskConsult: _consulting,
+    DeskAsides: _asides,
     DeskTyping: _typing,
     DeskSaw: _saw,
     DeskSignedOut: _signed_out,

@@ -13,12 +13,17 @@ from actors.actor import Message
 from actors.address import Address
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn, SignOut
 from actors.messages.session import (
+    AgentAside,
     AgentEnds,
     AgentMessage,
     AgentSaw,
     AgentTyping,
+    CompleteConsult,
+    Consult,
+    EndConsult,
     ReturnToQueue,
     ShowConversation,
+    StartConference,
     TransferTo,
 )
 from actors.values import PresenceState
@@ -104,6 +109,8 @@ def _send(event: pb.Event, _: Origin) -> Routed:
         )
     session = session_of(body.interaction, "send_message.interaction")
     content = content_from(body.content, "send_message.content")
+    if body.visibility == content_pb2.VISIBILITY_COLLEAGUES:
+        return session, AgentAside(event.agent, body.interaction, required(event.id, "id"), content)
     return session, AgentMessage(event.agent, body.interaction, required(event.id, "id"), content)
 
 
@@ -137,6 +144,35 @@ def _return(event: pb.Event, _: Origin) -> Routed:
     return session, ReturnToQueue(event.agent, body.interaction, required(event.id, "id"), not body.at_end)
 
 
+def _consult(event: pb.Event, _: Origin) -> Routed:
+    body = event.consult
+    session = session_of(body.interaction, "consult.interaction")
+    queue = required(body.queue, "consult.queue")
+    if body.give_up_ms < 0:
+        raise Unroutable("INVALID_ARGUMENT", "consult.give_up_ms is negative", "consult.give_up_ms")
+    return session, Consult(event.agent, body.interaction, required(event.id, "id"), queue, body.to_agent, body.give_up_ms)
+
+
+def _conference(event: pb.Event, _: Origin) -> Routed:
+    body = event.start_conference
+    session = session_of(body.interaction, "start_conference.interaction")
+    consult = required(body.consult, "start_conference.consult")
+    return session, StartConference(event.agent, body.interaction, consult)
+
+
+def _complete_consult(event: pb.Event, _: Origin) -> Routed:
+    body = event.complete_consult
+    session = session_of(body.interaction, "complete_consult.interaction")
+    consult = required(body.consult, "complete_consult.consult")
+    return session, CompleteConsult(event.agent, body.interaction, consult)
+
+
+def _end_consult(event: pb.Event, _: Origin) -> Routed:
+    body = event.end_consult
+    session = session_of(body.interaction, "end_consult.interaction")
+    return session, EndConsult(event.agent, body.interaction, required(body.consult, "end_consult.consult"))
+
+
 def _end(event: pb.Event, _: Origin) -> Routed:
     interaction = event.end_conversation.interaction
     return session_of(interaction, "end_conversation.interaction"), AgentEnds(event.agent, interaction)
@@ -166,6 +202,10 @@ DESK_EVENTS: Final[dict[str, Callable[[pb.Event, Origin], Routed]]] = {
     "move_marks": _marks,
     "transfer": _transfer,
     "return_to_queue": _return,
+    "consult": _consult,
+    "start_conference": _conference,
+    "complete_consult": _complete_consult,
+    "end_consult": _end_consult,
     "end_conversation": _end,
     "complete_wrap_up": _wrap_up,
     "show_conversation": _show,

@@ -17,6 +17,7 @@ AUTHORS: Final = {
     Author.AGENT: pb.AUTHOR_AGENT,
     Author.BOT: pb.AUTHOR_BOT,
     Author.SYSTEM: pb.AUTHOR_SYSTEM,
+    Author.COLLEAGUE: pb.AUTHOR_COLLEAGUE,
 }
 #: Parts of a message that actors have no place for yet.
 _NOT_ROUTED: Final = ("template", "location", "choices", "chosen")

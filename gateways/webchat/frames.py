@@ -127,7 +127,7 @@ class TheySaw(ServerFrame, frozen=True, kw_only=True, tag="saw"):
     read: int
 
 
-NoticeKind = Literal["queued", "connected", "transferred", "ended", "closed"]
+NoticeKind = Literal["queued", "connected", "transferred", "ended", "closed", "joined", "left"]
 
 
 class Notice(ServerFrame, frozen=True, kw_only=True, tag="notice"):

@@ -21,6 +21,8 @@ _NOTICES: Final[dict[int, frames.NoticeKind]] = {
     messaging_pb2.NOTICE_KIND_TRANSFERRED: "transferred",
     messaging_pb2.NOTICE_KIND_ENDED: "ended",
     messaging_pb2.NOTICE_KIND_CLOSED: "closed",
+    messaging_pb2.NOTICE_KIND_JOINED: "joined",
+    messaging_pb2.NOTICE_KIND_LEFT: "left",
 }
 
 

@@ -14,19 +14,23 @@ import pytest
 from msgspec.structs import replace
 
 from actors.actor import Message, Turn
+from actors.address import Address
 from actors.agent.records import Presence
 from actors.agent.reserving import Reserving
-from actors.messages.agent import Granted, Rescinded
+from actors.messages.agent import Granted, Rescinded, ServiceEnded
+from actors.messages.link import ShowEntries, link_address
 from actors.messages.queue import Accept
 from actors.messages.router import AgentStatus
-from actors.messages.session import Overflow
+from actors.messages.session import AgentAside, AgentGone, CompleteConsult, Overflow
 from actors.queue.queue import Queue
 from actors.queue.records import Place
 from actors.router.matching import Matching
 from actors.router.pools import Candidate, Pool
 from actors.routing import overflow
 from actors.routing.capacity import Capacity, CapacityRules
+from actors.session.consulting import Consulting
 from actors.session.conversation import Conversation
+from actors.session.records import CONSULTATION, Serving
 from actors.session.session import Session
 from actors.values import WaitingState
 from cluster.edge.dispatch import Dispatch
@@ -175,6 +179,68 @@ def moved_from_under_an_offer(patch: Patch) -> None:
         look(queue, replace(place, state=WaitingState.WAITING), turn)
 
     patch.setattr(Queue, "_look", looked)
+
+
+def handed_to_who_has_not_accepted(patch: Patch) -> None:
+    """A customer whose agent is gone goes to the colleague who was asked, whether they have accepted or not."""
+    gone = Session.handlers[AgentGone]
+
+    def handed(session: Session, message: AgentGone, turn: Turn) -> None:
+        state, consultation = session.state, session.consultation
+        is_served = state is not None and state.serving is not None and state.serving.reservation == message.reservation
+        if is_served and state is not None and consultation is not None and consultation.serving is None:
+            asked = Serving(f"{consultation.interaction}#{consultation.leg}.1", "a1", "A1", Address("agent/a1"), "desk-1")
+            turn.put(CONSULTATION, replace(consultation, serving=asked))
+            return session.take_over(state, turn)
+        gone(session, message, turn)
+
+    handlers: dict[type[Message], Any] = {**Session.handlers, AgentGone: handed}
+    patch.setattr(Session, "handlers", handlers)
+
+
+def handed_over_and_kept(patch: Patch) -> None:
+    """Whoever leaves a customer to a colleague is not told that they are done."""
+    complete = Session.handlers[CompleteConsult]
+
+    def completed(session: Session, message: CompleteConsult, turn: Turn) -> None:
+        complete(session, message, turn)
+        turn.sent[:] = [one for one in turn.sent if not isinstance(one.message, ServiceEnded)]
+
+    handlers: dict[type[Message], Any] = {**Session.handlers, CompleteConsult: completed}
+    patch.setattr(Session, "handlers", handlers)
+
+
+def released_on_taking_over(patch: Patch) -> None:
+    """The colleague who takes a customer over is released, as if the consult had only ended."""
+    take_over = Consulting.take_over
+
+    def taken(session: Consulting, state: Any, turn: Turn) -> None:
+        colleague = session.colleague
+        take_over(session, state, turn)
+        if colleague is not None:
+            turn.send(colleague.address, ServiceEnded(colleague.reservation, wraps_up=False))
+
+    patch.setattr(Consulting, "take_over", taken)
+
+
+def consults_outlive_customers(patch: Patch) -> None:
+    """The customer goes, and colleagues are asked about them all the same."""
+    patch.setattr(Consulting, "end_consult_of", lambda session, state, reason, turn: None)
+
+
+def asides_shown_to_customers(patch: Patch) -> None:
+    """What agents say to each other goes to the customer's link as well."""
+    aside = Session.handlers[AgentAside]
+
+    def shown(session: Session, message: AgentAside, turn: Turn) -> None:
+        aside(session, message, turn)
+        state = session.state
+        if state is not None and turn.written:
+            entry = session.asides[-1].entry
+            turn.send(link_address(state.link), ShowEntries(state.conversation, (entry,)))
+
+    handlers: dict[type[Message], Any] = {**Session.handlers, AgentAside: shown}
+    patch.setattr(Session, "handlers", handlers)
 
 
 # -- the shard --------------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ def test_a_short_campaign_is_clean() -> None:
     assert found.counts["overflows"] > len(SHORT), "queues must have moved customers on"
     assert found.counts["loans"] > 0, "and lent their agents"
     assert found.counts["preferences"] > 0, "and given people back to who served them last"
+    assert found.counts["consults"] > len(SHORT), "agents must have asked colleagues"
+    assert found.counts["taken_over"] > len(SHORT) // 10, "and left customers to them"
     assert sum(count for name, count in found.counts.items() if name.startswith("fault_")) > len(SHORT), "much must break"
 
 

@@ -10,14 +10,27 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from actors.address import address
+from actors.address import Address, address
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn
 from actors.messages.centre import AgentConfig, Lending, OverflowRule, QueueConfig
 from actors.messages.link import DeskReservation
 from actors.messages.router import ROUTER
-from actors.messages.session import CustomerResumed, Prioritise, Redirect, ReturnToQueue
+from actors.messages.session import (
+    AgentAside,
+    AgentMessage,
+    CompleteConsult,
+    Consult,
+    CustomerResumed,
+    EndConsult,
+    Prioritise,
+    Redirect,
+    ReturnToQueue,
+    ShowConversation,
+    StartConference,
+)
 from actors.router import Router
-from actors.values import Attendance, InteractionState, PresenceState, ReservationState
+from actors.session import Session
+from actors.values import Attendance, Content, InteractionState, PresenceState, ReservationState
 from cluster.codec import raw
 from cluster.invariants.checker import Bounds, Checker
 from cluster.invariants.report import Report
@@ -89,6 +102,7 @@ class Story:
 
     def _deeds(self) -> list[Callable[[], object]]:
         rare = [self.reload, self.sign_out, self.lose_desk, self.leave, self.transfer, self.give_back, self.supervise]
+        rare += [self.consult, self.consult, self.confer, self.confer, self.confer]
         return [self.arrive, self.arrive, self.sign_in, self.sign_in, self.act, self.act, self.act, self.talk, self.fire, *rare]
 
     # Customers.
@@ -134,6 +148,42 @@ class Story:
             to_agent = self.random.choice(["", "", *self.agents])
             self.scene.transfer(name, conversation(held), to, to_agent, id=str(self.random.random()))
 
+    def consult(self) -> None:
+        """An agent asks a queue or a colleague about a customer."""
+        name, held = self._held(ReservationState.ACCEPTED)
+        if held is not None:
+            queues = ["sales", "support", "sales", "support", "nowhere"]
+            to = self.random.choice(queues) if held.channel == "chat" else "support"
+            to_agent = self.random.choice(["", "", "", "", *self.agents])
+            give_up_ms = self.random.choice([0, 2_000, 20_000])
+            asked = Consult(name, held.interaction, str(self.random.random()), to, to_agent, give_up_ms)
+            self.scene.tell(session(conversation(held)), asked)
+
+    def confer(self) -> None:
+        """One of two agents does something with a consult, or says something in it; whoever is asked may come now."""
+        sessions = [actor for name in self.customers if isinstance(actor := self.scene.actor(session(name)), Session)]
+        live = [(actor.state, actor.consultation) for actor in sessions if actor.consultation is not None]
+        if not live:
+            return
+        state, consultation = self.random.choice(live)
+        asked = [(name, one) for name in self.agents for one in self.scene.desk(name).reservations if one.asks]
+        for name, one in asked:
+            if one.state is ReservationState.PENDING:
+                self.scene.tell(agent_at(name), AcceptOffer(one.reservation))
+        assert state is not None
+        assert state.serving is not None, "nobody is consulted about somebody whom nobody serves"
+        about = (consultation.asked_by, state.serving.interaction, consultation.interaction)
+        if consultation.serving is not None and self.random.random() < 0.3:
+            about = (consultation.serving.agent, consultation.interaction, consultation.interaction)
+        name, known_as, _ = about
+        deed = self.random.choice([
+            StartConference(*about), CompleteConsult(*about), CompleteConsult(*about), EndConsult(*about),
+            AgentAside(name, known_as, str(self.random.randrange(3)), Content("psst")),
+            AgentMessage(name, known_as, str(self.random.randrange(3)), Content("hi")),
+            ShowConversation(name, known_as, f"desk-{name}"),
+        ])  # fmt: skip
+        self.scene.tell(Address(f"session/{state.conversation}"), deed)
+
     def give_back(self) -> None:
         name, held = self._held(ReservationState.ACCEPTED)
         if held is not None:
@@ -171,6 +221,8 @@ class Story:
             case ReservationState.ACCEPTED:
                 self.scene.replies(name, conversation(held), "hi", id=str(self.random.randrange(3)))
                 self.scene.ends(name, conversation(held))
+                # A colleague ends nothing but their own part, if they have one still.
+                self.scene.tell(session(conversation(held)), EndConsult(name, held.interaction, held.interaction))
             case _:
                 self.scene.tell(agent_at(name), CompleteWrapUp(held.reservation, "solved"))
 
@@ -237,7 +289,8 @@ def judge(story: Story, literal: bool) -> None:
     story.finish()
     live = [one for one, state in story.rules.interactions.items() if state is not InteractionState.ENDED]
     assert live == [], "nobody is stuck"
-    assert len(story.rules.interactions) == len(story.customers), "created = ended + live"
+    customers = [one for one in story.rules.interactions if one.endswith("/1")]
+    assert len(customers) == len(story.customers), "created = ended + live"
     assert story.rules.open_reservations == 0, "no agent is stuck with a reservation"
     for name in ("sales", "support"):
         counters = story.scene.counters(name)

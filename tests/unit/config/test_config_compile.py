@@ -56,9 +56,9 @@ def test_weights_decide_between_queues() -> None:
     profile = "queues: [general, cards]\n    serves: {cards: {priority: 2, channels: {webchat: {priority: 1}}}}"
     with_profile = heavy.replace("queues: [general, cards]", profile)
     assert heavy != with_profile
-    ranks = {(one.queue, one.channel): one.priority for one in compiled(with_profile).agents["alice"].memberships}
-    general, cards = ranks[Address("queue/general"), ""], Address("queue/cards")
-    assert ranks[cards, "webchat"] < general < ranks[cards, ""]
+    each = {(one.queue, one.channel): one.priority for one in compiled(with_profile).agents["alice"].memberships}
+    general, cards = each[Address("queue/general"), ""], Address("queue/cards")
+    assert each[cards, "webchat"] < general < each[cards, ""]
     assert () == compiled(BASE.replace("offer_timeout_s: 20", "order: {weight: 1}")).agents["alice"].memberships
 
 

@@ -14,6 +14,9 @@ from actors.messages import link as link_messages
 from actors.messages.agent import AcceptOffer, CompleteWrapUp, DeskLost, RejectOffer, SetPresence, SignIn, SignOut
 from actors.messages.gateway import Command
 from actors.messages.link import (
+    ConsultView,
+    DeskAsides,
+    DeskConsult,
     DeskConversation,
     DeskEntries,
     DeskOffer,
@@ -28,17 +31,32 @@ from actors.messages.link import (
 )
 from actors.messages.queue import QueueCounters
 from actors.messages.session import (
+    AgentAside,
     AgentEnds,
     AgentMessage,
     AgentSaw,
     AgentTyping,
+    CompleteConsult,
+    Consult,
+    EndConsult,
     ReturnToQueue,
     ShowConversation,
+    StartConference,
     TransferTo,
 )
 from actors.routing.expecting import Expected
-from actors.values import Author, Content, Customer, PresenceState, ReservationState, TranscriptEntry
-from gateways.translate.desk_commands import DESK_COMMANDS, PRESENCES, RESERVATION_STATES, desk_command
+from actors.values import (
+    Aside,
+    Author,
+    ConsultStage,
+    Content,
+    Customer,
+    EndReason,
+    PresenceState,
+    ReservationState,
+    TranscriptEntry,
+)
+from gateways.translate.desk_commands import CONSULT_STAGES, DESK_COMMANDS, PRESENCES, RESERVATION_STATES, desk_command
 from gateways.translate.desk_events import DESK_EVENTS, route_desk_event
 from gateways.translate.routing import Origin, Unroutable
 from trunkline.content.v1 import content_pb2
@@ -47,6 +65,7 @@ from trunkline.desk.v1 import desk_pb2 as pb
 ORIGIN = Origin("desk-1", None, 1_000)
 HERE = "webchat:1/2"
 HI = content_pb2.Content(text="hi")
+COLLEAGUES = content_pb2.VISIBILITY_COLLEAGUES
 
 
 @pytest.mark.parametrize(
@@ -95,6 +114,27 @@ def test_events_about_the_agent_reach_the_agent(event: pb.Event, message: Messag
         (
             pb.Event(id="b1", return_to_queue=pb.ReturnToQueue(interaction=HERE, at_end=True)),
             ReturnToQueue("alice", HERE, "b1", False),
+        ),
+        (
+            pb.Event(id="k1", consult=pb.Consult(interaction=HERE, queue="loans", to_agent="bob", give_up_ms=5)),
+            Consult("alice", HERE, "k1", "loans", "bob", 5),
+        ),
+        (pb.Event(id="k1", consult=pb.Consult(interaction=HERE, queue="loans")), Consult("alice", HERE, "k1", "loans", "", 0)),
+        (
+            pb.Event(start_conference=pb.StartConference(interaction=HERE, consult="webchat:1/3")),
+            StartConference("alice", HERE, "webchat:1/3"),
+        ),
+        (
+            pb.Event(complete_consult=pb.CompleteConsult(interaction=HERE, consult="webchat:1/3")),
+            CompleteConsult("alice", HERE, "webchat:1/3"),
+        ),
+        (
+            pb.Event(end_consult=pb.EndConsult(interaction=HERE, consult="webchat:1/3")),
+            EndConsult("alice", HERE, "webchat:1/3"),
+        ),
+        (
+            pb.Event(id="m1", send_message=pb.SendMessage(interaction=HERE, content=HI, visibility=COLLEAGUES)),
+            AgentAside("alice", HERE, "m1", Content("hi")),
         ),
         (pb.Event(end_conversation=pb.EndConversation(interaction=HERE)), AgentEnds("alice", HERE)),
         (pb.Event(show_conversation=pb.ShowConversation(interaction=HERE)), ShowConversation("alice", HERE, "desk-1")),
@@ -145,6 +185,17 @@ def test_events_about_a_conversation_reach_its_session(event: pb.Event, message:
             "INVALID_ARGUMENT",
             "transfer.fallback_ms",
         ),
+        (pb.Event(agent="a", id="1", consult=pb.Consult(interaction=HERE)), "INVALID_ARGUMENT", "consult.queue"),
+        (
+            pb.Event(agent="a", id="1", consult=pb.Consult(interaction=HERE, queue="q", give_up_ms=-1)),
+            "INVALID_ARGUMENT",
+            "consult.give_up_ms",
+        ),
+        (
+            pb.Event(agent="a", end_consult=pb.EndConsult(interaction=HERE)),
+            "INVALID_ARGUMENT",
+            "end_consult.consult",
+        ),
         (pb.Event(agent="a", control_call=pb.ControlCall(interaction=HERE)), "UNIMPLEMENTED", "control_call"),
     ],
 )
@@ -189,11 +240,12 @@ def test_every_message_for_desks_has_a_command() -> None:
     assert set(DESK_COMMANDS) == told - reservation
     assert set(PRESENCES) == set(PresenceState)
     assert set(RESERVATION_STATES) == set(ReservationState)
+    assert set(CONSULT_STAGES) == set(ConsultStage)
 
 
 ADA = Customer("c1", "Ada", "en", {"tier": "gold"})
 WIRE_ADA = content_pb2.Customer(id="c1", name="Ada", language="en", attributes={"tier": "gold"})
-RESERVATION = DeskReservation("r", HERE, ReservationState.PENDING, "cards", "webchat", ADA, "a card", 5, 6, 7)
+RESERVATION = DeskReservation("r", HERE, ReservationState.PENDING, "cards", "webchat", ADA, "a card", 5, 6, 7, "Bob")
 WIRE_RESERVATION = pb.Reservation(
     reservation="r",
     interaction=HERE,
@@ -205,6 +257,7 @@ WIRE_RESERVATION = pb.Reservation(
     waited_ms=5,
     started_at=6,
     ends_at=7,
+    asks="Bob",
 )
 ENTRY = TranscriptEntry(3, "m3", Author.CUSTOMER, "Ada", 99, Content("hello"))
 WIRE_ENTRY = content_pb2.Entry(
@@ -214,6 +267,30 @@ WIRE_ENTRY = content_pb2.Entry(
     author_name="Ada",
     at=99,
     content=content_pb2.Content(text="hello"),
+)
+ASIDE = Aside(TranscriptEntry(1, "a1", Author.COLLEAGUE, "Bob", 98, Content("psst")), 2)
+WIRE_ASIDE = pb.Aside(
+    entry=content_pb2.Entry(
+        number=1,
+        id="a1",
+        author=content_pb2.AUTHOR_COLLEAGUE,
+        author_name="Bob",
+        at=98,
+        content=content_pb2.Content(text="psst"),
+        visibility=COLLEAGUES,
+    ),
+    after=2,
+)
+CONSULT = ConsultView("webchat:1/3", ConsultStage.ENDED, "alice", "Alice", "loans", "bob", "Bob", EndReason.TAKEN_OVER)
+WIRE_CONSULT = pb.ConsultView(
+    consult="webchat:1/3",
+    stage=pb.CONSULT_STAGE_ENDED,
+    asked_by="alice",
+    asked_by_name="Alice",
+    queue="loans",
+    agent="bob",
+    agent_name="Bob",
+    reason="taken_over",
 )
 
 
@@ -237,7 +314,7 @@ WIRE_ENTRY = content_pb2.Entry(
             pb.OfferEnded(reservation="r", interaction=HERE, outcome=pb.RESERVATION_STATE_TIMED_OUT),
         ),
         (
-            DeskConversation("alice", HERE, "r", "webchat", ADA, (ENTRY,), 3, 2),
+            DeskConversation("alice", HERE, "r", "webchat", ADA, (ENTRY,), 3, 2, (ASIDE,), CONSULT),
             pb.Conversation(
                 interaction=HERE,
                 reservation="r",
@@ -246,8 +323,12 @@ WIRE_ENTRY = content_pb2.Entry(
                 entries=[WIRE_ENTRY],
                 customer_delivered=3,
                 customer_read=2,
+                asides=[WIRE_ASIDE],
+                consult=WIRE_CONSULT,
             ),
         ),
+        (DeskConsult("alice", HERE, CONSULT), pb.Consulting(interaction=HERE, consult=WIRE_CONSULT)),
+        (DeskAsides("alice", HERE, (ASIDE,)), pb.Asides(interaction=HERE, asides=[WIRE_ASIDE])),
         (DeskEntries("alice", HERE, (ENTRY,)), pb.Entries(interaction=HERE, entries=[WIRE_ENTRY])),
         (DeskTyping("alice", HERE, True), pb.CustomerTyping(interaction=HERE, typing=True)),
         (DeskSaw("alice", HERE, 3, 2), pb.CustomerMarks(interaction=HERE, delivered=3, read=2)),

@@ -88,11 +88,11 @@ def broken(report: Report) -> set[str]:
 
 def moved(
     interaction: str, before: str | None, after: str, leg: int = 1, reservation: str = "", reason: str | None = None,
-    queue: str = "sales", channel: str = "webchat",
+    queue: str = "sales", channel: str = "webchat", consults: str = "",
 ) -> tuple[str, Event]:  # fmt: skip
     event = InteractionMoved(
         interaction, channel, queue, InteractionState(before) if before else None, InteractionState(after), leg,
-        "alice" if reservation else "", reservation, EndReason(reason) if reason else None,
+        "alice" if reservation else "", reservation, EndReason(reason) if reason else None, consults=consults,
     )  # fmt: skip
     return f"session/{interaction.rpartition('/')[0]}", event
 

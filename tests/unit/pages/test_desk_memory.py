@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from gateways.desk import frames
 from gateways.desk.memory import MAX_ENTRIES, AgentMemory
 from gateways.web.transcript import Entry
@@ -10,7 +12,7 @@ PERSON = frames.Person("c1", "Nora", "en", {})
 
 
 def reservation(number: int, state: str) -> frames.Reservation:
-    return frames.Reservation(f"r{number}", f"webchat:{number}/1", state, "cards", "webchat", PERSON, "", 0, 1, 0)  # type: ignore[arg-type]
+    return frames.Reservation(f"r{number}", f"webchat:{number}/1", state, "cards", "webchat", PERSON, "", 0, 1, 0, "")  # type: ignore[arg-type]
 
 
 def state(*reservations: frames.Reservation) -> frames.State:
@@ -26,6 +28,8 @@ def conversation(number: int, entries: int) -> frames.Conversation:
         entries=tuple(entry(n) for n in range(1, entries + 1)),
         customer_delivered=0,
         customer_read=0,
+        asides=(),
+        consult=None,
     )
 
 
@@ -61,6 +65,23 @@ def test_entries_and_marks_go_on() -> None:
     assert isinstance(shown, frames.Conversation)
     assert [one.number for one in shown.entries] == [1, 2, 3], "a repeated entry must not appear twice"
     assert (shown.customer_delivered, shown.customer_read) == (3, 2)
+
+
+def test_a_consult_goes_on() -> None:
+    """A page that reloads in a consult is shown where it stands and what was said in it, once; and nothing once it is over."""
+    at = "webchat:1/1"
+    consult = frames.Consult("webchat:1/2", "consulting", "alice", "Alice", "loans", "bob", "Bob", "")
+    stands = frames.ConsultStands(interaction=at, consult=consult)
+    aside = frames.Aside(1, "a1", "Bob", 5, "psst", (), 2)
+    said = frames.Asides(interaction=at, asides=(aside,))
+    before = (state(reservation(1, "accepted")), conversation(1, 2), stands, said, said)
+    shown = told(*before)[0]
+    assert isinstance(shown, frames.Conversation)
+    assert (shown.consult, shown.asides) == (consult, (aside,))
+    over = frames.ConsultStands(interaction=at, consult=replace(consult, stage="ended", reason="agent"))
+    shown = told(*before, over)[0]
+    assert isinstance(shown, frames.Conversation)
+    assert (shown.consult, shown.asides) == (None, (aside,)), "what was said stays"
 
 
 def test_an_ended_offer_does_not_ring_again() -> None:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from actors.address import Address, ShardId
 from actors.agent.records import Presence, Reservation
-from actors.events import DeadLettered, PresenceMoved, ReservationMoved, WaitingMoved
-from actors.values import Customer, PresenceState, Requirement, ReservationState, WaitingState
+from actors.events import DeadLettered, InteractionMoved, PresenceMoved, ReservationMoved, WaitingMoved
+from actors.values import (
+    Customer,
+    EndReason,
+    InteractionState,
+    PresenceState,
+    Requirement,
+    ReservationState,
+    WaitingState,
+)
 from cluster.host.counting_cost import one_interaction
 from cluster.host.tally import Tally
 from cluster.telemetry import metrics
@@ -40,6 +48,25 @@ def test_an_interaction_is_counted_from_arrival_to_end() -> None:
     assert counted.of(metrics.WAIT_SECONDS) == {("cards", "granted"): 3.0}, "entered at 1 s, granted at 4 s"
     assert counted.of(metrics.MESSAGES) == {("customer",): 3}
     assert counted.of(metrics.RESERVATIONS) == {}
+
+
+def test_consults_are_no_arrivals() -> None:
+    """An agent who asks a colleague is counted by what became of it; moved from queue to queue, still once as asked."""
+    counted = Counted()
+    queued, connected, ended = InteractionState.QUEUED, InteractionState.CONNECTED, InteractionState.ENDED
+    moves = [(None, queued), (queued, queued), (queued, connected), (connected, ended)]
+    events = [
+        InteractionMoved(
+            "webchat:c/2", "webchat", "cards", before, after, 1, consults="webchat:c/1",
+            reason=EndReason.TAKEN_OVER if after is ended else None,
+        )
+        for before, after in moves
+    ]  # fmt: skip
+    counted.tally.note(ONE, 1, events)
+    assert counted.of(metrics.CONSULTS) == {
+        ("webchat", "asked"): 1, ("webchat", "connected"): 1, ("webchat", "taken_over"): 1,
+    }  # fmt: skip
+    assert counted.of(metrics.INTERACTION_MOVES) == counted.of(metrics.INTERACTIONS_ENDED) == {}
 
 
 def test_agents_and_reservations_follow_their_events() -> None:

@@ -2,9 +2,9 @@
 export const SUBPROTOCOL = "trunkline.desk.v1";
 export const MAX_ATTACHMENTS = 10;
 
-export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | GiveBack | End | WrapUp | Show | Explain | Ping;
+export type PageFrames = SignIn | Resume | SignOut | SetPresence | Accept | Reject | Say | Typing | Saw | Transfer | GiveBack | AskColleague | Conference | HandOver | EndConsult | End | WrapUp | Show | Explain | Ping;
 
-export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | TheyType | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong;
+export type ServerFrames = Welcome | SignedIn | CentreChanged | SignedOut | State | Offer | OfferEnded | Conversation | Entries | Asides | ConsultStands | TheyType | TheySaw | Queues | Link | Explained | Accepted | Refused | Problem | Pong;
 
 export interface SignIn {
   type: "sign_in";
@@ -48,13 +48,16 @@ export interface Reject {
   busy?: boolean;
 }
 
-/** Write to the customer; `ref` is the message's id, so that sending it again is harmless. */
+/** Write to the customer; `ref` is the message's id, so that sending it again is harmless.
+
+    An `aside`, during a consult or conference, goes to the other agent only. */
 export interface Say {
   type: "say";
   ref: string;
   interaction: string;
   text?: string;
   attachments?: string[];
+  aside?: boolean;
 }
 
 export interface Typing {
@@ -86,6 +89,39 @@ export interface GiveBack {
   ref: string;
   interaction: string;
   keep_place?: boolean;
+}
+
+/** Ask anybody of a queue for help, or one agent of it; the customer stays. How it goes is told by `consult`. */
+export interface AskColleague {
+  type: "ask_colleague";
+  ref: string;
+  interaction: string;
+  queue: string;
+  to_agent?: string;
+}
+
+/** Let the colleague of this consult talk with the customer too. */
+export interface Conference {
+  type: "conference";
+  ref: string;
+  interaction: string;
+  consult: string;
+}
+
+/** Leave the customer to the colleague of this consult. */
+export interface HandOver {
+  type: "hand_over";
+  ref: string;
+  interaction: string;
+  consult: string;
+}
+
+/** End the consult, or stop asking; for the colleague: leave it. */
+export interface EndConsult {
+  type: "end_consult";
+  ref: string;
+  interaction: string;
+  consult: string;
 }
 
 export interface End {
@@ -188,7 +224,9 @@ export interface State {
   now: number;
 }
 
-/** One reservation; instants are ms since the epoch by the cluster's clock, `ends_at` 0 for none. */
+/** One reservation; instants are ms since the epoch by the cluster's clock, `ends_at` 0 for none.
+
+    `asks` is the name of the colleague who asks for help; empty for a customer who waits. */
 export interface Reservation {
   reservation: string;
   interaction: string;
@@ -200,6 +238,7 @@ export interface Reservation {
   waited_ms: number;
   started_at: number;
   ends_at: number;
+  asks: string;
 }
 
 export interface Person {
@@ -232,6 +271,8 @@ export interface Conversation {
   entries: Entry[];
   customer_delivered: number;
   customer_read: number;
+  asides: Aside[];
+  consult: Consult | null;
 }
 
 /** One line of a conversation; `at` is ms since the epoch. */
@@ -254,11 +295,48 @@ export interface AttachmentInfo {
   url: string;
 }
 
+/** A line between agents, which the customer is not shown; numbered by itself, `after` an entry (0: none). */
+export interface Aside {
+  number: number;
+  id: string;
+  author_name: string;
+  at: number;
+  text: string;
+  attachments: AttachmentInfo[];
+  after: number;
+}
+
+/** A consult: `agent` is the colleague, empty as long as anybody of the queue may be; `reason` is why it ended. */
+export interface Consult {
+  consult: string;
+  stage: "asking" | "conference" | "consulting" | "ended";
+  asked_by: string;
+  asked_by_name: string;
+  queue: string;
+  agent: string;
+  agent_name: string;
+  reason: string;
+}
+
 /** New entries; a page skips what it has, and asks with `show` when numbers are missing. */
 export interface Entries {
   type: "entries";
   interaction: string;
   entries: Entry[];
+}
+
+/** New lines between agents; a page skips what it has, and asks with `show` when numbers are missing. */
+export interface Asides {
+  type: "asides";
+  interaction: string;
+  asides: Aside[];
+}
+
+/** How the consult about this conversation stands now. */
+export interface ConsultStands {
+  type: "consult";
+  interaction: string;
+  consult: Consult;
 }
 
 export interface TheyType {

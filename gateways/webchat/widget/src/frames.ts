@@ -123,7 +123,7 @@ export interface TheySaw {
     `ahead` is null if it is not to be told; the wait is between `wait_low_ms` and `wait_high_ms`, both 0 if not known. */
 export interface Notice {
   type: "notice";
-  kind: "closed" | "connected" | "ended" | "queued" | "transferred";
+  kind: "closed" | "connected" | "ended" | "joined" | "left" | "queued" | "transferred";
   agent_name: string;
   queue: string;
   ahead: number | null;

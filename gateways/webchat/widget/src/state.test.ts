@@ -62,6 +62,9 @@ describe("notices", () => {
   });
 
   it("ends the conversation for good", () => {
+    const company = after(notice("connected", "Alice"), notice("joined", "Bob"), notice("connected", "Alice"), notice("joined", "Bob"), notice("left", "Bob"), notice("joined", "Bob"));
+    expect(company.remarks.map((remark) => remark.notice.kind)).toEqual(["connected", "joined", "left", "joined"]);
+    expect([company.notice?.kind, company.agentName]).toEqual(["connected", "Alice"]);
     const ended = after(notice("ended"), { type: "ready", conversation: "c", resumed: true });
     expect(ended.phase).toBe("ended");
   });

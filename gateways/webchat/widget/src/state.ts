@@ -137,7 +137,16 @@ function withEntries(state: ChatState, entries: Entry[]): ChatState {
   };
 }
 
+/** Somebody more joins in, or leaves: a line, while the state of the conversation stays what it is. */
+function withCompany(state: ChatState, notice: Notice): ChatState {
+  const about = state.remarks.filter(({ notice: said }) => said.agent_name === notice.agent_name).at(-1)?.notice;
+  const repeated = about?.kind === notice.kind || (notice.kind === "left" && about === undefined);
+  if (repeated) return state;
+  return { ...state, typing: null, remarks: [...state.remarks, { key: state.remarks.length + 1, after: highest(state), notice }] };
+}
+
 function withNotice(state: ChatState, notice: Notice): ChatState {
+  if (notice.kind === "joined" || notice.kind === "left") return withCompany(state, notice);
   const said = state.notice;
   const repeated = said !== null && said.kind === notice.kind && said.agent_name === notice.agent_name;
   const worthALine = !repeated && notice.kind !== "queued";

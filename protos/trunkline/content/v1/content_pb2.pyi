@@ -31,6 +31,8 @@ class _VisibilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Visibility
     """Only the customer and the centre."""
     VISIBILITY_PUBLIC: _Visibility.ValueType  # 2
     """Everybody, as with a comment below a post."""
+    VISIBILITY_COLLEAGUES: _Visibility.ValueType  # 3
+    """Only the agents who are in the conversation."""
 
 class Visibility(_Visibility, metaclass=_VisibilityEnumTypeWrapper):
     """Who can see a message."""
@@ -41,6 +43,8 @@ VISIBILITY_PRIVATE: Visibility.ValueType  # 1
 """Only the customer and the centre."""
 VISIBILITY_PUBLIC: Visibility.ValueType  # 2
 """Everybody, as with a comment below a post."""
+VISIBILITY_COLLEAGUES: Visibility.ValueType  # 3
+"""Only the agents who are in the conversation."""
 Global___Visibility: _TypeAlias = Visibility  # noqa: Y015
 
 class _Author:
@@ -59,6 +63,8 @@ class _AuthorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Author.ValueTy
     """A bot."""
     AUTHOR_SYSTEM: _Author.ValueType  # 4
     """The centre itself."""
+    AUTHOR_COLLEAGUE: _Author.ValueType  # 5
+    """An agent, to a colleague: the customer is not shown it."""
 
 class Author(_Author, metaclass=_AuthorEnumTypeWrapper):
     """Who wrote an entry."""
@@ -73,6 +79,8 @@ AUTHOR_BOT: Author.ValueType  # 3
 """A bot."""
 AUTHOR_SYSTEM: Author.ValueType  # 4
 """The centre itself."""
+AUTHOR_COLLEAGUE: Author.ValueType  # 5
+"""An agent, to a colleague: the customer is not shown it."""
 Global___Author: _TypeAlias = Author  # noqa: Y015
 
 @_typing.final

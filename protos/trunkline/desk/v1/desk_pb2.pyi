@@ -157,6 +157,38 @@ RESERVATION_STATE_COMPLETED: ReservationState.ValueType  # 8
 """Done."""
 Global___ReservationState: _TypeAlias = ReservationState  # noqa: Y015
 
+class _ConsultStage:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConsultStageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConsultStage.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONSULT_STAGE_UNSPECIFIED: _ConsultStage.ValueType  # 0
+    """Not set."""
+    CONSULT_STAGE_ASKING: _ConsultStage.ValueType  # 1
+    """A colleague is looked for."""
+    CONSULT_STAGE_CONSULTING: _ConsultStage.ValueType  # 2
+    """The colleague is there, and the customer does not hear them."""
+    CONSULT_STAGE_CONFERENCE: _ConsultStage.ValueType  # 3
+    """The colleague talks with the customer too."""
+    CONSULT_STAGE_ENDED: _ConsultStage.ValueType  # 4
+    """It is over."""
+
+class ConsultStage(_ConsultStage, metaclass=_ConsultStageEnumTypeWrapper):
+    """How far a consult is."""
+
+CONSULT_STAGE_UNSPECIFIED: ConsultStage.ValueType  # 0
+"""Not set."""
+CONSULT_STAGE_ASKING: ConsultStage.ValueType  # 1
+"""A colleague is looked for."""
+CONSULT_STAGE_CONSULTING: ConsultStage.ValueType  # 2
+"""The colleague is there, and the customer does not hear them."""
+CONSULT_STAGE_CONFERENCE: ConsultStage.ValueType  # 3
+"""The colleague talks with the customer too."""
+CONSULT_STAGE_ENDED: ConsultStage.ValueType  # 4
+"""It is over."""
+Global___ConsultStage: _TypeAlias = ConsultStage  # noqa: Y015
+
 @_typing.final
 class SignInRequest(_message.Message):
     """Who wants to sign in."""
@@ -831,6 +863,10 @@ class Event(_message.Message):
     REACT_FIELD_NUMBER: _builtins.int
     SEND_MAIL_FIELD_NUMBER: _builtins.int
     RETURN_TO_QUEUE_FIELD_NUMBER: _builtins.int
+    CONSULT_FIELD_NUMBER: _builtins.int
+    START_CONFERENCE_FIELD_NUMBER: _builtins.int
+    COMPLETE_CONSULT_FIELD_NUMBER: _builtins.int
+    END_CONSULT_FIELD_NUMBER: _builtins.int
     CONTROL_CALL_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Numbers the events of one incarnation from 1 without gaps; an event sent again keeps its number."""
@@ -917,6 +953,22 @@ class Event(_message.Message):
         """The agent gives the customer back to the queue."""
 
     @_builtins.property
+    def consult(self) -> Global___Consult:
+        """The agent asks a colleague."""
+
+    @_builtins.property
+    def start_conference(self) -> Global___StartConference:
+        """The agent lets the colleague talk with the customer."""
+
+    @_builtins.property
+    def complete_consult(self) -> Global___CompleteConsult:
+        """The agent leaves the customer to the colleague."""
+
+    @_builtins.property
+    def end_consult(self) -> Global___EndConsult:
+        """The agent, or the colleague, ends the consult."""
+
+    @_builtins.property
     def control_call(self) -> Global___ControlCall:
         """The agent works a call."""
 
@@ -946,13 +998,17 @@ class Event(_message.Message):
         react: Global___React | None = ...,
         send_mail: Global___SendMail | None = ...,
         return_to_queue: Global___ReturnToQueue | None = ...,
+        consult: Global___Consult | None = ...,
+        start_conference: Global___StartConference | None = ...,
+        complete_consult: Global___CompleteConsult | None = ...,
+        end_consult: Global___EndConsult | None = ...,
         control_call: Global___ControlCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_offer", b"accept_offer", "body", b"body", "complete_wrap_up", b"complete_wrap_up", "control_call", b"control_call", "desk_lost", b"desk_lost", "edit_message", b"edit_message", "end_conversation", b"end_conversation", "move_marks", b"move_marks", "react", b"react", "recall_message", b"recall_message", "reject_offer", b"reject_offer", "return_to_queue", b"return_to_queue", "send_mail", b"send_mail", "send_message", b"send_message", "set_presence", b"set_presence", "set_typing", b"set_typing", "show_conversation", b"show_conversation", "sign_in", b"sign_in", "sign_out", b"sign_out", "transfer", b"transfer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_offer", b"accept_offer", "body", b"body", "complete_consult", b"complete_consult", "complete_wrap_up", b"complete_wrap_up", "consult", b"consult", "control_call", b"control_call", "desk_lost", b"desk_lost", "edit_message", b"edit_message", "end_consult", b"end_consult", "end_conversation", b"end_conversation", "move_marks", b"move_marks", "react", b"react", "recall_message", b"recall_message", "reject_offer", b"reject_offer", "return_to_queue", b"return_to_queue", "send_mail", b"send_mail", "send_message", b"send_message", "set_presence", b"set_presence", "set_typing", b"set_typing", "show_conversation", b"show_conversation", "sign_in", b"sign_in", "sign_out", b"sign_out", "start_conference", b"start_conference", "transfer", b"transfer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_offer", b"accept_offer", "agent", b"agent", "body", b"body", "complete_wrap_up", b"complete_wrap_up", "control_call", b"control_call", "created_at", b"created_at", "deadline_at", b"deadline_at", "desk_lost", b"desk_lost", "edit_message", b"edit_message", "end_conversation", b"end_conversation", "id", b"id", "move_marks", b"move_marks", "react", b"react", "recall_message", b"recall_message", "reject_offer", b"reject_offer", "return_to_queue", b"return_to_queue", "send_mail", b"send_mail", "send_message", b"send_message", "seq", b"seq", "set_presence", b"set_presence", "set_typing", b"set_typing", "show_conversation", b"show_conversation", "sign_in", b"sign_in", "sign_out", b"sign_out", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_offer", b"accept_offer", "agent", b"agent", "body", b"body", "complete_consult", b"complete_consult", "complete_wrap_up", b"complete_wrap_up", "consult", b"consult", "control_call", b"control_call", "created_at", b"created_at", "deadline_at", b"deadline_at", "desk_lost", b"desk_lost", "edit_message", b"edit_message", "end_consult", b"end_consult", "end_conversation", b"end_conversation", "id", b"id", "move_marks", b"move_marks", "react", b"react", "recall_message", b"recall_message", "reject_offer", b"reject_offer", "return_to_queue", b"return_to_queue", "send_mail", b"send_mail", "send_message", b"send_message", "seq", b"seq", "set_presence", b"set_presence", "set_typing", b"set_typing", "show_conversation", b"show_conversation", "sign_in", b"sign_in", "sign_out", b"sign_out", "start_conference", b"start_conference", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["sign_in", "sign_out", "desk_lost", "set_presence", "accept_offer", "reject_offer", "send_message", "set_typing", "move_marks", "transfer", "end_conversation", "complete_wrap_up", "show_conversation", "edit_message", "recall_message", "react", "send_mail", "return_to_queue", "control_call"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["sign_in", "sign_out", "desk_lost", "set_presence", "accept_offer", "reject_offer", "send_message", "set_typing", "move_marks", "transfer", "end_conversation", "complete_wrap_up", "show_conversation", "edit_message", "recall_message", "react", "send_mail", "return_to_queue", "consult", "start_conference", "complete_consult", "end_consult", "control_call"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -1107,7 +1163,7 @@ class SendMessage(_message.Message):
     reply_to: _builtins.str
     """The id of the message that it answers, if it answers one."""
     visibility: _content_pb2.Visibility.ValueType
-    """Who is to see it."""
+    """Who is to see it. `VISIBILITY_COLLEAGUES`, during a consult, is for the other agent only."""
     @_builtins.property
     def content(self) -> _content_pb2.Content:
         """What it says. Required."""
@@ -1243,6 +1299,120 @@ class ReturnToQueue(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReturnToQueue: _TypeAlias = ReturnToQueue  # noqa: Y015
+
+@_typing.final
+class Consult(_message.Message):
+    """The agent asks a colleague for help, and goes on serving the customer. `Event.id` is required. How it stands is told by
+    `Consulting`; the colleague is offered the consult like a customer, `Reservation.asks` being who asks.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    TO_AGENT_FIELD_NUMBER: _builtins.int
+    GIVE_UP_MS_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """About what. Required."""
+    queue: _builtins.str
+    """The queue whose agents are asked. Required."""
+    to_agent: _builtins.str
+    """Only this agent is asked; empty for any."""
+    give_up_ms: _builtins.int
+    """After how long nobody is asked any more; 0 for the cluster's usual."""
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        queue: _builtins.str = ...,
+        to_agent: _builtins.str = ...,
+        give_up_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["give_up_ms", b"give_up_ms", "interaction", b"interaction", "queue", b"queue", "to_agent", b"to_agent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consult: _TypeAlias = Consult  # noqa: Y015
+
+@_typing.final
+class StartConference(_message.Message):
+    """The agent who asked lets the colleague talk with the customer too."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    CONSULT_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """Where. Required."""
+    consult: _builtins.str
+    """Which consult. Required."""
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        consult: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consult", b"consult", "interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartConference: _TypeAlias = StartConference  # noqa: Y015
+
+@_typing.final
+class CompleteConsult(_message.Message):
+    """The agent who asked leaves the customer to the colleague, out of a consult or a conference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    CONSULT_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """What. Required."""
+    consult: _builtins.str
+    """Which consult. Required."""
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        consult: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consult", b"consult", "interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteConsult: _TypeAlias = CompleteConsult  # noqa: Y015
+
+@_typing.final
+class EndConsult(_message.Message):
+    """The agent who asked needs the colleague no more, or asks no longer; or the colleague leaves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    CONSULT_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """Where. Required."""
+    consult: _builtins.str
+    """Which consult. Required."""
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        consult: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consult", b"consult", "interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndConsult: _TypeAlias = EndConsult  # noqa: Y015
 
 @_typing.final
 class EndConversation(_message.Message):
@@ -1486,6 +1656,8 @@ class Command(_message.Message):
     CUSTOMER_MARKS_FIELD_NUMBER: _builtins.int
     SIGNED_OUT_FIELD_NUMBER: _builtins.int
     QUEUES_FIELD_NUMBER: _builtins.int
+    CONSULTING_FIELD_NUMBER: _builtins.int
+    ASIDES_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Who numbered it; opaque."""
     number: _builtins.int
@@ -1530,6 +1702,14 @@ class Command(_message.Message):
     def queues(self) -> Global___Queues:
         """Queue counters."""
 
+    @_builtins.property
+    def consulting(self) -> Global___Consulting:
+        """How a consult stands."""
+
+    @_builtins.property
+    def asides(self) -> Global___Asides:
+        """New lines between agents."""
+
     def __init__(
         self,
         *,
@@ -1545,12 +1725,14 @@ class Command(_message.Message):
         customer_marks: Global___CustomerMarks | None = ...,
         signed_out: Global___SignedOut | None = ...,
         queues: Global___Queues | None = ...,
+        consulting: Global___Consulting | None = ...,
+        asides: Global___Asides | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent_state", b"agent_state", "body", b"body", "conversation", b"conversation", "customer_marks", b"customer_marks", "customer_typing", b"customer_typing", "entries", b"entries", "offer", b"offer", "offer_ended", b"offer_ended", "queues", b"queues", "signed_out", b"signed_out"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent_state", b"agent_state", "asides", b"asides", "body", b"body", "consulting", b"consulting", "conversation", b"conversation", "customer_marks", b"customer_marks", "customer_typing", b"customer_typing", "entries", b"entries", "offer", b"offer", "offer_ended", b"offer_ended", "queues", b"queues", "signed_out", b"signed_out"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "agent_state", b"agent_state", "body", b"body", "conversation", b"conversation", "customer_marks", b"customer_marks", "customer_typing", b"customer_typing", "entries", b"entries", "number", b"number", "offer", b"offer", "offer_ended", b"offer_ended", "queues", b"queues", "signed_out", b"signed_out", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "agent_state", b"agent_state", "asides", b"asides", "body", b"body", "consulting", b"consulting", "conversation", b"conversation", "customer_marks", b"customer_marks", "customer_typing", b"customer_typing", "entries", b"entries", "number", b"number", "offer", b"offer", "offer_ended", b"offer_ended", "queues", b"queues", "signed_out", b"signed_out", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["agent_state", "offer", "offer_ended", "conversation", "entries", "customer_typing", "customer_marks", "signed_out", "queues"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["agent_state", "offer", "offer_ended", "conversation", "entries", "customer_typing", "customer_marks", "signed_out", "queues", "consulting", "asides"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -1572,6 +1754,7 @@ class Reservation(_message.Message):
     WAITED_MS_FIELD_NUMBER: _builtins.int
     STARTED_AT_FIELD_NUMBER: _builtins.int
     ENDS_AT_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
     reservation: _builtins.str
     """Its id."""
     interaction: _builtins.str
@@ -1590,6 +1773,8 @@ class Reservation(_message.Message):
     """When the state began (ms since the Unix epoch)."""
     ends_at: _builtins.int
     """When the offer or the wrap-up ends by itself (ms since the Unix epoch), 0 for never."""
+    asks: _builtins.str
+    """The name of the colleague who asks for help with this customer; empty for a customer who waits."""
     @_builtins.property
     def customer(self) -> _content_pb2.Customer:
         """The customer."""
@@ -1607,10 +1792,11 @@ class Reservation(_message.Message):
         waited_ms: _builtins.int = ...,
         started_at: _builtins.int = ...,
         ends_at: _builtins.int = ...,
+        asks: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "customer", b"customer", "ends_at", b"ends_at", "interaction", b"interaction", "queue", b"queue", "reservation", b"reservation", "started_at", b"started_at", "state", b"state", "subject", b"subject", "waited_ms", b"waited_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks", b"asks", "channel", b"channel", "customer", b"customer", "ends_at", b"ends_at", "interaction", b"interaction", "queue", b"queue", "reservation", b"reservation", "started_at", b"started_at", "state", b"state", "subject", b"subject", "waited_ms", b"waited_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1719,6 +1905,142 @@ class OfferEnded(_message.Message):
 Global___OfferEnded: _TypeAlias = OfferEnded  # noqa: Y015
 
 @_typing.final
+class ConsultView(_message.Message):
+    """An agent who asks a colleague, as the desks of both show it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSULT_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    ASKED_BY_NAME_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    AGENT_NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    consult: _builtins.str
+    """Its id."""
+    stage: Global___ConsultStage.ValueType
+    """How far it is."""
+    asked_by: _builtins.str
+    """Who asks."""
+    asked_by_name: _builtins.str
+    """How they are called."""
+    queue: _builtins.str
+    """Whose agents are asked."""
+    agent: _builtins.str
+    """The colleague: whom it is for, or who took it; empty as long as anybody of the queue may."""
+    agent_name: _builtins.str
+    """How they are called, once they are there."""
+    reason: _builtins.str
+    """Why it ended: `agent` (who asked, or served, ended it), `colleague` (left), `customer` (left), `unanswered`,
+    `taken_over` (the colleague has the customer), `no_such_queue`, `refused`. Empty before.
+    """
+    def __init__(
+        self,
+        *,
+        consult: _builtins.str = ...,
+        stage: Global___ConsultStage.ValueType = ...,
+        asked_by: _builtins.str = ...,
+        asked_by_name: _builtins.str = ...,
+        queue: _builtins.str = ...,
+        agent: _builtins.str = ...,
+        agent_name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "agent_name", b"agent_name", "asked_by", b"asked_by", "asked_by_name", b"asked_by_name", "consult", b"consult", "queue", b"queue", "reason", b"reason", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultView: _TypeAlias = ConsultView  # noqa: Y015
+
+@_typing.final
+class Consulting(_message.Message):
+    """How a consult about this conversation stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    CONSULT_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """The conversation, as this agent's reservation names it."""
+    @_builtins.property
+    def consult(self) -> Global___ConsultView:
+        """How it stands."""
+
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        consult: Global___ConsultView | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consult", b"consult"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consult", b"consult", "interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consulting: _TypeAlias = Consulting  # noqa: Y015
+
+@_typing.final
+class Aside(_message.Message):
+    """A line between agents. Asides are numbered by themselves, from 1."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRY_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    after: _builtins.int
+    """The number of the conversation's entry that it follows, 0 for none."""
+    @_builtins.property
+    def entry(self) -> _content_pb2.Entry:
+        """The line; its author is `AUTHOR_COLLEAGUE`."""
+
+    def __init__(
+        self,
+        *,
+        entry: _content_pb2.Entry | None = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "entry", b"entry"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Aside: _TypeAlias = Aside  # noqa: Y015
+
+@_typing.final
+class Asides(_message.Message):
+    """New lines between agents, in order; skip numbers that were shown before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    ASIDES_FIELD_NUMBER: _builtins.int
+    interaction: _builtins.str
+    """Where."""
+    @_builtins.property
+    def asides(self) -> _containers.RepeatedCompositeFieldContainer[Global___Aside]:
+        """The lines."""
+
+    def __init__(
+        self,
+        *,
+        interaction: _builtins.str = ...,
+        asides: _abc.Iterable[Global___Aside] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asides", b"asides", "interaction", b"interaction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Asides: _TypeAlias = Asides  # noqa: Y015
+
+@_typing.final
 class Conversation(_message.Message):
     """The whole conversation, for an agent who begins or comes back to it."""
 
@@ -1731,8 +2053,12 @@ class Conversation(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     CUSTOMER_DELIVERED_FIELD_NUMBER: _builtins.int
     CUSTOMER_READ_FIELD_NUMBER: _builtins.int
+    ASIDES_FIELD_NUMBER: _builtins.int
+    CONSULT_FIELD_NUMBER: _builtins.int
     interaction: _builtins.str
-    """Which."""
+    """Which: what the agent's reservation is for. For a consulted colleague that is the consult, also once they have taken
+    the customer over.
+    """
     reservation: _builtins.str
     """The agent's reservation."""
     channel: _builtins.str
@@ -1749,6 +2075,14 @@ class Conversation(_message.Message):
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_content_pb2.Entry]:
         """All entries."""
 
+    @_builtins.property
+    def asides(self) -> _containers.RepeatedCompositeFieldContainer[Global___Aside]:
+        """What agents said to each other."""
+
+    @_builtins.property
+    def consult(self) -> Global___ConsultView:
+        """The consult that goes on; not set when there is none."""
+
     def __init__(
         self,
         *,
@@ -1759,10 +2093,12 @@ class Conversation(_message.Message):
         entries: _abc.Iterable[_content_pb2.Entry] | None = ...,
         customer_delivered: _builtins.int = ...,
         customer_read: _builtins.int = ...,
+        asides: _abc.Iterable[Global___Aside] | None = ...,
+        consult: Global___ConsultView | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consult", b"consult", "customer", b"customer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "customer", b"customer", "customer_delivered", b"customer_delivered", "customer_read", b"customer_read", "entries", b"entries", "interaction", b"interaction", "reservation", b"reservation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asides", b"asides", "channel", b"channel", "consult", b"consult", "customer", b"customer", "customer_delivered", b"customer_delivered", "customer_read", b"customer_read", "entries", b"entries", "interaction", b"interaction", "reservation", b"reservation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -70,6 +70,10 @@ class _NoticeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeKind
     """The conversation is over."""
     NOTICE_KIND_CLOSED: _NoticeKind.ValueType  # 5
     """The centre is closed."""
+    NOTICE_KIND_JOINED: _NoticeKind.ValueType  # 6
+    """`agent_name` talks with the customer too, from here on."""
+    NOTICE_KIND_LEFT: _NoticeKind.ValueType  # 7
+    """`agent_name` does so no more; whoever else was there goes on."""
 
 class NoticeKind(_NoticeKind, metaclass=_NoticeKindEnumTypeWrapper):
     """A state of the conversation that nobody typed; the adapter words it in the customer's language."""
@@ -86,6 +90,10 @@ NOTICE_KIND_ENDED: NoticeKind.ValueType  # 4
 """The conversation is over."""
 NOTICE_KIND_CLOSED: NoticeKind.ValueType  # 5
 """The centre is closed."""
+NOTICE_KIND_JOINED: NoticeKind.ValueType  # 6
+"""`agent_name` talks with the customer too, from here on."""
+NOTICE_KIND_LEFT: NoticeKind.ValueType  # 7
+"""`agent_name` does so no more; whoever else was there goes on."""
 Global___NoticeKind: _TypeAlias = NoticeKind  # noqa: Y015
 
 @_typing.final
@@ -622,7 +630,7 @@ class ShowNotice(_message.Message):
     kind: Global___NoticeKind.ValueType
     """The state."""
     agent_name: _builtins.str
-    """Who serves the customer."""
+    """Who serves the customer; who joined or left."""
     queue: _builtins.str
     """The queue's id."""
     ahead: _builtins.int

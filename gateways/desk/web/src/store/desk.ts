@@ -9,7 +9,7 @@ import { LastingSocket } from "../../../../web/browser/lasting-socket";
 import { random } from "../../../../web/browser/random";
 import { SUBPROTOCOL, type PageFrames, type ServerFrames } from "../frames";
 import { Drawer } from "./drawer";
-import { apply, emptyDesk, lastNumber, leavesGap, withToast, type DeskState, type Pending } from "./state";
+import { apply, emptyDesk, lastAside, lastNumber, leavesGap, withToast, type DeskState, type Pending } from "./state";
 
 const TYPING_EVERY_MS = 3_000;
 const MARKS_PAUSE_MS = 250;
@@ -98,14 +98,30 @@ export class Desk {
     this.ask({ type: "transfer", interaction, queue, to_agent: toAgent }, done);
   }
 
+  askColleague(interaction: string, queue: string, toAgent: string, done: Answer): void {
+    this.ask({ type: "ask_colleague", interaction, queue, to_agent: toAgent }, done);
+  }
+
+  conference(interaction: string, consult: string): void {
+    this.ask({ type: "conference", interaction, consult });
+  }
+
+  handOver(interaction: string, consult: string): void {
+    this.ask({ type: "hand_over", interaction, consult });
+  }
+
+  endConsult(interaction: string, consult: string): void {
+    this.ask({ type: "end_consult", interaction, consult });
+  }
+
   wrapUp(reservation: string, disposition: string, note: string): void {
     this.ask({ type: "wrap_up", reservation, disposition, note });
   }
 
-  say(interaction: string, text: string, files: { id: string; name: string }[]): void {
+  say(interaction: string, text: string, files: { id: string; name: string }[], aside: boolean): void {
     const attachments = files.map((file) => file.id);
     const names = files.map((file) => file.name);
-    const message: Pending = { ref: random(12), interaction, text, attachments, names, refused: null };
+    const message: Pending = { ref: random(12), interaction, text, attachments, names, refused: null, aside };
     delete this.typingSentAt[interaction];
     this.update({ ...this.state, pending: [...this.state.pending, message] });
     this.sendMessage(message);
@@ -148,9 +164,10 @@ export class Desk {
   /** All of this conversation is on screen. */
   looked(interaction: string): void {
     const chat = this.state.chats[interaction];
-    const number = lastNumber(chat);
-    if (!chat || number <= chat.read) return;
-    this.update({ ...this.state, chats: { ...this.state.chats, [interaction]: { ...chat, read: number } } });
+    const [number, heard] = [lastNumber(chat), lastAside(chat)];
+    if (!chat || (number <= chat.read && heard <= chat.asidesRead)) return;
+    const looked = { ...chat, read: Math.max(number, chat.read), asidesRead: Math.max(heard, chat.asidesRead) };
+    this.update({ ...this.state, chats: { ...this.state.chats, [interaction]: looked } });
   }
 
   forgetToast(key: number): void {
@@ -186,6 +203,10 @@ export class Desk {
       this.show(frame.interaction);
       return;
     }
+    if (frame.type === "asides" && (frame.asides[0]?.number ?? 0) > lastAside(this.state.chats[frame.interaction]) + 1) {
+      this.show(frame.interaction);
+      return;
+    }
     const next = apply(this.state, frame, Date.now());
     if (frame.type === "signed_out") this.drawer.empty();
     this.update(next);
@@ -214,9 +235,9 @@ export class Desk {
   }
 
   private sendMessage(message: Pending): void {
-    const { ref, interaction, text, attachments } = message;
+    const { ref, interaction, text, attachments, aside } = message;
     if (this.state.phase !== "signed_in") return;
-    if (this.socket.send({ type: "say", ref, interaction, text, attachments })) {
+    if (this.socket.send({ type: "say", ref, interaction, text, attachments, aside })) {
       this.asked.set(ref, (refused) => refused !== null && this.refusePending(ref, refused));
     }
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Entry, Reservation, ServerFrames, State } from "../frames";
-import { apply, emptyDesk, leavesGap, offersOf, servedBy, unreadOf, type DeskState } from "./state";
+import type { Aside, Consult, Entry, Reservation, ServerFrames, State } from "../frames";
+import { apply, emptyDesk, leavesGap, offersOf, partOf, servedBy, unreadOf, type DeskState } from "./state";
 
 const NOW = 1_000_000;
 const PERSON = { id: "c1", name: "Nora", language: "en", attributes: {} };
@@ -17,6 +17,7 @@ function reservation(number: number, state: Reservation["state"]): Reservation {
     waited_ms: 0,
     started_at: number,
     ends_at: 0,
+    asks: "",
   };
 }
 
@@ -38,6 +39,8 @@ function conversation(number: number, entries: Entry[]): ServerFrames {
     entries,
     customer_delivered: 0,
     customer_read: 0,
+    asides: [],
+    consult: null,
   };
 }
 
@@ -77,7 +80,7 @@ describe("conversations", () => {
   });
 
   it("takes a message from the unsent ones once its entry is there", () => {
-    const sent = { ref: "m2", interaction: at, text: "2", attachments: [], names: [], refused: null };
+    const sent = { ref: "m2", interaction: at, text: "2", attachments: [], names: [], refused: null, aside: false };
     const before = { ...after(stateFrame(reservation(1, "accepted")), conversation(1, [entry(1)])), pending: [sent] };
     expect(apply(before, { type: "entries", interaction: at, entries: [entry(2, "agent")] }, NOW).pending).toEqual([]);
     expect(apply(before, conversation(1, [entry(1), entry(2, "agent")]), NOW).pending).toEqual([]);
@@ -116,6 +119,38 @@ describe("reservations", () => {
     const late: ServerFrames = { ...stateFrame(), now: NOW - 5_000 };
     expect(after(late).skewMs).toBe(-5_000);
     expect(after(late, stateFrame(), late).skewMs).toBe(0);
+  });
+});
+
+describe("consults", () => {
+  const at = "webchat:1/1";
+  const CONSULT: Consult = { consult: "webchat:1/2", stage: "consulting", asked_by: "alice", asked_by_name: "Alice", queue: "loans", agent: "bob", agent_name: "Bob", reason: "" };
+  const stands = (changes: Partial<Consult> = {}): ServerFrames => ({ type: "consult", interaction: at, consult: { ...CONSULT, ...changes } });
+  const aside = (number: number, author_name: string): Aside => ({ number, id: `a${number}`, author_name, at: number, text: "", attachments: [], after: 1 });
+  const signed = (agent: string, name: string): DeskState => ({ ...emptyDesk(), me: { agent, name, token: "" } });
+  const asAlice = (...frames: ServerFrames[]): DeskState =>
+    [stateFrame(reservation(1, "accepted")), conversation(1, [entry(1)]), ...frames].reduce<DeskState>((state, frame) => apply(state, frame, NOW), signed("alice", "Alice"));
+
+  it("knows who asks and who helps", () => {
+    const asks = asAlice(stands());
+    expect(partOf(asks, at)).toBe("asks");
+    expect(partOf({ ...asks, me: { agent: "bob", name: "Bob", token: "" } }, at)).toBe("helps");
+    expect(partOf(asAlice(), at)).toBe("serves");
+  });
+
+  it("is over when it ended, and says so once it is news", () => {
+    const ended = asAlice(stands(), stands({ stage: "ended", reason: "colleague" }));
+    expect([partOf(ended, at), ended.toasts.map((toast) => [toast.consult, toast.detail])]).toEqual(["serves", [["left", "Bob"]]]);
+    expect(asAlice(stands(), stands({ stage: "ended", reason: "agent" })).toasts).toEqual([]);
+  });
+
+  it("shows an aside once, and counts only the colleague's as unread", () => {
+    const said: ServerFrames = { type: "asides", interaction: at, asides: [aside(1, "Alice")] };
+    const answered: ServerFrames = { type: "asides", interaction: at, asides: [aside(1, "Alice"), aside(2, "Bob")] };
+    const state = asAlice(stands(), said, answered, answered);
+    expect(state.chats[at]?.asides.map((one) => one.number)).toEqual([1, 2]);
+    expect(unreadOf(state.chats[at])).toBe(2);
+    expect(unreadOf(asAlice(stands(), said).chats[at])).toBe(1);
   });
 });
 

@@ -1,7 +1,9 @@
 /** What the desk shows, as one value, and how each frame of the server changes it. Pure: no React, no clock, no network. */
 
 import type {
+  Aside,
   Centre,
+  Consult,
   Conversation as ConversationFrame,
   Entry,
   Explained,
@@ -25,6 +27,8 @@ export interface Pending {
   attachments: string[];
   names: string[];
   refused: string | null;
+  /** For the other agent only. */
+  aside: boolean;
 }
 
 export interface Chat {
@@ -36,15 +40,27 @@ export interface Chat {
   typingUntil: number;
   /** The highest entry number that was on screen here. */
   read: number;
+  /** What agents say to each other, and the highest number of it that was on screen here. */
+  asides: Aside[];
+  asidesRead: number;
+  /** The consult that goes on. */
+  consult: Consult | null;
 }
+
+/** What the agent is in a conversation: serves it alone, asks a colleague, or is the colleague. */
+export type Part = "serves" | "asks" | "helps";
 
 /** Something that happened which the agent should see once. */
 export interface Toast {
   key: number;
-  kind: "refused" | "offer_ended" | "info";
+  kind: "refused" | "offer_ended" | "consult";
   detail: string;
   outcome?: Outcome;
+  /** How a consult ended, for this agent. */
+  consult?: ConsultOutcome;
 }
+
+export type ConsultOutcome = "unanswered" | "left" | "no_such_queue" | "refused" | "released" | "taken" | "handed_over";
 
 export interface Me {
   agent: string;
@@ -122,7 +138,19 @@ export function leavesGap(chat: Chat | undefined, entries: Entry[]): boolean {
 }
 
 export function unreadOf(chat: Chat | undefined): number {
-  return chat?.entries.filter((entry) => entry.number > chat.read && entry.author === "customer").length ?? 0;
+  if (!chat) return 0;
+  const said = chat.entries.filter((entry) => entry.number > chat.read && entry.author === "customer");
+  return said.length + chat.asides.filter((aside) => aside.number > chat.asidesRead).length;
+}
+
+export function lastAside(chat: Chat | undefined): number {
+  return chat?.asides.at(-1)?.number ?? 0;
+}
+
+export function partOf(state: DeskState, interaction: string): Part {
+  const consult = state.chats[interaction]?.consult;
+  if (!consult) return "serves";
+  return consult.asked_by === state.me?.agent ? "asks" : "helps";
 }
 
 export function apply(state: DeskState, frame: ServerFrames, now: number): DeskState {
@@ -143,6 +171,10 @@ export function apply(state: DeskState, frame: ServerFrames, now: number): DeskS
       return withConversation(state, frame);
     case "entries":
       return withEntries(state, frame.interaction, frame.entries);
+    case "asides":
+      return withAsides(state, frame.interaction, frame.asides);
+    case "consult":
+      return withConsult(state, frame.interaction, frame.consult);
     case "typing":
       return withChat(state, frame.interaction, (chat) => ({ ...chat, typingUntil: frame.typing ? now + TYPING_SHOWN_MS : 0 }));
     case "saw":
@@ -224,7 +256,7 @@ function withoutOffer(state: DeskState, frame: OfferEnded): DeskState {
 
 function withConversation(state: DeskState, frame: ConversationFrame): DeskState {
   const before = state.chats[frame.interaction];
-  const ids = new Set(frame.entries.map((entry) => entry.id));
+  const ids = new Set([...frame.entries, ...frame.asides].map((line) => line.id));
   const chat: Chat = {
     interaction: frame.interaction,
     // What a longer transcript no longer sends is still here from before.
@@ -233,6 +265,10 @@ function withConversation(state: DeskState, frame: ConversationFrame): DeskState
     customerRead: frame.customer_read,
     typingUntil: before?.typingUntil ?? 0,
     read: before?.read ?? 0,
+    asides: frame.asides,
+    // What was said before this page was opened is not news.
+    asidesRead: before?.asidesRead ?? frame.asides.at(-1)?.number ?? 0,
+    consult: frame.consult,
   };
   return {
     ...state,
@@ -259,6 +295,41 @@ function withEntries(state: DeskState, interaction: string, entries: Entry[]): D
     return { ...chat, entries: [...chat.entries, ...fresh], typingUntil: customerSpoke ? 0 : chat.typingUntil };
   });
   return { ...changed, pending: changed.pending.filter((message) => !ids.has(message.ref)) };
+}
+
+function withAsides(state: DeskState, interaction: string, asides: Aside[]): DeskState {
+  const ids = new Set(asides.map((aside) => aside.id));
+  const changed = withChat(state, interaction, (chat) => {
+    const fresh = asides.filter((aside) => aside.number > lastAside(chat));
+    const own = fresh.length > 0 && fresh.every((aside) => aside.author_name === state.me?.name);
+    const all = [...chat.asides, ...fresh];
+    return { ...chat, asides: all, asidesRead: own ? (all.at(-1)?.number ?? 0) : chat.asidesRead };
+  });
+  return { ...changed, pending: changed.pending.filter((message) => !ids.has(message.ref)) };
+}
+
+function withConsult(state: DeskState, interaction: string, consult: Consult): DeskState {
+  const over = consult.stage === "ended";
+  const changed = withChat(state, interaction, (chat) => ({ ...chat, consult: over ? null : consult }));
+  const outcome = over ? outcomeOf(consult, consult.asked_by === state.me?.agent) : null;
+  const other = consult.asked_by === state.me?.agent ? consult.agent_name || consult.agent : consult.asked_by_name;
+  return outcome ? withToast(changed, { kind: "consult", detail: other, consult: outcome }) : changed;
+}
+
+/** What there is to tell this agent about how a consult ended; nothing about what they did themselves. */
+function outcomeOf(consult: Consult, asked: boolean): ConsultOutcome | null {
+  switch (consult.reason) {
+    case "taken_over":
+      return asked ? "handed_over" : "taken";
+    case "unanswered":
+    case "no_such_queue":
+    case "refused":
+      return asked ? consult.reason : null;
+    case "colleague":
+      return asked ? "left" : null;
+    default:
+      return asked ? null : "released";
+  }
 }
 
 function withChat(state: DeskState, interaction: string, change: (chat: Chat) => Chat): DeskState {

@@ -1,24 +1,56 @@
-/** Where the agent writes; the draft survives a reload. */
+/**
+ * Where the agent writes, to the customer or to a colleague only; the drafts survive a reload.
+ *
+ * What is meant for the colleague never becomes a draft for the customer: each has a draft and files of their own, and when
+ * the consult ends under the agent's hands the box loses the focus, so that the rest of a sentence goes nowhere.
+ */
 
 import { PaperClipOutlined, SendOutlined } from "@ant-design/icons";
-import { App, Button, Input, Tag, type GetRef } from "antd";
-import { useEffect, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
+import { App, Button, Input, Segmented, Tag, type GetRef } from "antd";
+import { useEffect, useLayoutEffect, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 import { MAX_ATTACHMENTS, type AttachmentInfo, type Reservation } from "../frames";
+import { partOf } from "../store/state";
 import { useDesk, useDeskState, useSpeech } from "./context";
 import { upload } from "./upload";
 
+type Reader = "customer" | "colleague";
+
 export function Composer({ reservation }: { reservation: Reservation }) {
   const desk = useDesk();
-  const { me, maxAttachmentMb } = useDeskState();
+  const state = useDeskState();
+  const { me, maxAttachmentMb } = state;
   const { words, fill } = useSpeech();
   const { notification } = App.useApp();
   const { interaction } = reservation;
-  const [text, setText] = useState(desk.drawer.content.drafts[interaction] ?? "");
-  const [files, setFiles] = useState<AttachmentInfo[]>([]);
+  const { drafts } = desk.drawer.content;
+  const [texts, setTexts] = useState({ customer: drafts[interaction] ?? "", colleague: drafts[`${interaction} aside`] ?? "" });
+  const [allFiles, setAllFiles] = useState<Record<Reader, AttachmentInfo[]>>({ customer: [], colleague: [] });
   const [uploading, setUploading] = useState(0);
   const input = useRef<GetRef<typeof Input.TextArea>>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const name = reservation.customer.name || words.visitor;
+  const wasAside = useRef(false);
+  const [chosen, setChosen] = useState<Reader | null>(null);
+  const consult = state.chats[interaction]?.consult ?? null;
+  const part = partOf(state, interaction);
+  const customer = reservation.customer.name || words.visitor;
+  const colleague = (part === "helps" ? consult?.asked_by_name : consult?.agent_name) || words.someColleague;
+  // Until it is a conference the customer does not hear the colleague.
+  const mute = part === "helps" && consult?.stage !== "conference";
+  const preferred = chosen ?? (part === "helps" ? "colleague" : "customer");
+  const reader: Reader = consult !== null && (mute || preferred === "colleague") ? "colleague" : "customer";
+  const aside = reader === "colleague";
+  const [text, files] = [texts[reader], allFiles[reader]];
+  const label = aside ? fill(words.placeholderAside, { name: colleague }) : fill(words.placeholder, { name: customer });
+
+  useLayoutEffect(() => {
+    if (consult !== null) return;
+    setChosen(null);
+    if (wasAside.current) input.current?.blur();
+  }, [consult === null]);
+
+  useEffect(() => {
+    wasAside.current = aside;
+  }, [aside]);
 
   useEffect(() => {
     input.current?.focus();
@@ -26,22 +58,26 @@ export function Composer({ reservation }: { reservation: Reservation }) {
   }, [desk, interaction]);
 
   const write = (value: string): void => {
-    setText(value);
-    desk.drawer.keep({ drafts: { ...desk.drawer.content.drafts, [interaction]: value } });
-    if (value.trim()) desk.type(interaction);
+    setTexts((before) => ({ ...before, [reader]: value }));
+    const draft = aside ? `${interaction} aside` : interaction;
+    desk.drawer.keep({ drafts: { ...desk.drawer.content.drafts, [draft]: value } });
+    if (value.trim() && !aside) desk.type(interaction);
     else desk.stopTyping(interaction);
   };
 
+  const setFiles = (change: (before: AttachmentInfo[]) => AttachmentInfo[]): void =>
+    setAllFiles((before) => ({ ...before, [reader]: change(before[reader]) }));
+
   const send = (): void => {
     if (uploading || (!text.trim() && !files.length)) return;
-    desk.say(interaction, text.trim(), files);
+    desk.say(interaction, text.trim(), files, aside);
     write("");
-    setFiles([]);
+    setFiles(() => []);
     input.current?.focus();
   };
 
-  const attach = async (chosen: File[]): Promise<void> => {
-    for (const file of chosen.slice(0, MAX_ATTACHMENTS - files.length)) {
+  const attach = async (picked: File[]): Promise<void> => {
+    for (const file of picked.slice(0, MAX_ATTACHMENTS - files.length)) {
       if (file.size > maxAttachmentMb * 1_000_000) {
         notification.error({ title: fill(words.attachTooLarge, { name: file.name, limit: maxAttachmentMb }) });
         continue;
@@ -73,12 +109,27 @@ export function Composer({ reservation }: { reservation: Reservation }) {
 
   return (
     <form
-      className="composer"
+      className={aside ? "composer aside" : "composer"}
       onSubmit={(event) => {
         event.preventDefault();
         send();
       }}
     >
+      {consult && (
+        <div className="readers">
+          <Segmented
+            size="small"
+            aria-label={words.readers}
+            value={aside ? "colleague" : "customer"}
+            onChange={setChosen}
+            options={[
+              { value: "customer", label: fill(words.readersAll, { name: customer }), disabled: mute },
+              { value: "colleague", label: words.readersColleague },
+            ]}
+          />
+          {aside && <span className="quiet">{fill(words.asideHint, { name: customer })}</span>}
+        </div>
+      )}
       {files.length > 0 && (
         <div className="files">
           {files.map((file) => (
@@ -121,8 +172,8 @@ export function Composer({ reservation }: { reservation: Reservation }) {
           onBlur={() => desk.stopTyping(interaction)}
           autoSize={{ minRows: 1, maxRows: 6 }}
           maxLength={8000}
-          placeholder={fill(words.placeholder, { name })}
-          aria-label={fill(words.placeholder, { name })}
+          placeholder={label}
+          aria-label={label}
         />
         <Button type="primary" htmlType="submit" icon={<SendOutlined aria-hidden />} disabled={uploading > 0 || (!text.trim() && !files.length)}>
           {words.send}

@@ -2,7 +2,7 @@
 
 import { Avatar, Badge, Tag } from "antd";
 import type { Reservation } from "../frames";
-import { unreadOf } from "../store/state";
+import { partOf, unreadOf } from "../store/state";
 import { useDeskState, useSpeech } from "./context";
 
 interface Props {
@@ -32,7 +32,8 @@ export function ConversationList({ served, selected, onSelect }: Props) {
 }
 
 function ConversationItem({ reservation, selected, onSelect }: { reservation: Reservation; selected: boolean; onSelect: Props["onSelect"] }) {
-  const { chats } = useDeskState();
+  const state = useDeskState();
+  const { chats } = state;
   const { words, fill, locale } = useSpeech();
   const chat = chats[reservation.interaction];
   const last = chat?.entries.at(-1);
@@ -56,6 +57,7 @@ function ConversationItem({ reservation, selected, onSelect }: { reservation: Re
         </span>
         <span className="conversation-last">
           {typing ? <em>{words.writes}</em> : <span>{snippet}</span>}
+          {partOf(state, reservation.interaction) !== "serves" && <Tag className="consulting">{words.consultTag}</Tag>}
           {reservation.state === "wrapping" && <Tag className="wrapping">{words.wrappingTag}</Tag>}
         </span>
       </span>

@@ -1,12 +1,13 @@
 /** The chosen conversation: its header, the transcript, and where to write or to wrap up. */
 
-import { SwapOutlined, StopOutlined } from "@ant-design/icons";
+import { QuestionCircleOutlined, StopOutlined, SwapOutlined } from "@ant-design/icons";
 import { Button, Empty, Popconfirm, Spin, Tag } from "antd";
 import { useState } from "react";
 import type { Reservation } from "../frames";
-import { offersOf } from "../store/state";
+import { offersOf, partOf } from "../store/state";
 import { clockOf } from "../words";
 import { Composer } from "./Composer";
+import { ConsultBar } from "./ConsultBar";
 import { useClusterNow, useDesk, useDeskState, useSpeech } from "./context";
 import { GiveBack } from "./GiveBack";
 import { Transcript } from "./Transcript";
@@ -18,6 +19,7 @@ export function ConversationView({ reservation }: { reservation: Reservation | n
   return (
     <>
       <ConversationHeader reservation={reservation} />
+      <ConsultBar reservation={reservation} />
       <Transcript reservation={reservation} />
       {reservation.state === "wrapping" ? <WrapUp reservation={reservation} /> : <Composer reservation={reservation} />}
     </>
@@ -52,10 +54,12 @@ function Nothing() {
 
 function ConversationHeader({ reservation }: { reservation: Reservation }) {
   const desk = useDesk();
-  const { centre } = useDeskState();
+  const state = useDeskState();
   const { words, named } = useSpeech();
   const now = useClusterNow(1000);
-  const [transferring, setTransferring] = useState(false);
+  const [asked, setAsked] = useState<"transfer" | "consult" | null>(null);
+  const { centre } = state;
+  const part = partOf(state, reservation.interaction);
   const queue = centre.queues.find((one) => one.id === reservation.queue);
   const wrapping = reservation.state === "wrapping";
   return (
@@ -64,10 +68,15 @@ function ConversationHeader({ reservation }: { reservation: Reservation }) {
       <Tag color="blue">{named(queue?.names, reservation.queue)}</Tag>
       {wrapping ? <Tag className="wrapping">{words.wrappingTag}</Tag> : <span className="quiet digits">{clockOf(now - reservation.started_at)}</span>}
       <span className="stretch" />
-      {!wrapping && (
+      {!wrapping && part !== "helps" && (
         <>
           <GiveBack interaction={reservation.interaction} />
-          <Button icon={<SwapOutlined aria-hidden />} onClick={() => setTransferring(true)}>
+          {part === "serves" && (
+            <Button icon={<QuestionCircleOutlined aria-hidden />} onClick={() => setAsked("consult")}>
+              {words.consult}
+            </Button>
+          )}
+          <Button icon={<SwapOutlined aria-hidden />} onClick={() => setAsked("transfer")}>
             {words.transfer}
           </Button>
           <Popconfirm
@@ -84,7 +93,7 @@ function ConversationHeader({ reservation }: { reservation: Reservation }) {
           </Popconfirm>
         </>
       )}
-      {transferring && <TransferDialog reservation={reservation} onClose={() => setTransferring(false)} />}
+      {asked && <TransferDialog reservation={reservation} asks={asked === "consult"} onClose={() => setAsked(null)} />}
     </header>
   );
 }

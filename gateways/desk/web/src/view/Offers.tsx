@@ -17,7 +17,8 @@ export function Offers({ onAccept }: { onAccept: (interaction: string) => void }
     <>
       <p className="unseen" role="status" aria-live="assertive">
         {newest &&
-          fill(words.offerAnnounced, {
+          fill(newest.asks ? words.consultAnnounced : words.offerAnnounced, {
+            asks: newest.asks,
             name: newest.customer.name || words.visitor,
             queue: named(queue?.names, newest.queue),
           })}
@@ -57,7 +58,8 @@ function OfferCard({ offer, onAccept }: { offer: Reservation; onAccept: (interac
         aria-label={fill(words.secondsLeft, { seconds: Math.ceil(leftMs / 1000) })}
       />
       <div className="offer-text">
-        <h2>{offer.customer.name || words.visitor}</h2>
+        <h2>{offer.asks ? fill(words.asksForHelp, { name: offer.asks }) : offer.customer.name || words.visitor}</h2>
+        {offer.asks && <p>{fill(words.helpWith, { name: offer.customer.name || words.visitor })}</p>}
         <p className="quiet">
           {named(queue?.names, offer.queue)} · {fill(words.waited, { time: clockOf(offer.waited_ms + (now - offer.started_at)) })}
         </p>

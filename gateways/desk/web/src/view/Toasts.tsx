@@ -25,5 +25,9 @@ function wordingOf(toast: Toast, { words, fill }: Speech): string {
     const wording = words[`ended_${toast.outcome}` as keyof Words] ?? words.ended_rescinded;
     return fill(wording, { name: toast.detail || words.visitor });
   }
+  if (toast.kind === "consult") {
+    const wording = words[`consult_${toast.consult}` as keyof Words] ?? words.consult_released;
+    return fill(wording, { name: toast.detail || words.someColleague });
+  }
   return toast.detail || words.notConnected;
 }

@@ -3,8 +3,8 @@
 import { CheckOutlined, ClockCircleOutlined, FileOutlined } from "@ant-design/icons";
 import { Button, Spin } from "antd";
 import { Fragment, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
-import type { AttachmentInfo, Entry, Reservation } from "../frames";
-import { lastNumber, type Chat, type Pending } from "../store/state";
+import type { Aside, AttachmentInfo, Entry, Reservation } from "../frames";
+import { lastAside, lastNumber, type Chat, type Pending } from "../store/state";
 import { useDesk, useDeskState, useSpeech } from "./context";
 import { timeOf } from "./ConversationList";
 
@@ -22,7 +22,7 @@ export function Transcript({ reservation }: { reservation: Reservation }) {
   const scroller = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
   const [behind, setBehind] = useState(false);
-  const number = lastNumber(chat);
+  const number = lastNumber(chat) + lastAside(chat);
   const typing = useTyping(chat);
   useMissing(chat, reservation);
 
@@ -73,7 +73,7 @@ export function Transcript({ reservation }: { reservation: Reservation }) {
         tabIndex={0}
       >
         {chat ? <Lines chat={chat} onGrown={() => follows.current && toEnd()} /> : <Spin description={words.loading} className="loading" />}
-        {chat && !chat.entries.length && !mine.length && <p className="hint">{words.emptyTranscript}</p>}
+        {chat && !chat.entries.length && !chat.asides.length && !mine.length && <p className="hint">{words.emptyTranscript}</p>}
         {mine.map((message) => (
           <PendingLine key={message.ref} message={message} />
         ))}
@@ -116,22 +116,35 @@ function useMissing(chat: Chat | undefined, { interaction, state }: Reservation)
 
 function Lines({ chat, onGrown }: { chat: Chat; onGrown: () => void }) {
   const { locale, words } = useSpeech();
-  return chat.entries.map((entry, index) => {
-    const before = chat.entries[index - 1];
+  const lines = inOrder(chat);
+  return lines.map((entry, index) => {
+    const before = lines[index - 1];
     const itsDay = dayOf(entry.at, locale, words.today);
     const newDay = !before || itsDay !== dayOf(before.at, locale, words.today);
     return (
-      <Fragment key={entry.number}>
+      <Fragment key={"after" in entry ? `aside ${entry.number}` : entry.number}>
         {newDay && <p className="day">{itsDay}</p>}
-        <Line entry={entry} chat={chat} grouped={!newDay && goesOn(before, entry)} onGrown={onGrown} />
+        {"after" in entry ? (
+          <AsideLine aside={entry} onGrown={onGrown} />
+        ) : (
+          <Line entry={entry} chat={chat} grouped={!newDay && goesOn(before, entry)} onGrown={onGrown} />
+        )}
       </Fragment>
     );
   });
 }
 
+/** Entries, and behind each what agents said to each other before the next. */
+function inOrder(chat: Chat): (Entry | Aside)[] {
+  const first = chat.entries[0]?.number ?? 1;
+  const early = chat.asides.filter((aside) => aside.after < first);
+  return [...early, ...chat.entries.flatMap((entry) => [entry, ...chat.asides.filter((aside) => aside.after === entry.number)])];
+}
+
 /** Whether the same author wrote on without a pause, so that the name need not be said again. */
-function goesOn(before: Entry | undefined, entry: Entry): boolean {
-  return before?.author === entry.author && before.author_name === entry.author_name && entry.at - before.at < PAUSE_MS;
+function goesOn(before: Entry | Aside | undefined, entry: Entry): boolean {
+  if (!before || "after" in before) return false;
+  return before.author === entry.author && before.author_name === entry.author_name && entry.at - before.at < PAUSE_MS;
 }
 
 interface LineProps {
@@ -167,6 +180,32 @@ function Line({ entry, chat, grouped, onGrown }: LineProps) {
   );
 }
 
+/** A line that the customer is not shown. */
+function AsideLine({ aside, onGrown }: { aside: Aside; onGrown: () => void }) {
+  const { me } = useDeskState();
+  const { words, locale } = useSpeech();
+  return (
+    <div className={`line aside ${aside.author_name === me?.name ? "mine" : "theirs"}`} data-aside={aside.number}>
+      <span className="author">
+        {aside.author_name} · {words.asideMark}
+      </span>
+      <div className="bubble">
+        {aside.text && (
+          <p dir="auto">
+            <Linked text={aside.text} />
+          </p>
+        )}
+        {aside.attachments.map((file) => (
+          <Attached key={file.id} file={file} onGrown={onGrown} />
+        ))}
+      </div>
+      <span className="meta digits">
+        <time dateTime={new Date(aside.at).toISOString()}>{timeOf(aside.at, locale)}</time>
+      </span>
+    </div>
+  );
+}
+
 function Mark({ level }: { level: "sent" | "delivered" | "read" }) {
   const { words } = useSpeech();
   return (
@@ -182,7 +221,7 @@ function PendingLine({ message }: { message: Pending }) {
   const desk = useDesk();
   const { words, fill } = useSpeech();
   return (
-    <div className={`line mine ${message.refused === null ? "pending" : "refused"}`}>
+    <div className={`line mine ${message.aside ? "aside" : ""} ${message.refused === null ? "pending" : "refused"}`}>
       <div className="bubble">
         {message.text && <p dir="auto">{message.text}</p>}
         {message.names.map((name) => (

@@ -1,11 +1,18 @@
-/** Send the customer to a queue, or to one colleague through a queue that they serve. */
+/** Send the customer to a queue, or to one colleague through a queue that they serve; or ask there for help. */
 
 import { Form, Modal, Segmented, Select } from "antd";
 import { useState } from "react";
 import type { Reservation } from "../frames";
 import { useDesk, useDeskState, useSpeech } from "./context";
 
-export function TransferDialog({ reservation, onClose }: { reservation: Reservation; onClose: () => void }) {
+interface Props {
+  reservation: Reservation;
+  /** The customer stays, and a colleague is asked. */
+  asks: boolean;
+  onClose: () => void;
+}
+
+export function TransferDialog({ reservation, asks, onClose }: Props) {
   const desk = useDesk();
   const { centre, me } = useDeskState();
   const { words, fill, named } = useSpeech();
@@ -24,40 +31,45 @@ export function TransferDialog({ reservation, onClose }: { reservation: Reservat
     setQueue(serves.includes(reservation.queue) ? reservation.queue : (serves[0] ?? null));
   };
 
-  const transfer = (): void => {
+  const send = (): void => {
     if (!ready) return;
     setSending(true);
-    desk.transfer(reservation.interaction, queue, kind === "agent" ? (agent ?? "") : "", (refused) => {
+    const toAgent = kind === "agent" ? (agent ?? "") : "";
+    const done = (refused: string | null): void => {
       setSending(false);
       if (refused === null) onClose();
-    });
+    };
+    if (asks) desk.askColleague(reservation.interaction, queue, toAgent, done);
+    else desk.transfer(reservation.interaction, queue, toAgent, done);
   };
+  const name = reservation.customer.name || words.visitor;
 
   return (
     <Modal
       open
-      title={fill(words.transferTitle, { name: reservation.customer.name || words.visitor })}
-      okText={words.transferDo}
+      title={fill(asks ? words.consultTitle : words.transferTitle, { name })}
+      okText={asks ? words.consultDo : words.transferDo}
       cancelText={words.cancel}
       okButtonProps={{ disabled: !ready }}
       confirmLoading={sending}
-      onOk={transfer}
+      onOk={send}
       onCancel={onClose}
     >
       <Form layout="vertical" className="transfer">
+        {asks && <p className="quiet">{fill(words.consultHint, { name })}</p>}
         <Form.Item>
           <Segmented
             block
             value={kind}
             onChange={setKind}
             options={[
-              { value: "queue", label: words.toQueue },
-              { value: "agent", label: words.toAgent },
+              { value: "queue", label: asks ? words.askQueue : words.toQueue },
+              { value: "agent", label: asks ? words.askAgent : words.toAgent },
             ]}
           />
         </Form.Item>
         {kind === "agent" && (
-          <Form.Item label={words.toAgentLabel} extra={words.toAgentHint} htmlFor="transfer-agent">
+          <Form.Item label={words.toAgentLabel} extra={asks ? words.askAgentHint : words.toAgentHint} htmlFor="transfer-agent">
             <Select
               id="transfer-agent"
               showSearch={{ optionFilterProp: "label" }}
