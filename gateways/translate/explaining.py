@@ -8,6 +8,7 @@ from actors.address import Address, name_of
 from actors.messages.agent import ReservationExplained
 from actors.messages.router import RouteExplained
 from actors.routing import wording
+from actors.routing.strategy import LONGEST_IDLE
 from actors.values import Requirement
 from trunkline.admin.v1 import admin_pb2 as pb
 from trunkline.desk.v1 import desk_pb2
@@ -39,7 +40,7 @@ def offer_explained(explained: ReservationExplained) -> desk_pb2.ExplainOfferRes
         interaction=explained.interaction,
         queue=queue,
         decided_at=decided_at,
-        choice=why.choice or wording.LONGEST_IDLE,
+        choice=why.choice or LONGEST_IDLE,
         waiting=why.waiting,
         candidates=why.candidates,
         ring=why.ring + 1,
