@@ -159,6 +159,9 @@ class LocalCluster:
         self._restarts.add(task)
         task.add_done_callback(self._restarts.discard)
 
+    async def resign(self) -> None:
+        """Whoever is asked is the newest here, so the one who asks is not needed."""
+
     async def _restart_supervisor(self) -> None:
         await self.kill_supervisor()
         await self.start_supervisor()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from functools import partial
 from typing import Any
 
@@ -83,6 +84,9 @@ class RayLauncher:
         handle = self._transport.handle(peer)
         # Killed, it is started again by Ray. Soon, not now: whoever asked must hear the answer first.
         asyncio.get_running_loop().call_later(ANSWERED_WITHIN_S, partial(ray.kill, handle, no_restart=False))
+
+    async def resign(self) -> None:
+        os._exit(1)  # Ray starts it again, unless it has started another in its place already.
 
     async def wait_for_death(self, name: str) -> None:
         """Return at the first sign: its connection closed, or Ray says so."""

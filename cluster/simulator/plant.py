@@ -120,7 +120,8 @@ class Plant:
         machinery = self.machinery
         options = SupervisorOptions(machinery.hosts, machinery.spares, machinery.lease_s, machinery.check_every_s, 64)
         store, transport = self._reach(process)
-        supervisor = process.context.run(Supervisor, store, transport, _Launcher(self), self.placement, options)
+        launcher = _Launcher(self, process)
+        supervisor = process.context.run(Supervisor, store, transport, launcher, self.placement, options)
         self.supervisor = supervisor
         return self.loop.create_task(self._open(process, supervisor), context=process.context)
 
@@ -184,8 +185,9 @@ class Plant:
 class _Launcher:
     """See `cluster.supervisor.supervisor.Launcher`."""
 
-    def __init__(self, plant: Plant) -> None:
+    def __init__(self, plant: Plant, process: Process) -> None:
         self._plant = plant
+        self._process = process
 
     async def start_host(self, name: str) -> None:
         await self._plant.host_started(name)
@@ -199,3 +201,7 @@ class _Launcher:
     async def restart(self, peer: str) -> None:
         self._plant.kill(peer)
         self._plant.revive(peer)
+
+    async def resign(self) -> None:
+        if self._plant.processes.get(SUPERVISOR) is self._process:
+            await self.restart(SUPERVISOR)

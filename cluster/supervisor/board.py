@@ -29,9 +29,12 @@ STORE_RETRY_S = 0.1
 
 
 class Board:
-    """`table` is what was stored last. `superseded` is called once another supervisor turns out to have taken over."""
+    """`table` is what was stored last. `superseded` is called once another supervisor turns out to have taken over.
 
-    def __init__(self, store: Store, transport: Transport, superseded: Callable[[], None], run: str) -> None:
+    It is told whether that one serves the same run of the cluster.
+    """
+
+    def __init__(self, store: Store, transport: Transport, superseded: Callable[[bool], None], run: str) -> None:
         self._take(ShardTable(0, {}, {}, []))
         #: Whether an earlier supervisor of the same run stored the table that was taken over.
         self.resumes = False
@@ -62,7 +65,7 @@ class Board:
             if content:
                 stored = table_decoder.decode(content)
                 if stored.term > self.table.term:
-                    await self._resign(stored.term)
+                    await self._resign(stored)
                 number = max(number, stored.version + 1)  # Ours already, if the reply to storing it was lost.
             table = ShardTable(number, shards, hosts, gateways, members, self.table.term, self._run)
             if await patiently(partial(self._store.write_document, TABLE, encode(table), version)) >= 0:
@@ -90,10 +93,10 @@ class Board:
         for pump in self._pumps.values():
             await pump.stop()
 
-    async def _resign(self, term: int) -> None:
+    async def _resign(self, stored: ShardTable) -> None:
         """Another supervisor was started while this one could not be heard: decide nothing any more."""
-        log.error("superseded", term=self.table.term, by_term=term)
-        self._superseded()
+        log.error("superseded", term=self.table.term, by_term=stored.term)
+        self._superseded(stored.run == self._run)
         await asyncio.Event().wait()
 
     async def _tell(self, peer: str) -> bool:

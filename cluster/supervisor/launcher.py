@@ -23,3 +23,7 @@ class Launcher(Protocol):
     async def restart(self, peer: str) -> None:
         """Have the supervisor's or a gateway's process ended soon, and started again."""
         ...
+
+    async def resign(self) -> None:
+        """End the process of the supervisor that asks. If it is the one that the name leads to, it is started again."""
+        ...

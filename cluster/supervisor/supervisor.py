@@ -476,6 +476,16 @@ class Supervisor:
         """Store a new version of the table, then tell everybody in it. Never returns if another supervisor took over."""
         await self._board.publish(shards, self._told_hosts(), gateways, list(self._members))
 
-    def _resign(self) -> None:
+    def _resign(self, within_run: bool) -> None:
         """Decide nothing any more: another supervisor does."""
-        self._resigning = asyncio.create_task(self.stop(), name="supervisor:resign")
+        self._resigning = asyncio.create_task(self._leave(within_run), name="supervisor:resign")
+
+    async def _leave(self, within_run: bool) -> None:
+        """End for good, or within one run of the cluster for a successor.
+
+        The other one may be an earlier process, which hung as it took over and can be called by nobody: whoever the name
+        leads to must be the last to take over. Another run's supervisor would do the same, and so on for ever.
+        """
+        await self.stop()
+        if within_run:
+            await self._launcher.resign()
