@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -23,6 +24,13 @@ PATIENCE_S = 20.0
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
     """One product for all tests here: each uses customers and agents of its own."""
     async with Product(tmp_path_factory.mktemp("product")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def alone(tmp_path: Path) -> AsyncIterator[Product]:
+    """One for a test that wants nobody else's customers to wait."""
+    async with Product(tmp_path) as running:
         yield running
 
 
@@ -267,10 +275,10 @@ async def test_agents_act_only_in_their_own_conversations(http: aiohttp.ClientSe
     assert (await customer.next("entries"))["entries"][0]["text"] == "hello"
 
 
-async def test_a_colleague_is_asked(http: aiohttp.ClientSession, product: Product) -> None:
+async def test_a_colleague_is_asked(http: aiohttp.ClientSession, alone: Product) -> None:
     """Wang asks Zhang; they write where the customer does not see it; Zhang joins in, and has the customer in the end."""
-    customer = await visit(http, product, "k" * 32, name="Xia", topic="chinese")
-    wang, zhang = await sign_in(http, product, "wang-fang"), await sign_in(http, product, "zhang-min")
+    customer = await visit(http, alone, "k" * 32, name="Xia", topic="chinese")
+    wang, zhang = await sign_in(http, alone, "wang-fang"), await sign_in(http, alone, "zhang-min")
     interaction = await serve(wang, "Xia")
     await zhang.send("presence", ref="2", presence="available")
     await wang.send("ask_colleague", ref="k1", interaction=interaction, queue="chinese", to_agent="zhang-min")
@@ -296,7 +304,7 @@ async def test_a_colleague_is_asked(http: aiohttp.ClientSession, product: Produc
     await wang.send("hand_over", ref="k3", interaction=interaction, consult=consult)
     kinds = [((said := await customer.next("notice"))["kind"], said["agent_name"]) for _ in range(2)]
     assert kinds == [("left", "王芳"), ("connected", "张敏")]
-    again = await connect(http, product.webchat_url, WEBCHAT)
+    again = await connect(http, alone.webchat_url, WEBCHAT)
     await again.send("resume", secret="k" * 32, seen=0)
     entries = (await again.next("entries"))["entries"]
     assert [entry["text"] for entry in entries] == ["hello, zhang here"], "and never what was said between agents"
