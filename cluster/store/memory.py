@@ -142,7 +142,8 @@ class MemoryStore:
         state = await self._read("journal", shard)
         before = max(after, state.trimmed)
         last = min(state.meta["number"], before + limit)
-        return [(number, state.journal[number]) for number in range(before + 1, last + 1)]
+        # A hole is the checker's to find, as in any other store.
+        return [(number, state.journal[number]) for number in range(before + 1, last + 1) if number in state.journal]
 
     async def journal_spans(self, shards: Sequence[ShardId]) -> list[tuple[int, int]]:
         states = [await self._read("journal_spans", shard) for shard in shards]

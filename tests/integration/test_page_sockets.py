@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,6 +25,13 @@ PATIENCE_S = 20.0
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
     """One product for all tests here: each uses customers and agents of its own."""
     async with Product(tmp_path_factory.mktemp("product")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def alone(tmp_path: Path) -> AsyncIterator[Product]:
+    """One for a test that wants nobody else's customers to wait."""
+    async with Product(tmp_path) as running:
         yield running
 
 
@@ -307,40 +315,40 @@ async def test_only_who_serves_gives_back(http: aiohttp.ClientSession, product: 
     assert (shown.leg, shown.queue) == (2, "cards"), "in the queue they came from"
 
 
-async def test_a_colleague_is_asked(http: aiohttp.ClientSession, product: Product) -> None:
-    """Emma asks farid, both write where the customer does not see it, farid joins in, and has the customer in the end."""
-    customer = await visit(http, product, "k" * 32, name="Xia", topic="general")
-    emma, farid = await sign_in(http, product, "emma"), await sign_in(http, product, "farid")
-    interaction = await serve(emma, "Xia")
-    await farid.send("presence", ref="2", presence="available")
-    await emma.send("ask_colleague", ref="k1", interaction=interaction, queue="general", to_agent="farid")
-    assert (await emma.next("consult"))["consult"]["stage"] == "asking"
-    while (offer := (await farid.next("offer"))["reservation"])["asks"] != "Emma Fletcher":
+async def test_a_colleague_is_asked(http: aiohttp.ClientSession, alone: Product) -> None:
+    """Wang asks Zhang; they write where the customer does not see it; Zhang joins in, and has the customer in the end."""
+    customer = await visit(http, alone, "k" * 32, name="Xia", topic="chinese")
+    wang, zhang = await sign_in(http, alone, "wang-fang"), await sign_in(http, alone, "zhang-min")
+    interaction = await serve(wang, "Xia")
+    await zhang.send("presence", ref="2", presence="available")
+    await wang.send("ask_colleague", ref="k1", interaction=interaction, queue="chinese", to_agent="zhang-min")
+    assert (await wang.next("consult"))["consult"]["stage"] == "asking"
+    while (offer := (await zhang.next("offer"))["reservation"])["asks"] != "王芳":
         continue
-    await farid.send("accept", ref="3", reservation=offer["reservation"])
-    while (shown := await farid.next("conversation"))["interaction"] != offer["interaction"]:
+    await zhang.send("accept", ref="3", reservation=offer["reservation"])
+    while (shown := await zhang.next("conversation"))["interaction"] != offer["interaction"]:
         continue
     consult = shown["consult"]["consult"]
     known_as = shown["interaction"]
-    assert consult == known_as, "farid knows the conversation by the consult"
-    await farid.send("say", ref="farid-aside-1", interaction=known_as, text="what is it about?", aside=True)
-    assert (await emma.next("asides"))["asides"][0]["text"] == "what is it about?"
-    await farid.send("say", ref="farid-says-0", interaction=known_as, text="hello")
-    assert (await farid.next("refused"))["code"] == "PERMISSION_DENIED"
-    await emma.send("conference", ref="k2", interaction=interaction, consult=consult)
+    assert consult == known_as, "Zhang knows the conversation by the consult"
+    await zhang.send("say", ref="zhang-aside-1", interaction=known_as, text="what is it about?", aside=True)
+    assert (await wang.next("asides"))["asides"][0]["text"] == "what is it about?"
+    await zhang.send("say", ref="zhang-says-0", interaction=known_as, text="hello")
+    assert (await zhang.next("refused"))["code"] == "PERMISSION_DENIED"
+    await wang.send("conference", ref="k2", interaction=interaction, consult=consult)
     while (notice := await customer.next("notice"))["kind"] != "joined":
         continue
-    assert notice["agent_name"] == "Farid Fuller"
-    await farid.send("say", ref="farid-says-1", interaction=known_as, text="hello, farid here")
-    assert [entry["text"] for entry in (await customer.next("entries"))["entries"]] == ["hello, farid here"]
-    await emma.send("hand_over", ref="k3", interaction=interaction, consult=consult)
+    assert notice["agent_name"] == "张敏"
+    await zhang.send("say", ref="zhang-says-1", interaction=known_as, text="hello, zhang here")
+    assert [entry["text"] for entry in (await customer.next("entries"))["entries"]] == ["hello, zhang here"]
+    await wang.send("hand_over", ref="k3", interaction=interaction, consult=consult)
     kinds = [((said := await customer.next("notice"))["kind"], said["agent_name"]) for _ in range(2)]
-    assert kinds == [("left", "Emma Fletcher"), ("connected", "Farid Fuller")]
-    again = await connect(http, product.webchat_url, WEBCHAT)
+    assert kinds == [("left", "王芳"), ("connected", "张敏")]
+    again = await connect(http, alone.webchat_url, WEBCHAT)
     await again.send("resume", secret="k" * 32, seen=0)
     entries = (await again.next("entries"))["entries"]
-    assert [entry["text"] for entry in entries] == ["hello, farid here"], "and never what was said between agents"
-    await farid.send("end", ref="9", interaction=known_as)
+    assert [entry["text"] for entry in entries] == ["hello, zhang here"], "and never what was said between agents"
+    await zhang.send("end", ref="9", interaction=known_as)
     while (notice := await customer.next("notice"))["kind"] != "ended":
         continue
 

@@ -57,12 +57,14 @@ def centres(draw: st.DrawFn, most_agents: int = 4, most_waiting: int = 4) -> Ora
         room, load = draw(st.sampled_from([(1, 0), (1, 0), (2, 0), (1, 1)]))
         since, offers = draw(st.integers(0, 3)), draw(st.integers(0, 2))
         oracle.statuses[agent] = AgentStatus(agent, {"chat": room}, load, since, room, 500 * load, Form(offers, offers))
-    choice = draw(st.sampled_from(CHOICES))
+    choice, ageing = draw(st.sampled_from(CHOICES)), dict[Address, int]()
     for number in range(draw(st.integers(1, most_waiting))):
         drawn_waiting = draw(waitings)
         values = {field: getattr(drawn_waiting, field) for field in drawn_waiting.__struct_fields__}
         same = {"choice": choice} if draw(st.booleans()) else {}
-        waiting = Waiting(**{**values, **same, "interaction": f"i{number}"})
+        # Who waits in one queue ages at one rate: the queue tells all anew when it changes.
+        rate = ageing.setdefault(drawn_waiting.queue, drawn_waiting.ageing)
+        waiting = Waiting(**{**values, **same, "interaction": f"i{number}", "ageing": rate})
         oracle.waiting[waiting.interaction] = waiting
     return oracle
 
