@@ -42,8 +42,9 @@ from cluster.shard.shard import Shard
 from cluster.shard.timers import Timers
 from cluster.store.base import ActorWrite, Commit, CommitOutcome
 from cluster.store.memory import MemoryStore
+from cluster.supervisor.board import Board
 from cluster.supervisor.supervisor import Supervisor
-from cluster.wire import ShardReceipt, ShardStatus
+from cluster.wire import ShardReceipt, ShardStatus, ShardTable
 
 Patch = pytest.MonkeyPatch
 
@@ -436,10 +437,10 @@ def epochs_used_again(patch: Patch) -> None:
 def replaced_supervisor_decides(patch: Patch) -> None:
     """A supervisor that was replaced goes on deciding, from what it knew."""
 
-    async def never(supervisor: Supervisor, term: int) -> None:
+    async def never(board: Board, stored: ShardTable) -> None:
         return None
 
-    patch.setattr(Supervisor, "_resign", never)
+    patch.setattr(Board, "_resign", never)
 
 
 def room_unclaimed(patch: Patch) -> None:
