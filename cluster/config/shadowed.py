@@ -1,5 +1,5 @@
 """Warns of rules that never act: shadowed by an earlier one, borrowing from who does not lend, going round in a circle;
-and of a wait for one agent that leaves no time for the others.
+of a wait for one agent that leaves no time for the others, and of offers that never go to anybody else.
 
 Invariants kept: a rule that is warned of as shadowed acts on nobody, but for those who come back by a circle.
 """
@@ -20,6 +20,7 @@ def without_effect(document: Document, centre: Centre) -> Iterator[Problem]:
     yield from _not_lent(document, centre)
     yield from _circles(document, centre)
     yield from _preferences(document, centre)
+    yield from _repeated(document, centre)
     yield from _doors(document, centre)
     if centre.emergency.active:
         problem = "the emergency switch is thrown: newcomers do not reach their queues"
@@ -64,6 +65,20 @@ def _preferences(document: Document, centre: Centre) -> Iterator[Problem]:
             problem = f"waits for one agent until a rule of overflow acts after {min(waits):g} s, and nobody else is asked"
             advice = f"write less than {min(waits):g}, so that other agents are asked before"
             yield document.problem(("queues", queue_id, "prefer", "for_s"), problem, advice)
+
+
+def _repeated(document: Document, centre: Centre) -> Iterator[Problem]:
+    """Who never answers, stays available and is asked again at once is asked for ever, being idle for longest."""
+    staying = [name for name, profile in centre.routing_profiles.items() if profile.offers.no_answer == "available"]
+    for queue_id, queue in centre.queues.items():
+        offers = queue.offers
+        back_off_s = queue.reject_backoff_s if offers.no_answer_backoff_s is None else offers.no_answer_backoff_s
+        serving = [name for name in staying if queue_id in centre.routing_profiles[name].queues]
+        if back_off_s or not (offers.no_answer == "available" or (offers.no_answer is None and serving)):
+            continue
+        problem = "an agent who does not answer stays available and is asked again at once, before anybody else"
+        advice = "write `no_answer_backoff_s: 10` under `offers`, or another `no_answer`"
+        yield document.problem(("queues", queue_id, "offers"), problem, advice)
 
 
 def _doors(document: Document, centre: Centre) -> Iterator[Problem]:

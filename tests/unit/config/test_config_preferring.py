@@ -45,3 +45,20 @@ def test_a_wait_that_leaves_no_time_for_others_is_a_warning() -> None:
     )
     fine = text.replace("for_s: 90", "for_s: 30")
     assert not [one for one in load_centre(fine).warnings if "one agent" in one.problem]
+
+
+@pytest.mark.parametrize(
+    ("queue", "profile"),
+    [
+        (("offers: {no_answer: available, no_answer_backoff_s: 0}",), ""),
+        (("reject_backoff_s: 0", "offers: {no_answer: available}"), ""),
+        (("reject_backoff_s: 0",), "\n    offers: {no_answer: available}"),
+    ],
+)
+def test_asking_the_same_agent_for_ever_is_a_warning(queue: tuple[str, ...], profile: str) -> None:
+    """An agent who never answers, stays available and is asked again at once is asked before everybody else, for ever."""
+    text = written(*queue).replace("capacity: {webchat: 3}", f"capacity: {{webchat: 3}}{profile}")
+    (warning,) = (one for one in load_centre(text).warnings if "asked again at once" in one.problem)
+    assert warning.path.startswith("queues.cards")
+    fine = text.replace("_backoff_s: 0", "_backoff_s: 5")
+    assert not [one for one in load_centre(fine).warnings if "asked again at once" in one.problem]
