@@ -20,6 +20,8 @@ from trunkline.gateway.v1 import gateway_pb2, messaging_pb2
 
 PASSWORD = "trunkline"  # of the benchmark's own agents
 PAUSE_S = 0.1
+#: How long an arrival is sent again that a busy cluster refuses.
+PATIENCE_S = 20.0
 
 
 @dataclass(slots=True)
@@ -101,7 +103,9 @@ class Traffic:
             customer=content_pb2.Customer(id=conversation, name="Test", language="en"),
         )
         self.seen.arrivals += 1
-        await self._customers.send(gateway_pb2.Event(id="open", conversation=conversation, conversation_opened=opened))
+        event = gateway_pb2.Event(id="open", conversation=conversation, conversation_opened=opened)
+        # A cluster that has only just come up on a slow machine may be behind, and let arrivals in one by one.
+        await self._customers.send(event, patience_s=PATIENCE_S)
         self.seen.arrivals_acknowledged += 1
 
     async def _keep_arriving(self) -> None:

@@ -253,16 +253,16 @@ async def test_an_interaction_is_moved() -> None:
         moved = await client.move_interaction(request)
         session = Address("session/webchat:c7")
         assert edge.asked == [
-            (session, ReadInteraction()),
-            (session, Redirect("m1", "eve", "", "alice", 0, True, 2, InteractionState.QUEUED)),
+            (session, ReadInteraction("webchat:c7/1")),
+            (session, Redirect("m1", "eve", "", "alice", 0, True, 2, InteractionState.QUEUED, "webchat:c7/1")),
         ]
         assert (moved.standing, moved.leg, moved.queue) == (pb.STANDING_WAITING, 2, "cards")
         to_queue = pb.MoveInteractionRequest(id="m2", author="eve", interaction="webchat:c7/1", queue="loans", at_end=True)
         await client.move_interaction(to_queue)
-        assert edge.asked[-1] == (session, Redirect("m2", "eve", "loans", keep_place=False))
+        assert edge.asked[-1] == (session, Redirect("m2", "eve", "loans", keep_place=False, interaction="webchat:c7/1"))
         await client.set_priority("webchat:c7/1", 9, expected_leg=2)
         asked: list[object] = [message for _, message in edge.asked]
-        assert asked[-1] == Prioritise(9, 2)
+        assert asked[-1] == Prioritise(9, 2, "webchat:c7/1")
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ async def test_hosts_leave_join_and_are_upgraded_under_load(tmp_path: Path) -> N
             await trunkline(tmp_path, "drain", "host-1")
             await traffic.until_flowing(time.monotonic(), messages=100)
             before = await running.status()
-            niceness = {os.getpriority(os.PRIO_PROCESS, pid) for pid in (before["pid"], before["hosts"]["host-2"]["pid"])}
+            niceness = {os.getpriority(os.PRIO_PROCESS, int(pid)) for pid in (before["pid"], before["hosts"]["host-2"]["pid"])}
             upgraded = await trunkline(tmp_path, "upgrade")
             await traffic.until_flowing(time.monotonic(), messages=200)
             after = await status_with_another(running, "supervisor_pid", before)

@@ -177,7 +177,16 @@ def moved_from_under_an_offer(patch: Patch) -> None:
     look = Queue._look
 
     def looked(queue: Queue, place: Place, turn: Turn) -> None:
-        look(queue, replace(place, state=WaitingState.WAITING), turn)
+        setting, ringing = queue.setting, queue.place(place.interaction)
+        if setting is None or ringing is None or ringing.state is WaitingState.WAITING:
+            return look(queue, place, turn)
+        rules = setting.config.overflow
+        situation = queue._situation(setting.config, turn, ringing, ringing.is_newcomer, ringing.moved_from)
+        number = overflow.decision(rules, situation)
+        if number is not None:
+            moved = replace(ringing, state=WaitingState.WAITING)
+            queue._leave(moved, turn)
+            queue._send_on(number, rules[number], situation, moved, moved.customer.language, turn)
 
     patch.setattr(Queue, "_look", looked)
 
