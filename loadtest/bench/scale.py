@@ -39,7 +39,8 @@ COSTED_IN_FLIGHT: Final = 500
 #: Conversations that are being connected while the many gather: more would be an overload, and some of them refused.
 GATHER_IN_FLIGHT: Final = 200
 #: Arrivals on their way at once while routing is measured: enough to keep every process busy.
-ROUTED_IN_FLIGHT: Final = 400
+#: At 400 an arrival would wait for longer than admission lets a host be behind (`admission.target_ms`), and be refused.
+ROUTED_IN_FLIGHT: Final = 100
 #: Agents who end a conversation in each second of the `waiting` stage.
 FREED_PER_S: Final = 25
 PATIENCE_S: Final = 90.0
