@@ -56,6 +56,8 @@ class RawLink:
         """Send an event with the next number, which is returned."""
         self._seq += 1
         event.seq = self._seq
+        if not event.created_at:  # As the SDK does: who waited here for room is still part of the burst to admission.
+            event.created_at = time.time_ns() // 1_000_000
         self._events.append(event)
         self._wanted.set()
         return self._seq
