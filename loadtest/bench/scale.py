@@ -44,6 +44,8 @@ ROUTED_IN_FLIGHT: Final = 100
 #: Agents who end a conversation in each second of the `waiting` stage.
 FREED_PER_S: Final = 25
 PATIENCE_S: Final = 90.0
+#: Longer than a host must keep up until admission takes its overload for over (`admission.patience_s`).
+CALM_S: Final = 12.0
 
 Figures = dict[str, float]
 
@@ -145,7 +147,19 @@ class Scale:
         decided_s = time.perf_counter() - started
         await world.until_talking(expected, PATIENCE_S)
         self._live.extend(new)
+        await self._calm()
         return {"burst_10k_on_disk_s": on_disk_s, "burst_10k_decided_s": decided_s}
+
+    async def _calm(self) -> None:
+        """Let somebody write now and then until admission sees that the burst is over, and refuses nobody of the next stage."""
+        world, until = self._world, time.perf_counter() + CALM_S
+        for number in itertools.count():
+            delivered = world.delivered
+            world.write(self._live[0], f"calm-{number}", "Are you still there?")
+            await world.until_delivered(delivered + 1, PATIENCE_S)
+            if time.perf_counter() > until:
+                return
+            await asyncio.sleep(0.1)
 
     async def _freed(self, times_file: Path | None) -> Figures:
         """Milliseconds from the end of an agent's only conversation to the offer of one of the many who wait."""
